@@ -1,0 +1,3 @@
+"""ralign: generative reward models that are right for the right reasons."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,51 @@
+"""What a chat model is: messages in, one reply out. Endpoint, local model and scripted model all are this."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ralign.records import Message, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a reply is drawn. None leaves the choice to the model."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    """The most tokens a reply may have, its thinking included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One answer of a chat model."""
+
+    text: str
+    """The final answer only."""
+    thinking: str | None = None
+    """What the model reasoned before it: `reasoning_content`, or the text up to `</think>`."""
+    finish_reason: str | None = None
+    """`length` where the token limit cut the reply off."""
+    model: str | None = None
+    """The model's name as the answer states it."""
+    usage: Usage = field(default_factory=Usage)
+
+
+class ChatModel(Protocol):
+    """Anything that answers a list of messages."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, as a recipe or a flag gives it."""
+        ...
+
+    async def reply(self, messages: Sequence[Message], sampling: Sampling, *, seed: int | None = None) -> Reply:
+        """Answer the messages once.
+
+        Many calls may be in flight at once; the model bounds its own concurrency.
+
+        Raises:
+            CallFailed: this call failed for good; the caller records it and goes on.
+            EndpointRefused: no call can succeed; the caller stops.
+        """
+        ...

@@ -1,0 +1,47 @@
+"""Everything ralign raises on purpose.
+
+    RalignError                 caught by the command line: one line, no traceback, exit code 2
+    ├── InputError              the user's mistake: a flag, a recipe, a file
+    │   ├── BadRow              one row of a file; the message starts with file:line
+    │   └── ConfigMismatch      a run directory that belongs to another configuration
+    ├── RunLocked               another process writes to this run directory
+    ├── EndpointRefused         an endpoint that will refuse every call (401, 403, 404): the run stops
+    └── CallFailed              one call that failed for good after its retries: data, not an end
+
+A model's failure is data: `CallFailed` is caught by the judge, which records `failure="call"`. A reply that
+cannot be parsed raises nothing; it is recorded as `failure="parse"`.
+"""
+
+
+class RalignError(Exception):
+    """Anything ralign raises on purpose. The message says where, what was found, and what to do."""
+
+
+class InputError(RalignError):
+    """The user's input is wrong: a flag, a recipe or a file."""
+
+
+class BadRow(InputError):
+    """One row of a file cannot be used: `file:line: what was found, what was expected`."""
+
+    def __init__(self, path: str, line: int, problem: str) -> None:
+        super().__init__(f"{path}:{line}: {problem}")
+        self.path = path
+        self.line = line
+        self.problem = problem
+
+
+class ConfigMismatch(InputError):
+    """A run directory holds another configuration than the one asked for."""
+
+
+class RunLocked(RalignError):
+    """Another process is writing to this run directory."""
+
+
+class EndpointRefused(RalignError):
+    """The endpoint will refuse every call of this run (wrong key, wrong model, wrong address)."""
+
+
+class CallFailed(RalignError):
+    """One call failed for good: its retries or its deadline are used up, or it was refused as malformed."""

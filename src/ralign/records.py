@@ -1,0 +1,130 @@
+"""The records that the stages pass on: PreferencePair -> Judgment -> MetaJudgment.
+
+Standard library only. How records look on disk is `ralign.files`' business; how they come about is the business
+of the stage that makes them. The paper's notation (arXiv 2602.06763, section 2): x is `conversation`, y_A and
+y_B are `response_a` and `response_b`, l is `label`, o* is `gold_rationale`; (o, l-hat) is a `Judgment` and m a
+`MetaJudgment`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Verdict = Literal["A", "B"]
+"""Which answer is better, in the letters of the pairs file."""
+
+Order = Literal["ab", "ba"]
+"""How a judge was shown the two answers: `ab` as in the pairs file, `ba` swapped."""
+
+Failure = Literal["call", "parse"]
+"""Why a model gave no result: no answer came back, or no result could be read from the answer."""
+
+
+def opposite(verdict: Verdict) -> Verdict:
+    """The other letter."""
+    return "B" if verdict == "A" else "A"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+    unknown: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencePair:
+    """A conversation, two candidate answers, which one people prefer, and why."""
+
+    id: str
+    conversation: tuple[Message, ...]
+    response_a: str
+    response_b: str
+    label: Verdict
+    gold_judgment: str | None = None
+    """What the file has as `gt_judgment`, thinking part included; None where it has none."""
+    benchmark: str = ""
+    """What the pair counts under: `source.benchmark` where the file has it, otherwise the file's name."""
+    source: object = None
+    """The file's `source`, untouched: an object (with `subset`), a string, or None."""
+    unknown: Mapping[str, object] = field(default_factory=dict[str, object])
+    """Columns of the file that we do not know, kept for writing."""
+
+    @property
+    def gold_rationale(self) -> str | None:
+        """The gold judgment without its thinking part (all up to the last `</think>`); None where there is none."""
+        if self.gold_judgment is None:
+            return None
+        return self.gold_judgment.rpartition("</think>")[2].strip() or None
+
+    @property
+    def subset(self) -> str | None:
+        """The part of the benchmark that the pair counts under: `source.subset`, or `source` where it is a string."""
+        if isinstance(self.source, str):
+            return self.source
+        if isinstance(self.source, Mapping):
+            subset: object = self.source.get("subset")
+            return None if subset is None else str(subset)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call, as the endpoint reports them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgment:
+    """What a judge says of one pair: first the rationale, then the verdict."""
+
+    pair_id: str
+    benchmark: str = ""
+    order: Order = "ab"
+    draw: int = 0
+    text: str = ""
+    """The answer as it came, without the thinking part."""
+    thinking: str | None = None
+    rationale: str = ""
+    """The answer without its verdict: what a meta-judge reads. Its A and B are those of `order`."""
+    verdict: Verdict | None = None
+    """In the letters of the pairs file, whatever the order shown."""
+    failure: Failure | None = None
+    detail: str | None = None
+    """Where there is a failure: what happened, in one line."""
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldPoint:
+    """One decisive point of a gold rationale, and whether the judge's rationale states it."""
+
+    text: str
+    stated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaJudgment:
+    """What a meta-judge says of one judgment: does it rest on the decisive reasons of the gold rationale?"""
+
+    pair_id: str
+    benchmark: str = ""
+    order: Order = "ab"
+    draw: int = 0
+    vote: int = 0
+    """Which of several answers about the same judgment; the majority of those that answered counts."""
+    aligned: bool | None = None
+    points: tuple[GoldPoint, ...] = ()
+    text: str = ""
+    thinking: str | None = None
+    failure: Failure | None = None
+    detail: str | None = None
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
