@@ -1,1 +1,20 @@
-"""judging."""
+"""PreferencePair -> Judgment: the prompt, the parser, the judges."""
+
+from ralign.judging.judge import CUT_OFF, JUDGE_PROMPT, ChatJudge, Judge, in_pair_letters, shown_responses
+from ralign.judging.parse import ParsedJudgment, parse_verdict
+from ralign.judging.prompt import Prompt, PromptKind
+from ralign.judging.seeding import call_seed
+
+__all__ = [
+    "CUT_OFF",
+    "JUDGE_PROMPT",
+    "ChatJudge",
+    "Judge",
+    "ParsedJudgment",
+    "Prompt",
+    "PromptKind",
+    "call_seed",
+    "in_pair_letters",
+    "parse_verdict",
+    "shown_responses",
+]

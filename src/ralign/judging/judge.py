@@ -1,12 +1,39 @@
-"""A judge: a preference pair in, a judgment out."""
+"""A judge: a preference pair in, a judgment out (the paper's (o, l-hat), section 2).
 
+Where we differ from the authors' scripts: either order can be shown, the seed is set for every call, an
+answer that the token limit cut off gives no verdict, and a failure is recorded as one rather than counted as
+wrong.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from ralign.records import Judgment, Order, PreferencePair
+from ralign.chat.model import ChatModel, Reply, Sampling
+from ralign.errors import CallFailed
+from ralign.judging.parse import ParsedJudgment, parse_verdict
+from ralign.judging.prompt import Prompt, PromptKind
+from ralign.judging.seeding import call_seed
+from ralign.records import Judgment, Order, PreferencePair, Verdict, opposite
+
+JUDGE_PROMPT = PromptKind(
+    name="judge prompt",
+    texts=frozenset({"response_a", "response_b"}),
+    required=("conversation", "response_a", "response_b"),
+    default=Path(__file__).with_name("judge_prompt.txt"),
+)
+"""`{response_a}` is the answer shown first, which the judge is to call A, whatever the pairs file calls
+it."""
+
+CUT_OFF = {
+    "length": "cut off at the token limit",
+    "content_filter": "cut off by the content filter",
+}
+"""Finish reasons of an answer that is not finished, whatever its text says."""
 
 
 class Judge(Protocol):
-    """Anything that judges a pair: a chat model with a prompt, recorded judgments, the micro world's model."""
+    """Anything that judges a pair: a chat model with a prompt, recorded judgments, a trained model."""
 
     async def judge(self, pair: PreferencePair, order: Order, draw: int) -> Judgment:
         """Judge the pair in the given order. A failure is in the judgment, not raised.
@@ -15,3 +42,69 @@ class Judge(Protocol):
             EndpointRefused: no call can succeed.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatJudge:
+    """A chat model that is asked with a prompt."""
+
+    model: ChatModel
+    prompt: Prompt
+    sampling: Sampling
+    seed: int = 0
+    """The run's; every call's own follows from it and from the pair, the order and the draw."""
+
+    async def judge(self, pair: PreferencePair, order: Order, draw: int) -> Judgment:
+        """Ask the model once. An outage is a judgment with `failure="call"`, an unreadable answer `"parse"`.
+
+        Raises:
+            EndpointRefused: no call can succeed.
+        """
+        first, second = shown_responses(pair, order)
+        messages = self.prompt.render(pair.conversation, {"response_a": first, "response_b": second})
+        seed = call_seed(self.seed, "judge", pair.benchmark, pair.id, order, draw)
+        try:
+            reply = await self.model.reply(messages, self.sampling, seed=seed)
+        except CallFailed as error:
+            return Judgment(
+                pair_id=pair.id,
+                benchmark=pair.benchmark,
+                order=order,
+                draw=draw,
+                failure="call",
+                detail=str(error),
+            )
+        rationale, verdict, problem = _read(reply)
+        return Judgment(
+            pair_id=pair.id,
+            benchmark=pair.benchmark,
+            order=order,
+            draw=draw,
+            text=reply.text,
+            thinking=reply.thinking,
+            rationale=rationale,
+            verdict=in_pair_letters(verdict, order) if verdict else None,
+            failure="parse" if problem else None,
+            detail=problem,
+            model=reply.model,
+            finish_reason=reply.finish_reason,
+            usage=reply.usage,
+        )
+
+
+def shown_responses(pair: PreferencePair, order: Order) -> tuple[str, str]:
+    """Give the two answers in the order a judge is shown them."""
+    if order == "ab":
+        return pair.response_a, pair.response_b
+    return pair.response_b, pair.response_a
+
+
+def in_pair_letters(verdict: Verdict, order: Order) -> Verdict:
+    """Turn a verdict in the letters shown into the letters of the pairs file. Its own inverse."""
+    return verdict if order == "ab" else opposite(verdict)
+
+
+def _read(reply: Reply) -> ParsedJudgment:
+    if reply.finish_reason in CUT_OFF:
+        return ParsedJudgment("", None, CUT_OFF[reply.finish_reason])
+    return parse_verdict(reply.text)

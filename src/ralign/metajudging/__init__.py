@@ -1,1 +1,21 @@
-"""metajudging."""
+"""Judgment + gold rationale -> MetaJudgment: the prompt, the parser, the meta-judges."""
+
+from ralign.metajudging.meta_judge import (
+    META_PROMPT,
+    SWAPPED_NOTE,
+    ChatMetaJudge,
+    MetaJudge,
+    meta_prompt_values,
+)
+from ralign.metajudging.parse import ParsedMetaJudgment, majority, parse_meta_judgment
+
+__all__ = [
+    "META_PROMPT",
+    "SWAPPED_NOTE",
+    "ChatMetaJudge",
+    "MetaJudge",
+    "ParsedMetaJudgment",
+    "majority",
+    "meta_prompt_values",
+    "parse_meta_judgment",
+]

@@ -1,8 +1,53 @@
-"""A meta-judge: a pair with its gold rationale and a judgment in, a meta-judgment out."""
+"""A meta-judge: a pair with its gold rationale and a judgment in, a meta-judgment out (m in section 2).
 
+The gold rationale speaks in the letters of the pairs file, the judge in those of the order it was shown. With
+order `ba` the same letter means two answers; the prompt therefore numbers the answers as the judge saw them
+and says for each text which letter is which number. Where we differ from the authors' scripts: they show one
+order only, and take every unreadable answer for Incorrect.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from ralign.chat.model import ChatModel, Reply, Sampling
+from ralign.errors import CallFailed
+from ralign.judging import CUT_OFF, Prompt, PromptKind, call_seed, in_pair_letters, shown_responses
+from ralign.metajudging.parse import ParsedMetaJudgment, parse_meta_judgment
 from ralign.records import Judgment, MetaJudgment, PreferencePair
+
+META_PROMPT = PromptKind(
+    name="meta-judge prompt",
+    texts=frozenset(
+        {"response_a", "response_b", "response_1", "response_2", "gold_rationale", "rationale"},
+    ),
+    facts=frozenset(
+        {
+            "label",
+            "preferred",
+            "gold_letter_1",
+            "gold_letter_2",
+            "judge_letter_1",
+            "judge_letter_2",
+            "swapped_note",
+        },
+    ),
+    required=("gold_rationale", "rationale"),
+    changing=frozenset({"rationale"}),
+    default=Path(__file__).with_name("meta_prompt.txt"),
+)
+"""`{response_a}`, `{response_b}` and `{label}` are in the letters of the pairs file, which the gold rationale
+uses; `{response_1}` and `{response_2}` are in the order the judge saw, and `{preferred}` is the better one's
+number. `{gold_letter_1}` is what the gold rationale calls answer 1, `{judge_letter_1}` what the judge calls
+it. `{swapped_note}` warns in one sentence where the letters differ, and is empty where they do not; in a
+prompt that has neither it nor the letters, the warning is put in front of `{rationale}`."""
+
+SWAPPED_NOTE = (
+    "Note: this judge saw the two answers in the other order. What it calls A is B in the gold rationale, "
+    "and what it calls B is A there."
+)
+
+_SAYS_LETTERS = frozenset({"swapped_note", "gold_letter_1", "gold_letter_2"})
 
 
 class MetaJudge(Protocol):
@@ -15,3 +60,98 @@ class MetaJudge(Protocol):
             EndpointRefused: no call can succeed.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMetaJudge:
+    """A chat model that is asked with a prompt."""
+
+    model: ChatModel
+    prompt: Prompt
+    sampling: Sampling
+    seed: int = 0
+    """The run's; every call's own follows from it and from the judgment and the vote."""
+
+    async def meta_judge(self, pair: PreferencePair, judgment: Judgment, vote: int) -> MetaJudgment:
+        """Ask the model once. An outage gives `failure="call"`, an unreadable answer `failure="parse"`.
+
+        A rationale without a single letter or digit rests on no reason: it is misaligned, and no call is
+        made.
+
+        Raises:
+            ValueError: the pair has no gold rationale; whoever asks has to check that first.
+            EndpointRefused: no call can succeed.
+        """
+        messages = self.prompt.render(pair.conversation, meta_prompt_values(self.prompt, pair, judgment))
+        if not any(map(str.isalnum, judgment.rationale)):
+            return _about(judgment, vote, ParsedMetaJudgment(False, (), None), None)
+        seed = call_seed(
+            self.seed, "meta-judge", pair.benchmark, pair.id, judgment.order, judgment.draw, vote
+        )
+        try:
+            reply = await self.model.reply(messages, self.sampling, seed=seed)
+        except CallFailed as error:
+            return MetaJudgment(
+                pair_id=judgment.pair_id,
+                benchmark=judgment.benchmark,
+                order=judgment.order,
+                draw=judgment.draw,
+                vote=vote,
+                failure="call",
+                detail=str(error),
+            )
+        return _about(judgment, vote, _read(reply), reply)
+
+
+def meta_prompt_values(prompt: Prompt, pair: PreferencePair, judgment: Judgment) -> dict[str, str]:
+    """Give the value of every placeholder of a meta-judge prompt but `conversation` and `nonce`.
+
+    Raises:
+        ValueError: the pair has no gold rationale.
+    """
+    gold = pair.gold_rationale
+    if gold is None:
+        raise ValueError(f"pair {pair.id!r} has no gold rationale to compare with")
+    first, second = shown_responses(pair, judgment.order)
+    note = SWAPPED_NOTE if judgment.order == "ba" else ""
+    noted = note and prompt.names.isdisjoint(_SAYS_LETTERS)
+    return {
+        "response_a": pair.response_a,
+        "response_b": pair.response_b,
+        "response_1": first,
+        "response_2": second,
+        "label": pair.label,
+        "preferred": "1" if in_pair_letters(pair.label, judgment.order) == "A" else "2",
+        "gold_letter_1": in_pair_letters("A", judgment.order),
+        "gold_letter_2": in_pair_letters("B", judgment.order),
+        "judge_letter_1": "A",
+        "judge_letter_2": "B",
+        "swapped_note": note,
+        "gold_rationale": gold,
+        "rationale": f"({note})\n\n{judgment.rationale}" if noted else judgment.rationale,
+    }
+
+
+def _read(reply: Reply) -> ParsedMetaJudgment:
+    if reply.finish_reason in CUT_OFF:
+        return ParsedMetaJudgment(None, (), CUT_OFF[reply.finish_reason])
+    return parse_meta_judgment(reply.text)
+
+
+def _about(judgment: Judgment, vote: int, parsed: ParsedMetaJudgment, reply: Reply | None) -> MetaJudgment:
+    return MetaJudgment(
+        pair_id=judgment.pair_id,
+        benchmark=judgment.benchmark,
+        order=judgment.order,
+        draw=judgment.draw,
+        vote=vote,
+        aligned=parsed.aligned,
+        points=parsed.points,
+        text=reply.text if reply else "",
+        thinking=reply.thinking if reply else None,
+        failure="parse" if parsed.problem else None,
+        detail=parsed.problem,
+        model=reply.model if reply else None,
+        finish_reason=reply.finish_reason if reply else None,
+        usage=reply.usage if reply else None,
+    )

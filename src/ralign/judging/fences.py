@@ -1,0 +1,108 @@
+"""Keeping texts that others wrote inside the section of a prompt that they are put into.
+
+In: the texts, and what is fixed in a prompt. Out: a nonce that no text contains, so that no text can close a
+tag that carries it; or, for prompts without such tags, the texts with every copy of the prompt's own markers
+broken.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Self
+
+from ralign.records import Message
+
+_TAG = re.compile(r"<[^<>\n]+>|\[[^\[\]\n]+\]")
+_NOT_A_NAME = re.compile(r"[^\w-]+")
+_QUOTE_MARKS = ("> ", "| ", "~ ", "(quoted) ")
+
+
+def fresh_nonce(hashed: Sequence[str], unhashed: Sequence[str], *, salt: bytes) -> str:
+    """Give 8 hex digits that follow from the salt and the hashed texts alone, and occur in none of the texts.
+
+    Only where the first choice occurs in one of them do the unhashed texts matter too.
+    """
+    digest = blake2b(salt, digest_size=4)
+    for text in hashed:
+        digest.update(text.encode("utf-8", "surrogatepass"))
+    nonce = digest.hexdigest()
+    while any(nonce in text for text in hashed) or any(nonce in text for text in unhashed):
+        digest.update(b"\0")  # the whole state goes on, so that this cannot run in a circle
+        nonce = digest.hexdigest()
+    return nonce
+
+
+def fence_turns(conversation: Sequence[Message], nonce: str) -> str:
+    """Write a conversation as one text, every turn between tags that name its role and carry the nonce."""
+    turns: list[str] = []
+    for message in conversation:
+        role = message.role if message.role.isidentifier() else _NOT_A_NAME.sub("_", message.role)
+        turns.append(f"<{role} {nonce}>\n{message.content}\n</{role} {nonce}>")
+    return "\n".join(turns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Markers:
+    """What is fixed in a prompt without a nonce, and must therefore not be found in a text put into it."""
+
+    lines: frozenset[str]
+    """Whole lines of the prompt; case and the white space around them do not matter."""
+    leads: tuple[str, ...]
+    """What stands before a placeholder on its line, such as `Answer A:`."""
+    tags: re.Pattern[str] | None
+    """`<...>` and `[...]` that stand on a line of their own or next to a placeholder."""
+    all: tuple[str, ...]
+    """Every line, lead and tag: a text that holds none of them, as nearly all do, is left alone."""
+    quote: str
+    """What is put before a line to mark it as quoted; no line or lead begins with it."""
+
+    @classmethod
+    def of(cls, templates: Sequence[Sequence[str]]) -> Self:
+        """Collect the markers of a prompt's messages, each given as fixed text, name, fixed text, ..."""
+        lines: set[str] = set()
+        leads: set[str] = set()
+        tags: set[str] = set()
+        for template in templates:
+            # A placeholder's name cannot hold a line break, so one that stands for all of them can be put
+            # back.
+            for line in "\0".join(template[::2]).splitlines():
+                pieces = [piece.strip() for piece in line.split("\0")]
+                tags.update(piece for piece in pieces if _TAG.fullmatch(piece))
+                if len(pieces) == 1:
+                    lines.add(pieces[0].casefold())
+                leads.update(piece.casefold() for piece in pieces[:-1])
+        lines.discard("")
+        leads.discard("")
+        taken = tuple(mark for mark in _QUOTE_MARKS if any(s.startswith(mark.strip()) for s in lines | leads))
+        return cls(
+            lines=frozenset(lines),
+            leads=tuple(sorted(leads)),
+            tags=re.compile("|".join(map(re.escape, sorted(tags))), re.IGNORECASE) if tags else None,
+            all=tuple(sorted(lines | leads | {tag.casefold() for tag in tags})),
+            quote=next((mark for mark in _QUOTE_MARKS if mark not in taken), _QUOTE_MARKS[-1]),
+        )
+
+    def defuse(self, text: str) -> str:
+        """Break every copy of a marker in a text, visibly: `[quoted: End of answer]`, `> Answer B:`."""
+        folded = text.casefold()
+        if not any(marker in folded for marker in self.all):
+            return text
+        if self.tags is not None:
+            # Again where breaking one tag spelled another; every pass makes the bracketed text longer, so it
+            # ends.
+            while self.tags.search(text):
+                text = self.tags.sub(_break_tag, text)
+        lines = text.splitlines(keepends=True)
+        found = False
+        for i, line in enumerate(lines):
+            probe = line.strip().casefold()
+            if probe in self.lines or probe.startswith(self.leads):
+                lines[i] = self.quote + line
+                found = True
+        return "".join(lines) if found else text
+
+
+def _break_tag(match: re.Match[str]) -> str:
+    tag = match.group()
+    return f"{tag[0]}quoted: {tag[1:]}"
