@@ -1,1 +1,1 @@
-"""The measures: L-Acc, S-Corr, F-Score, their intervals, paired tests and correlation. Pure functions on arrays."""
+"""L-Acc, S-Corr, F-Score, their intervals, paired tests and correlation: pure functions on arrays."""
