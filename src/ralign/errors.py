@@ -5,6 +5,7 @@
     │   ├── BadRow              one row of a file; the message starts with file:line
     │   └── ConfigMismatch      a run directory that belongs to another configuration
     ├── RunLocked               another process writes to this run directory
+    ├── WriteFailed             the disk is full or refuses a write
     ├── EndpointRefused         an endpoint that will refuse every call (401, 403, 404): the run stops
     └── CallFailed              one call that failed for good after its retries: data, not an end
 
@@ -37,6 +38,10 @@ class ConfigMismatch(InputError):
 
 class RunLocked(RalignError):
     """Another process is writing to this run directory."""
+
+
+class WriteFailed(RalignError):
+    """The disk is full or refuses a write. What the file held before is still there."""
 
 
 class EndpointRefused(RalignError):
