@@ -3,8 +3,8 @@
 The format is that of the paper's public sets (METHOD.md, "Interchange format"): `id`, `conversations`,
 `response_A`, `response_B`, `gt_label`, `gt_judgment`, `source`. Everything else a row or a message holds is
 kept in `unknown`. So is a known column whose value the record does not show as it was written (an integer
-`id`, an empty or null `gt_judgment`, a null `source`): it is written back as it came, unless the record's field
-has changed since.
+`id`, an empty or null `gt_judgment`, a null `source`): it is written back as it came, unless the record's
+field has changed since.
 
 What counts as a row that can be used:
 
