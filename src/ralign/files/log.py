@@ -132,7 +132,7 @@ def read_line_at(file: BinaryIO, offset: int) -> bytes:
 
 
 class DirectoryLock:
-    """The right to write to a run directory. The kernel takes it back when the process ends, killed or not."""
+    """The right to write to a run directory. The kernel takes it back when the process ends or is killed."""
 
     def __init__(self, directory: Path) -> None:
         """Take the lock; the directory is made where it is missing.
