@@ -1,0 +1,47 @@
+"""The only place where records meet disk.
+
+    pairs           files of preference pairs -> PreferencePair, and back     (JSONL, Parquet; path, glob, hf://)
+    judgments       one line of JSON <-> Judgment, MetaJudgment
+    log             append-only logs of such lines, and the lock on a run directory
+    atomic          files that are there whole or not at all
+
+Two modules are imported inside the functions that need them, against the house rule: `parquet` (pyarrow,
+0.15 s) and `hub` (huggingface_hub, 0.2 s). Most runs touch neither, and a command line should answer at once.
+"""
+
+from ralign.files.atomic import replacing, write_atomically
+from ralign.files.judgments import (
+    JudgmentRow,
+    MetaJudgmentRow,
+    decode_judgment,
+    decode_judgment_row,
+    decode_meta_judgment,
+    decode_meta_judgment_row,
+    encode_judgment,
+    encode_meta_judgment,
+)
+from ralign.files.log import AppendLog, DirectoryLock, LogLine, read_line_at, read_log
+from ralign.files.pairs import read_pairs, write_pairs
+from ralign.files.sources import PairsFile, find_pairs_files
+
+__all__ = [
+    "AppendLog",
+    "DirectoryLock",
+    "JudgmentRow",
+    "LogLine",
+    "MetaJudgmentRow",
+    "PairsFile",
+    "decode_judgment",
+    "decode_judgment_row",
+    "decode_meta_judgment",
+    "decode_meta_judgment_row",
+    "encode_judgment",
+    "encode_meta_judgment",
+    "find_pairs_files",
+    "read_line_at",
+    "read_log",
+    "read_pairs",
+    "replacing",
+    "write_atomically",
+    "write_pairs",
+]

@@ -1,0 +1,141 @@
+"""A row of the interchange format <-> a `PreferencePair`, without loss.
+
+The format is that of the paper's public sets (METHOD.md, "Interchange format"): `id`, `conversations`,
+`response_A`, `response_B`, `gt_label`, `gt_judgment`, `source`. Everything else a row or a message holds is
+kept in `unknown`. So is a known column whose value the record does not show as it was written (an integer
+`id`, an empty or null `gt_judgment`, a null `source`): it is written back as it came, unless the record's
+field has changed since.
+
+What counts as a row that can be used:
+
+- `id` is a string that is not blank, or an integer.
+- `conversations` has at least one message, and the last one is the user's: x ends with the last user turn.
+- One empty answer is a poor answer; two blank ones leave nothing to compare.
+- `gt_label` is `A` or `B`. A tie carries no preference, so no judge can be right about it.
+- `gt_judgment` may be missing, null or blank: the pair then counts in L-Acc only.
+- `source` may be missing, a string, or an object, whose `benchmark`, where it has one, is a string.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from ralign.files.rows import Place, Row, expected, identifier, optional_string, shown, string
+from ralign.records import Message, PreferencePair, Verdict
+
+KNOWN_COLUMNS = ("id", "conversations", "response_A", "response_B", "gt_label", "gt_judgment", "source")
+_KNOWN = frozenset(KNOWN_COLUMNS)
+_KNOWN_IN_MESSAGE = frozenset(("role", "content"))
+
+
+def pair_from_row(row: Row, place: Place, *, benchmark: str) -> PreferencePair:
+    """Check a row and make it a record.
+
+    Args:
+        row: the parsed row.
+        place: where it stands, for the error.
+        benchmark: what the pair counts under where its `source` names no benchmark.
+
+    Raises:
+        BadRow: the row cannot be used; the first problem found is named.
+    """
+    pair_id = identifier(row, "id", place)
+    conversation = _conversation(row, place)
+    response_a, response_b = string(row, "response_A", place), string(row, "response_B", place)
+    if not response_a.strip() and not response_b.strip():
+        raise place.bad("response_A and response_B are both empty, expected at least one answer")
+    label = _label(row, place)
+    gold_judgment = optional_string(row, "gt_judgment", place)
+    if gold_judgment is not None and not gold_judgment.strip():
+        gold_judgment = None
+    source = row.get("source")
+    unknown = {column: value for column, value in row.items() if column not in _KNOWN}
+    if row["id"] != pair_id:
+        unknown["id"] = row["id"]
+    if gold_judgment is None and "gt_judgment" in row:
+        unknown["gt_judgment"] = row["gt_judgment"]
+    if source is None and "source" in row:
+        unknown["source"] = None
+    return PreferencePair(
+        id=pair_id,
+        conversation=conversation,
+        response_a=response_a,
+        response_b=response_b,
+        label=label,
+        gold_judgment=gold_judgment,
+        benchmark=_benchmark(source, row, place) or benchmark,
+        source=source,
+        unknown=unknown,
+    )
+
+
+def row_from_pair(pair: PreferencePair) -> Row:
+    """The row that `pair_from_row` reads as this pair; its `benchmark` is in `source` or the file's name."""
+    as_written = pair.unknown
+    id_as_written = as_written.get("id", pair.id)
+    row: Row = {
+        "id": id_as_written if str(id_as_written) == pair.id else pair.id,
+        "conversations": [
+            {"role": message.role, "content": message.content, **message.unknown}
+            for message in pair.conversation
+        ],
+        "response_A": pair.response_a,
+        "response_B": pair.response_b,
+        "gt_label": pair.label,
+    }
+    if pair.gold_judgment is not None:
+        row["gt_judgment"] = pair.gold_judgment
+    elif "gt_judgment" in as_written:
+        row["gt_judgment"] = as_written["gt_judgment"]
+    if pair.source is not None or "source" in as_written:
+        row["source"] = pair.source
+    row.update((column, value) for column, value in as_written.items() if column not in _KNOWN)
+    return row
+
+
+def _conversation(row: Row, place: Place) -> tuple[Message, ...]:
+    turns = row.get("conversations")
+    if not isinstance(turns, list):
+        raise expected(row, "conversations", "a list of messages", place)
+    if not turns:
+        raise place.bad("conversations is empty, expected at least one message")
+    conversation = tuple(
+        _message(turn, f"conversations[{number}]", place)
+        for number, turn in enumerate(cast("list[object]", turns))
+    )
+    if conversation[-1].role != "user":
+        raise place.bad(f"the last message is from {shown(conversation[-1].role)}, expected 'user'")
+    return conversation
+
+
+def _message(turn: object, at: str, place: Place) -> Message:
+    if not isinstance(turn, dict):
+        raise place.bad(f"{at} is {shown(turn)}, expected an object with role and content")
+    turn = cast(Row, turn)
+    return Message(
+        role=string(turn, "role", place, at=f"{at}."),
+        content=string(turn, "content", place, at=f"{at}."),
+        unknown={key: value for key, value in turn.items() if key not in _KNOWN_IN_MESSAGE},
+    )
+
+
+def _label(row: Row, place: Place) -> Verdict:
+    label = row.get("gt_label")
+    if label == "A":
+        return "A"
+    if label == "B":
+        return "B"
+    looks_like_a_tie = label is None or (isinstance(label, str) and label.strip().lower() in ("c", "tie"))
+    reason = " (a tie carries no preference)" if looks_like_a_tie else ""
+    raise expected(row, "gt_label", f"'A' or 'B'{reason}", place)
+
+
+def _benchmark(source: object, row: Row, place: Place) -> str | None:
+    if source is None or isinstance(source, str):
+        return None
+    if not isinstance(source, Mapping):
+        raise expected(row, "source", "an object, a string or null", place)
+    source = cast("Mapping[str, object]", source)
+    benchmark = source.get("benchmark")
+    if benchmark is not None and not isinstance(benchmark, str):
+        raise expected(source, "benchmark", "a string or null", place, at="source.")
+    return benchmark
