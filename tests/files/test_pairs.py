@@ -232,6 +232,12 @@ def test_a_gzipped_file_cut_short_is_an_error(tmp_path: Path):
         read(path)
 
 
+def test_a_gzipped_file_has_no_time_stamp_so_the_same_pairs_give_the_same_bytes(tmp_path: Path):
+    path = tmp_path / "pairs.jsonl.gz"
+    write_pairs(path, [a_pair()])
+    assert path.read_bytes()[4:8] == bytes(4)
+
+
 def test_another_ending_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match=r"expected \.jsonl, \.jsonl\.gz, \.parquet"):
         write_pairs(tmp_path / "pairs.csv", [])

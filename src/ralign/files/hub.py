@@ -68,14 +68,19 @@ def fetch(source: str, suffixes: Sequence[str], *, cache_dir: Path | None = None
     endpoint = os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
     api = HfApi(endpoint=endpoint)
     try:
-        chosen = _choose(api, repository, revision, path, tuple(suffixes))
+        chosen, reachable = _choose(api, repository, revision, path, tuple(suffixes))
         if not chosen:
             raise InputError(f"{source}: the data set has no such file that ends in {', '.join(suffixes)}")
         return [
             HubFile(
                 path=Path(
                     api.hf_hub_download(
-                        repository, file, repo_type="dataset", revision=revision, cache_dir=cache_dir
+                        repository,
+                        file,
+                        repo_type="dataset",
+                        revision=revision,
+                        cache_dir=cache_dir,
+                        local_files_only=not reachable,
                     )
                 ),
                 name=f"{source[: match.end('repository')]}{'@' + revision if revision else ''}/{file}",
@@ -88,22 +93,31 @@ def fetch(source: str, suffixes: Sequence[str], *, cache_dir: Path | None = None
         raise InputError(f"{source}: {_reason(error, endpoint)}") from error
 
 
+class _Chosen(NamedTuple):
+    files: list[str]
+    reachable: bool
+
+
 def _choose(
     api: HfApi, repository: str, revision: str | None, path: str, suffixes: tuple[str, ...]
-) -> list[str]:
-    """The paths in the repository that `path` means."""
-    named = path.endswith(suffixes) and not any(character in path for character in "*?[")
-    if named:
-        return [path]  # no listing: with the file in the cache, this also works without a network
-    info = api.dataset_info(repository, revision=revision, timeout=_LISTING_TIMEOUT_SECONDS)
+) -> _Chosen:
+    """The paths in the repository that `path` means, and whether the hub can be asked for them."""
+    try:
+        info = api.dataset_info(repository, revision=revision, timeout=_LISTING_TIMEOUT_SECONDS)
+    except (HTTPError, OfflineModeIsEnabled) as error:
+        refused = isinstance(error, HfHubHTTPError) and error.response.status_code < 500
+        is_one_file = path.endswith(suffixes) and not any(character in path for character in "*?[")
+        if refused or not is_one_file:
+            raise
+        return _Chosen([path], reachable=False)  # it may be in the cache
     pattern = path.strip("/").split("/") if path.strip("/") else []
-    listed = sorted(sibling.rfilename for sibling in info.siblings or [])
-    return [
+    files = [
         file
-        for file in listed
+        for file in sorted(sibling.rfilename for sibling in info.siblings or [])
         if file.endswith(suffixes)
         and (_matches(file.split("/"), pattern) or _matches(file.split("/"), [*pattern, "**"]))
     ]
+    return _Chosen(files, reachable=True)
 
 
 def _matches(path: list[str], pattern: list[str]) -> bool:

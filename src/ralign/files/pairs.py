@@ -18,6 +18,7 @@ from ralign.files.rows import Place, Row, parse_row
 from ralign.files.sources import PAIRS_SUFFIXES, PairsFile
 from ralign.records import PreferencePair
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -98,6 +99,6 @@ def _lines(file: PairsFile) -> Iterator[tuple[Place, bytes | Row]]:
 def _write_lines(file: BinaryIO, rows: Iterable[Row]) -> None:
     for row in rows:
         try:
-            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            file.write(_ENCODE(row).encode() + b"\n")
         except TypeError as error:
             raise InputError(f"pair {row['id']!r}: JSON cannot hold it: {error}") from error
