@@ -65,8 +65,7 @@ class Markers:
         leads: set[str] = set()
         tags: set[str] = set()
         for template in templates:
-            # A placeholder's name cannot hold a line break, so one that stands for all of them can be put
-            # back.
+            # A zero byte stands for each placeholder, so that a line's pieces can be told apart.
             for line in "\0".join(template[::2]).splitlines():
                 pieces = [piece.strip() for piece in line.split("\0")]
                 tags.update(
@@ -92,8 +91,7 @@ class Markers:
         if not any(marker in folded for marker in self.all):
             return text
         if self.tags is not None:
-            # Again where breaking one tag spelled another; every pass makes the bracketed text longer, so it
-            # ends.
+            # Again where breaking one tag spelled another; every pass makes the tags longer, so it ends.
             while self.tags.search(text):
                 text = self.tags.sub(_break_tag, text)
         lines = text.splitlines(keepends=True)
