@@ -1,18 +1,22 @@
 """PreferencePair -> Judgment: the prompt, the parser, the judges."""
 
-from ralign.judging.judge import CUT_OFF, JUDGE_PROMPT, ChatJudge, Judge, in_pair_letters, shown_responses
-from ralign.judging.parse import ParsedJudgment, parse_verdict
+from ralign.judging.judge import JUDGE_PROMPT, ChatJudge, Judge, in_pair_letters, shown_responses
+from ralign.judging.parse import CUT_OFF, ParsedJudgment, parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
+from ralign.judging.recorded import NOT_RECORDED, LineIndex, RecordedJudge
 from ralign.judging.seeding import call_seed
 
 __all__ = [
     "CUT_OFF",
     "JUDGE_PROMPT",
+    "NOT_RECORDED",
     "ChatJudge",
     "Judge",
+    "LineIndex",
     "ParsedJudgment",
     "Prompt",
     "PromptKind",
+    "RecordedJudge",
     "call_seed",
     "in_pair_letters",
     "parse_verdict",

@@ -14,6 +14,7 @@ from typing import Self
 from ralign.records import Message
 
 _TAG = re.compile(r"<[^<>\n]+>|\[[^\[\]\n]+\]")
+_ONLY_TAGS = re.compile(rf"(?:(?:{_TAG.pattern})\s*)+")
 _NOT_A_NAME = re.compile(r"[^\w-]+")
 _QUOTE_MARKS = ("> ", "| ", "~ ", "(quoted) ")
 
@@ -37,7 +38,7 @@ def fence_turns(conversation: Sequence[Message], nonce: str) -> str:
     """Write a conversation as one text, every turn between tags that name its role and carry the nonce."""
     turns: list[str] = []
     for message in conversation:
-        role = message.role if message.role.isidentifier() else _NOT_A_NAME.sub("_", message.role)
+        role = message.role if message.role.isidentifier() else _as_name(message.role)
         turns.append(f"<{role} {nonce}>\n{message.content}\n</{role} {nonce}>")
     return "\n".join(turns)
 
@@ -64,11 +65,12 @@ class Markers:
         leads: set[str] = set()
         tags: set[str] = set()
         for template in templates:
-            # A placeholder's name cannot hold a line break, so one that stands for all of them can be put
-            # back.
+            # A zero byte stands for each placeholder, so that a line's pieces can be told apart.
             for line in "\0".join(template[::2]).splitlines():
                 pieces = [piece.strip() for piece in line.split("\0")]
-                tags.update(piece for piece in pieces if _TAG.fullmatch(piece))
+                tags.update(
+                    tag for piece in pieces if _ONLY_TAGS.fullmatch(piece) for tag in _TAG.findall(piece)
+                )
                 if len(pieces) == 1:
                     lines.add(pieces[0].casefold())
                 leads.update(piece.casefold() for piece in pieces[:-1])
@@ -89,8 +91,7 @@ class Markers:
         if not any(marker in folded for marker in self.all):
             return text
         if self.tags is not None:
-            # Again where breaking one tag spelled another; every pass makes the bracketed text longer, so it
-            # ends.
+            # Again where breaking one tag spelled another; every pass makes the tags longer, so it ends.
             while self.tags.search(text):
                 text = self.tags.sub(_break_tag, text)
         lines = text.splitlines(keepends=True)
@@ -101,6 +102,10 @@ class Markers:
                 lines[i] = self.quote + line
                 found = True
         return "".join(lines) if found else text
+
+
+def _as_name(role: str) -> str:
+    return _NOT_A_NAME.sub("_", role) or "turn"
 
 
 def _break_tag(match: re.Match[str]) -> str:

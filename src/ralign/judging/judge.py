@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ralign.chat.model import ChatModel, Reply, Sampling
+from ralign.chat.model import ChatModel, Sampling
 from ralign.errors import CallFailed
-from ralign.judging.parse import ParsedJudgment, parse_verdict
+from ralign.judging.parse import parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
 from ralign.judging.seeding import call_seed
 from ralign.records import Judgment, Order, PreferencePair, Verdict, opposite
@@ -24,12 +24,6 @@ JUDGE_PROMPT = PromptKind(
 )
 """`{response_a}` is the answer shown first, which the judge is to call A, whatever the pairs file calls
 it."""
-
-CUT_OFF = {
-    "length": "cut off at the token limit",
-    "content_filter": "cut off by the content filter",
-}
-"""Finish reasons of an answer that is not finished, whatever its text says."""
 
 
 class Judge(Protocol):
@@ -74,7 +68,7 @@ class ChatJudge:
                 failure="call",
                 detail=str(error),
             )
-        rationale, verdict, problem = _read(reply)
+        rationale, verdict, problem = parse_verdict(reply.text, reply.finish_reason)
         return Judgment(
             pair_id=pair.id,
             benchmark=pair.benchmark,
@@ -102,9 +96,3 @@ def shown_responses(pair: PreferencePair, order: Order) -> tuple[str, str]:
 def in_pair_letters(verdict: Verdict, order: Order) -> Verdict:
     """Turn a verdict in the letters shown into the letters of the pairs file. Its own inverse."""
     return verdict if order == "ab" else opposite(verdict)
-
-
-def _read(reply: Reply) -> ParsedJudgment:
-    if reply.finish_reason in CUT_OFF:
-        return ParsedJudgment("", None, CUT_OFF[reply.finish_reason])
-    return parse_verdict(reply.text)

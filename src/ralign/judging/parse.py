@@ -13,6 +13,14 @@ from typing import Literal, NamedTuple
 
 from ralign.records import Verdict
 
+CUT_OFF = {
+    "length": "cut off at the token limit",
+    "content_filter": "cut off by the content filter",
+}
+"""Finish reasons of an answer that is not finished: it gives no result, whatever its text says."""
+
+_Vote = Literal["A", "B", "tie"]
+
 _BOX = re.compile(r"\\boxed\s{0,4}\{")
 _LONGEST_BOX = 200
 """Characters. A verdict is short; the bound keeps a run of unclosed boxes from costing quadratic time."""
@@ -60,24 +68,28 @@ class _Box(NamedTuple):
     start: int
     end: int
     content: str
+    vote: _Vote | None
+    """What the content says, its spelling aside; None where it is no verdict at all."""
 
 
-def parse_verdict(answer: str) -> ParsedJudgment:
-    """Read a judge's final answer."""
+def parse_verdict(answer: str, finish_reason: str | None = None) -> ParsedJudgment:
+    """Read a judge's final answer; `finish_reason` is the endpoint's, where it is known."""
+    if finish_reason in CUT_OFF:
+        return ParsedJudgment(answer.strip(), None, CUT_OFF[finish_reason])
     rationale = answer.strip()
     if not rationale:
         return ParsedJudgment("", None, "empty answer")
-    boxes = [(box, _read(box.content)) for box in _boxes(answer)]
-    verdicts = {read for _, read in boxes if read is not None}
-    if len(verdicts) > 1:
-        return ParsedJudgment(rationale, None, f"two different verdicts: {', '.join(sorted(verdicts))}")
-    verdict = verdicts.pop() if verdicts else None
-    if verdict is None:
-        found = f", but \\boxed{{{boxes[-1][0].content[:40]}}}" if boxes else ""
-        return ParsedJudgment(rationale, None, f"no \\boxed verdict{found}")
-    if verdict == "tie":
+    boxes = list(_boxes(answer))
+    votes = [box for box in boxes if box.vote is not None]
+    if not votes:
+        other = f", but {' '.join(boxes[-1].content.split())[:40]!r} in a box" if boxes else ""
+        return ParsedJudgment(rationale, None, f"no \\boxed verdict{other}")
+    verdict = votes[-1].vote
+    if len(different := {box.vote or "" for box in votes}) > 1:
+        return ParsedJudgment(rationale, None, f"two different verdicts: {', '.join(sorted(different))}")
+    if verdict is None or verdict == "tie":
         return ParsedJudgment(rationale, None, "no \\boxed verdict, but a tie")
-    return ParsedJudgment(_without(answer, [box for box, read in boxes if read]), verdict, None)
+    return ParsedJudgment(_without(answer, votes), verdict, None)
 
 
 def _boxes(answer: str) -> Iterator[_Box]:
@@ -93,12 +105,12 @@ def _boxes(answer: str) -> Iterator[_Box]:
                 depth -= 1
                 if depth == 0:
                     end = i + 1
-                    yield _Box(match.start(), end, answer[match.end() : i])
+                    content = answer[match.end() : i]
+                    yield _Box(match.start(), end, content, _read(content))
                     break
 
 
-def _read(content: str) -> Literal["A", "B", "tie"] | None:
-    """Read what is in a box, its spelling aside; None where it is no verdict at all."""
+def _read(content: str) -> _Vote | None:
     plain = _DECORATION.sub(" ", _DRESS.sub(" ", content)).strip().lower()
     if plain in _NO_LETTER:
         return "tie"

@@ -8,6 +8,7 @@ from ralign.metajudging.meta_judge import (
     meta_prompt_values,
 )
 from ralign.metajudging.parse import ParsedMetaJudgment, majority, parse_meta_judgment
+from ralign.metajudging.recorded import RecordedMetaJudge
 
 __all__ = [
     "META_PROMPT",
@@ -15,6 +16,7 @@ __all__ = [
     "ChatMetaJudge",
     "MetaJudge",
     "ParsedMetaJudgment",
+    "RecordedMetaJudge",
     "majority",
     "meta_prompt_values",
     "parse_meta_judgment",

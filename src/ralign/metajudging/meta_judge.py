@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ralign.chat.model import ChatModel, Reply, Sampling
 from ralign.errors import CallFailed
-from ralign.judging import CUT_OFF, Prompt, PromptKind, call_seed, in_pair_letters, shown_responses
+from ralign.judging import Prompt, PromptKind, call_seed, in_pair_letters, shown_responses
 from ralign.metajudging.parse import ParsedMetaJudgment, parse_meta_judgment
 from ralign.records import Judgment, MetaJudgment, PreferencePair
 
@@ -100,7 +100,7 @@ class ChatMetaJudge:
                 failure="call",
                 detail=str(error),
             )
-        return _about(judgment, vote, _read(reply), reply)
+        return _about(judgment, vote, parse_meta_judgment(reply.text, reply.finish_reason), reply)
 
 
 def meta_prompt_values(prompt: Prompt, pair: PreferencePair, judgment: Judgment) -> dict[str, str]:
@@ -130,12 +130,6 @@ def meta_prompt_values(prompt: Prompt, pair: PreferencePair, judgment: Judgment)
         "gold_rationale": gold,
         "rationale": f"({note})\n\n{judgment.rationale}" if noted else judgment.rationale,
     }
-
-
-def _read(reply: Reply) -> ParsedMetaJudgment:
-    if reply.finish_reason in CUT_OFF:
-        return ParsedMetaJudgment(None, (), CUT_OFF[reply.finish_reason])
-    return parse_meta_judgment(reply.text)
 
 
 def _about(judgment: Judgment, vote: int, parsed: ParsedMetaJudgment, reply: Reply | None) -> MetaJudgment:

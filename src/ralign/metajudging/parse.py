@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ralign.judging import CUT_OFF
 from ralign.records import GoldPoint
 
 _DECISIONS = {"correct": True, "incorrect": False, "wrong": False}
@@ -40,8 +41,10 @@ class ParsedMetaJudgment(NamedTuple):
     """Why there is no decision, in a few words."""
 
 
-def parse_meta_judgment(answer: str) -> ParsedMetaJudgment:
-    """Read a meta-judge's final answer."""
+def parse_meta_judgment(answer: str, finish_reason: str | None = None) -> ParsedMetaJudgment:
+    """Read a meta-judge's final answer; `finish_reason` is the endpoint's, where it is known."""
+    if finish_reason in CUT_OFF:
+        return ParsedMetaJudgment(None, (), CUT_OFF[finish_reason])
     line = _last_line(answer)
     if not line:
         return ParsedMetaJudgment(None, (), "empty answer")
