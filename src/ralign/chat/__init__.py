@@ -1,1 +1,35 @@
-"""chat."""
+"""Chat models: messages in, one reply out.
+
+| module           | holds                                                                      |
+| ---------------- | -------------------------------------------------------------------------- |
+| `model`          | the protocol `ChatModel`, `Sampling`, `Reply`                              |
+| `endpoint_model` | `EndpointModel`: a model behind an OpenAI-compatible endpoint              |
+| `scripted`       | `ScriptedModel`: says what it is told, for tests                           |
+| `local`          | `LocalModel`: a local Hugging Face model; needs torch and transformers     |
+| `server`         | `ChatServer`: an endpoint on this machine with faults to order, for tests  |
+| `batching`       | `Batcher`: gathers concurrent calls into batches                           |
+| `thinking`       | `split_thinking`: a reply's thinking apart from its answer                 |
+
+`local` and `server` are imported from where they are: the one for its dependencies, the other because it is a
+program as well (`python -m ralign.chat.server`).
+"""
+
+from ralign.chat.batching import Batcher
+from ralign.chat.endpoint import Endpoint
+from ralign.chat.endpoint_model import EndpointModel
+from ralign.chat.model import ChatModel, Reply, Sampling
+from ralign.chat.patience import Patience
+from ralign.chat.scripted import ScriptedModel
+from ralign.chat.thinking import split_thinking
+
+__all__ = [
+    "Batcher",
+    "ChatModel",
+    "Endpoint",
+    "EndpointModel",
+    "Patience",
+    "Reply",
+    "Sampling",
+    "ScriptedModel",
+    "split_thinking",
+]

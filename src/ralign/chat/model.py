@@ -39,7 +39,9 @@ class ChatModel(Protocol):
         """The model's name, as a recipe or a flag gives it."""
         ...
 
-    async def reply(self, messages: Sequence[Message], sampling: Sampling, *, seed: int | None = None) -> Reply:
+    async def reply(
+        self, messages: Sequence[Message], sampling: Sampling, *, seed: int | None = None
+    ) -> Reply:
         """Answer the messages once.
 
         Many calls may be in flight at once; the model bounds its own concurrency.
