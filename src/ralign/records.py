@@ -1,4 +1,4 @@
-"""The records that the stages pass on: PreferencePair -> Judgment -> MetaJudgment.
+"""The records that the stages pass on: PreferencePair -> Judgment -> MetaJudgment -> Score.
 
 Standard library only. How records look on disk is `ralign.files`' business; how they come about is the business
 of the stage that makes them. The paper's notation (arXiv 2602.06763, section 2): x is `conversation`, y_A and
@@ -128,3 +128,22 @@ class MetaJudgment:
     model: str | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What one judgment counts for: all that the measures, a comparison and a correction need, without texts."""
+
+    pair_id: str
+    benchmark: str
+    subset: str | None
+    order: Order
+    draw: int
+    label: Verdict
+    answered: bool
+    """False where the call never came back: nothing is known, nothing is counted."""
+    verdict: Verdict | None
+    aligned: bool | None
+    """The majority of the meta-judge's votes; None where it was not asked, or gave no majority."""
+    meta_failed: bool
+    """Whether the meta-judge was asked and gave no majority."""

@@ -1,1 +1,1 @@
-"""benchmark."""
+"""Measuring a judge: pairs x judge x meta-judge -> a run directory -> results."""

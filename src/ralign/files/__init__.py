@@ -2,6 +2,8 @@
 
     pairs           files of preference pairs -> PreferencePair, and back     (JSONL, Parquet; path, glob, hf://)
     judgments       one line of JSON <-> Judgment, MetaJudgment
+    scores          what a run's judgments count for, one line each
+    table           a CSV of figures, one row a model
     log             append-only logs of such lines, and the lock on a run directory
     atomic          files that are there whole or not at all
 
@@ -22,7 +24,9 @@ from ralign.files.judgments import (
 )
 from ralign.files.log import AppendLog, DirectoryLock, LogLine, read_line_at, read_log
 from ralign.files.pairs import read_pairs, write_pairs
+from ralign.files.scores import read_scores, write_scores
 from ralign.files.sources import PairsFile, find_pairs_files
+from ralign.files.table import Table, read_table
 
 __all__ = [
     "AppendLog",
@@ -31,6 +35,7 @@ __all__ = [
     "LogLine",
     "MetaJudgmentRow",
     "PairsFile",
+    "Table",
     "decode_judgment",
     "decode_judgment_row",
     "decode_meta_judgment",
@@ -41,7 +46,10 @@ __all__ = [
     "read_line_at",
     "read_log",
     "read_pairs",
+    "read_scores",
+    "read_table",
     "replacing",
     "write_atomically",
     "write_pairs",
+    "write_scores",
 ]

@@ -1,0 +1,166 @@
+"""The `ralign` program: binds configs to flags and recipes, builds the objects, calls one function per command.
+
+Comes in: the command line, and a TOML recipe whose table `[COMMAND]` has the same names as the flags; a flag wins
+over the recipe. Goes out: the exit code. 0: done; 1: done as far as the models answered, run it again; 2: a mistake
+in the input, or an endpoint that refuses every call; 130: interrupted.
+
+Each command imports its stage when it is called, so that `ralign --help` answers at once.
+"""
+
+import asyncio
+import json
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.config import Dict as RecipeTable
+
+from ralign import __version__
+from ralign.benchmark.config import BenchConfig
+from ralign.errors import InputError, RalignError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ralign.chat import ChatModel
+
+app = App(
+    name="ralign",
+    help="Train and measure generative reward models that are right for the right reasons.",
+    help_epilogue="Every command takes --recipe FILE.toml: its table [COMMAND] sets the flags that are not given.",
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+    exit_on_error=False,
+    print_error=False,
+    result_action="return_value",
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        sys.exit(_run(arguments))
+    except (RalignError, CycloptsError) as error:
+        print(f"ralign: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _run(arguments: list[str]) -> int:
+    recipe, arguments = _take_recipe(arguments)
+    if recipe is not None:
+        command = next((argument for argument in arguments if not argument.startswith("-")), "")
+        app.config = (
+            RecipeTable(_read_recipe(recipe, command), source=str(recipe), use_commands_as_keys=False),
+        )
+    code = app(arguments)
+    return code if isinstance(code, int) else 0
+
+
+def _take_recipe(arguments: list[str]) -> tuple[Path | None, list[str]]:
+    for position, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag != "--recipe":
+            continue
+        if equals:
+            return Path(value), arguments[:position] + arguments[position + 1 :]
+        if position + 1 == len(arguments):
+            raise InputError("--recipe needs a file")
+        return Path(arguments[position + 1]), arguments[:position] + arguments[position + 2 :]
+    return None, arguments
+
+
+def _read_recipe(path: Path, command: str) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not TOML: {error}") from None
+    table = document.get(command)
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: has no table [{command}]; a recipe's tables are named after commands")
+    return table
+
+
+@app.command
+def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
+    """Measure a judge: L-Acc, S-Corr and F-Score with intervals, into a run directory."""
+    from ralign.benchmark.command import default_out, run_bench
+    from ralign.report.tables import results_table
+
+    console = _console()
+    try:
+        results = asyncio.run(run_bench(config, _local_model, console))
+    except KeyboardInterrupt:
+        print(
+            "ralign: interrupted; what was answered is recorded, and the same command goes on",
+            file=sys.stderr,
+        )
+        return 130
+    if results is None:
+        return 0
+    console.print(results_table(results.document))
+    out = config.out or default_out(config)
+    if results.complete:
+        console.print(f"{out}/results.json has every figure with its counts.", highlight=False)
+        return 0
+    owed = results.document["owed"]
+    console.print(
+        f"Unfinished: {owed['judgments']:,} judgments and {owed['meta_judgments']:,} meta-judgments had no answer; "
+        "the same command asks for them again.",
+        style="yellow",
+        highlight=False,
+    )
+    return 1
+
+
+@app.command
+def compare(
+    first: Path,
+    second: Path,
+    *,
+    seed: int = 0,
+    resamples: int = 10_000,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+) -> None:
+    """Compare two runs over the same pairs: paired differences with intervals, McNemar's exact test.
+
+    Args:
+        first: a run directory.
+        second: another one; differences are this one minus the first.
+        seed: seeds the bootstrap.
+        resamples: bootstrap resamples behind each interval.
+        as_json: print everything as JSON.
+    """
+    from ralign.benchmark.compare import compare_runs
+    from ralign.report.tables import comparison_table
+
+    comparison = compare_runs(first, second, seed=seed, resamples=resamples)
+    if as_json:
+        print(json.dumps(comparison, indent=2))
+    else:
+        _console().print(comparison_table(comparison))
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    # Piped output is not a terminal of 80 columns: a table keeps its width.
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+def _local_model(name: str) -> "ChatModel":
+    try:
+        # Here and not above: it brings in torch.
+        from ralign.chat.local import LocalModel
+    except ImportError as error:
+        raise InputError(
+            f"{name} without a URL is a local model, and {error.name} is not installed: "
+            "pip install 'ralign[local]', or give its URL"
+        ) from None
+    return LocalModel(name)
