@@ -1,0 +1,258 @@
+"""The figure of `ralign correlate`: one panel a measure, one point a model, the line and its band.
+
+In: panels, their correlation already computed. Out: one .png, .svg or .pdf. Needs matplotlib (the extra
+`report`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Annotation, Text
+from numpy.typing import NDArray
+from scipy import stats
+
+from ralign.errors import InputError
+from ralign.metrics.correlation import Correlation
+
+Floats = NDArray[np.float64]
+
+FORMATS = (".png", ".svg", ".pdf")
+
+_INK, _FAINT, _ACCENT = "#22272e", "#8a929c", "#2f6db5"
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.edgecolor": _FAINT,
+    "axes.labelcolor": _INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": _INK,
+    "xtick.color": _FAINT,
+    "xtick.labelcolor": _INK,
+    "ytick.color": _FAINT,
+    "ytick.labelcolor": _INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "ralign",
+    "pdf.fonttype": 42,
+}
+_PANEL_INCHES = (4.3, 3.7)
+_CROWDED_PANEL_INCHES = (6.0, 4.8)
+_CROWDED_MODELS = 12
+_DOTS_PER_INCH = 200
+_DOT_PIXELS = 18
+"""A point's square, its white rim included."""
+_LINE_PIXELS = 6
+_NAME_MARGIN_PIXELS = (8, 2)
+_SHARE_LEFT_OF_ANCHOR = {"left": 0.0, "center": 0.5, "right": 1.0}
+_NEAR_POINTS = 11
+"""Up to this far a name needs no line to its point."""
+
+
+class _Costs(NamedTuple):
+    """What a place costs, per square pixel hidden, or per 1/72 inch away from the point."""
+
+    over_others: float
+    over_line: float
+    outside: float
+    away: float
+
+
+_COSTS = _Costs(over_others=20.0, over_line=0.1, outside=20.0, away=12.0)
+"""Found by eye on the paper's 7 and 20 models."""
+
+
+class Place(NamedTuple):
+    """Where a name goes: from its point, in points (1/72 inch), and which end of the name is held there."""
+
+    offset: tuple[float, float]
+    alignment: Literal["left", "center", "right"]
+
+
+def _places() -> Iterator[Place]:
+    for distance in (7, 11, 16, 22, 29, 37, 46, 56):
+        for rise in (0.0, 0.5, -0.5, 0.8, -0.8):
+            run = distance * (1 - rise**2) ** 0.5
+            yield Place((run, rise * distance), "left")
+            yield Place((-run, rise * distance), "right")
+        yield Place((0, distance), "center")
+        yield Place((0, -distance), "center")
+
+
+PLACES = tuple(_places())
+"""Nearest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One measure against one result."""
+
+    x_name: str
+    y_name: str
+    models: Sequence[str]
+    """What to write beside each point."""
+    x: Sequence[float]
+    y: Sequence[float]
+    correlation: Correlation
+
+
+def draw_correlation(panels: Sequence[Panel], path: Path) -> None:
+    """Draw the panels side by side; the file appears whole or not at all.
+
+    Raises:
+        InputError: no panel, or a suffix that is none of `FORMATS`.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"{path}: a figure ends in {', '.join(FORMATS)}")
+    if not panels:
+        raise InputError(f"{path}: nothing to draw")
+    with rc_context(_STYLE):  # pyright: ignore[reportArgumentType]  (the stub lists every key as a literal)
+        figure = _figure(panels)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        # Without a date the same figures give the same bytes.
+        undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
+        figure.savefig(unfinished, format=path.suffix.lower()[1:], dpi=_DOTS_PER_INCH, metadata=undated)
+        unfinished.replace(path)
+
+
+def _figure(panels: Sequence[Panel]) -> Figure:
+    crowded = max(len(panel.models) for panel in panels) > _CROWDED_MODELS
+    width, height = _CROWDED_PANEL_INCHES if crowded else _PANEL_INCHES
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
+    figure = Figure(figsize=(width * len(panels), height), dpi=_DOTS_PER_INCH, layout=layout)
+    canvas = FigureCanvasAgg(figure)
+    all_axes: list[Axes] = list(np.atleast_1d(figure.subplots(1, len(panels))))
+    for i, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):
+        _draw_panel(axes, panel)
+        if i == 0 or panel.y_name != panels[i - 1].y_name:
+            axes.set_ylabel(panel.y_name)
+    canvas.draw()  # lays the axes out; where a label fits is known only after that
+    for axes, panel in zip(all_axes, panels, strict=True):
+        _label_points(axes, panel, canvas)
+    return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    x, y = np.asarray(panel.x), np.asarray(panel.y)
+    axes.set_xlim(*_with_margin(x, 0.14))
+    axes.set_ylim(*_with_margin(y, 0.14))
+    grid = np.linspace(*axes.get_xlim(), 100)
+    line, half_width = _regression(x, y, grid)
+    axes.fill_between(grid, line - half_width, line + half_width, color=_ACCENT, alpha=0.10, linewidth=0)
+    axes.plot(grid, line, color=_ACCENT, linewidth=1.4, alpha=0.8)
+    axes.scatter(x, y, s=34, color=_ACCENT, edgecolor="white", linewidth=0.8, zorder=3)
+    axes.set_xlabel(panel.x_name)
+    axes.grid(color=_FAINT, alpha=0.15, linewidth=0.6)
+    axes.set_axisbelow(True)
+    pearson = panel.correlation.pearson
+    axes.set_title(
+        f"r = {pearson.value:.3f}".replace("-", "\N{MINUS SIGN}"),
+        loc="left",
+        fontsize=12,
+        fontweight="bold",
+        pad=8,
+    )
+    interval = f"95 % interval {pearson.low:.2f} to {pearson.high:.2f}, {panel.correlation.models} models"
+    axes.set_title(interval.replace("-", "\N{MINUS SIGN}"), loc="right", fontsize=8, color=_FAINT, pad=8)
+
+
+def _with_margin(column: Floats, share: float) -> tuple[float, float]:
+    margin = share * float(np.ptp(column))
+    return float(column.min()) - margin, float(column.max()) + margin
+
+
+def _regression(x: Floats, y: Floats, grid: Floats) -> tuple[Floats, Floats]:
+    """The least-squares line on the grid, and half the width of its pointwise 95 % band (Student's t)."""
+    slope, intercept = np.polyfit(x, y, 1)
+    freedom = len(x) - 2
+    spread = np.sqrt(((y - intercept - slope * x) ** 2).sum() / freedom)
+    leverage = 1 / len(x) + (grid - x.mean()) ** 2 / ((x - x.mean()) ** 2).sum()
+    return intercept + slope * grid, float(stats.t.ppf(0.975, freedom)) * spread * np.sqrt(leverage)
+
+
+def _label_points(axes: Axes, panel: Panel, canvas: FigureCanvasAgg) -> None:
+    """Write each model's name beside its point, near it and hiding little.
+
+    The points with the most neighbours choose first, as they have the fewest places to choose from. A
+    name away from its point has a thin line to it.
+    """
+    points = axes.transData.transform(np.column_stack([panel.x, panel.y]))
+    dots = _squares(points, _DOT_PIXELS)
+    line = _squares(_line_pixels(axes, panel), _LINE_PIXELS)
+    frame = np.array(axes.get_window_extent().extents)
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    crowding = (1 / (distances + _DOT_PIXELS)).sum(axis=1)
+    names = np.empty((0, 4))
+    for i in map(int, np.argsort(-crowding)):
+        label = axes.annotate(
+            panel.models[i],
+            (panel.x[i], panel.y[i]),
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=7.5,
+            va="center",
+            parse_math=False,  # a dollar sign in a name is a dollar sign
+            annotation_clip=False,
+            # A pale ground, not an outline: outlined text is no longer text in an SVG or PDF.
+            bbox={"boxstyle": "round,pad=0.08", "facecolor": "white", "alpha": 0.55, "linewidth": 0},
+            arrowprops={"arrowstyle": "-", "color": _FAINT, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 3},
+            zorder=4,
+        )
+        # Text's extent, not Annotation's: that one has the line to the point in it.
+        extent = Text.get_window_extent(label, canvas.get_renderer())
+        size = np.array(extent.size) + _NAME_MARGIN_PIXELS
+        boxes = _boxes_at_places(points[i], size)
+        others = np.concatenate([names, np.delete(dots, i, axis=0)])
+        cost = (
+            _COSTS.over_others * _shared_area(boxes, others).sum(axis=1)
+            + _COSTS.over_line * _shared_area(boxes, line).sum(axis=1)
+            + _COSTS.outside * (size.prod() - _shared_area(boxes, frame[None])[:, 0])
+            + _COSTS.away * np.hypot(*np.array([place.offset for place in PLACES]).T)
+        )
+        best = int(np.argmin(cost))
+        _move(label, PLACES[best])
+        names = np.concatenate([names, boxes[best : best + 1]])
+
+
+def _move(label: Annotation, place: Place) -> None:
+    label.set_position(place.offset)
+    label.set_horizontalalignment(place.alignment)
+    if label.arrow_patch is not None:
+        label.arrow_patch.set_visible(float(np.hypot(*place.offset)) > _NEAR_POINTS)
+
+
+def _boxes_at_places(point: Floats, size: Floats) -> Floats:
+    """The box (x0, y0, x1, y1, in pixels) that a name of this size fills at each place; shape (places, 4)."""
+    offsets = np.array([place.offset for place in PLACES]) * _DOTS_PER_INCH / 72
+    left_of_anchor = np.array([_SHARE_LEFT_OF_ANCHOR[place.alignment] for place in PLACES])
+    corner = point + offsets - np.column_stack([left_of_anchor * size[0], np.full(len(PLACES), size[1] / 2)])
+    return np.column_stack([corner, corner + size])
+
+
+def _line_pixels(axes: Axes, panel: Panel) -> Floats:
+    """The regression line as pixels a few apart, those within the frame."""
+    grid = np.linspace(*axes.get_xlim(), 200)
+    line, _ = _regression(np.asarray(panel.x), np.asarray(panel.y), grid)
+    low, high = axes.get_ylim()
+    seen = (line >= low) & (line <= high)
+    return axes.transData.transform(np.column_stack([grid[seen], line[seen]]))
+
+
+def _squares(centres: Floats, side: float) -> Floats:
+    return np.column_stack([centres - side / 2, centres + side / 2])
+
+
+def _shared_area(boxes: Floats, others: Floats) -> Floats:
+    """The area each box shares with each other one, in square pixels; shape (boxes, others)."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return np.clip(high - low, 0, None).prod(axis=2)
