@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ralign.chat import ChatModel
+    from ralign.report.correlation import Panel
 
 app = App(
     name="ralign",
@@ -90,7 +91,7 @@ def _read_recipe(path: Path, command: str) -> dict[str, Any]:
 def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
     """Measure a judge: L-Acc, S-Corr and F-Score with intervals, into a run directory."""
     from ralign.benchmark.command import default_out, run_bench
-    from ralign.report.tables import results_table
+    from ralign.report.tables import print_tables, results_tables
 
     console = _console()
     try:
@@ -103,17 +104,18 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
         return 130
     if results is None:
         return 0
-    console.print(results_table(results.document))
+    print_tables(results_tables(results.document["benchmarks"]), console)
     out = config.out or default_out(config)
     if results.complete:
-        console.print(f"{out}/results.json has every figure with its counts.", highlight=False)
+        console.print(f"Every figure with its counts: {out}/results.json", highlight=False, soft_wrap=True)
         return 0
     owed = results.document["owed"]
     console.print(
-        f"Unfinished: {owed['judgments']:,} judgments and {owed['meta_judgments']:,} meta-judgments had no answer; "
-        "the same command asks for them again.",
+        f"Unfinished: {owed['judgments']:,} judgments and {owed['meta_judgments']:,} meta-judgments had no answer "
+        f"({out}/judgments.jsonl says why); the same command asks for them again.",
         style="yellow",
         highlight=False,
+        soft_wrap=True,
     )
     return 1
 
@@ -130,34 +132,82 @@ def compare(
     """Compare two runs over the same pairs: paired differences with intervals, McNemar's exact test.
 
     Args:
-        first: a run directory.
-        second: another one; differences are this one minus the first.
-        seed: seeds the bootstrap.
-        resamples: bootstrap resamples behind each interval.
-        as_json: print everything as JSON.
+        first: A run directory.
+        second: Another one. Differences are this one minus the first.
+        seed: Seeds the bootstrap.
+        resamples: Bootstrap resamples behind each interval.
+        as_json: Print everything as JSON.
     """
     from ralign.benchmark.compare import compare_runs
-    from ralign.report.tables import comparison_table
+    from ralign.report.tables import comparison_table, print_tables
 
     comparison = compare_runs(first, second, seed=seed, resamples=resamples)
     if as_json:
-        print(json.dumps(comparison, indent=2))
-    else:
-        _console().print(comparison_table(comparison))
+        print(json.dumps(comparison.as_dict(), indent=2))
+        return
+    console = _console()
+    tables = [
+        comparison_table(one, first.name, second.name, name) for name, one in comparison.benchmarks.items()
+    ]
+    print_tables(tables, console)
+    for run, alone in ((first, comparison.only_in_first), (second, comparison.only_in_second)):
+        if alone:
+            console.print(f"{alone:,} pairs are in {run} alone and were left out.", highlight=False)
+
+
+@app.command
+def correlate(
+    table: Path,
+    *,
+    x: tuple[str, ...],
+    y: str,
+    figure: Path | None = None,
+    seed: int = 0,
+    resamples: int = 10_000,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+) -> None:
+    """Correlate measures of judges with how the policies trained against them end.
+
+    Args:
+        table: A CSV file, one row a judge.
+        x: A column with a measure; repeat for several.
+        y: The column with the downstream result.
+        figure: Draw the correlations into this .png, .svg or .pdf file.
+        seed: Seeds the bootstrap over judges.
+        resamples: Bootstrap resamples behind each interval.
+        as_json: Print everything in full as JSON.
+    """
+    from ralign.report.correlation import correlate_columns
+    from ralign.report.tables import correlation_table, print_tables
+
+    panels = correlate_columns(table, x, y, seed=seed, resamples=resamples)
+    if figure is not None:
+        _draw_correlation(panels, figure)
+    if as_json:
+        found = {panel.x_name: panel.correlation.as_dict() for panel in panels}
+        print(json.dumps({"models": panels[0].models, "y": y, "x": found}, indent=2))
+        return
+    rows = [(panel.x_name, panel.correlation) for panel in panels]
+    print_tables([correlation_table(rows, panels[0].models, y)], _console())
+
+
+def _draw_correlation(panels: "list[Panel]", path: Path) -> None:
+    try:
+        from ralign.report.correlation_figure import draw_correlation
+    except ImportError as error:
+        raise InputError(f"--figure needs {error.name}: pip install 'ralign[report]'") from None
+    draw_correlation(panels, path)
 
 
 def _console() -> "Console":
     from rich.console import Console
 
-    # Piped output is not a terminal of 80 columns: a table keeps its width.
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
+    return Console()
 
 
 def _local_model(name: str) -> "ChatModel":
     try:
-        # Here and not above: it brings in torch.
-        from ralign.chat.local import LocalModel
+        from ralign.chat.local import LocalModel  # brings in torch
     except ImportError as error:
         raise InputError(
             f"{name} without a URL is a local model, and {error.name} is not installed: "

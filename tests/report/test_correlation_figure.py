@@ -10,7 +10,8 @@ from matplotlib.text import Annotation, Text
 from ralign.errors import InputError
 from ralign.metrics.correlation import correlate
 from ralign.report import correlation_figure
-from ralign.report.correlation_figure import Panel, draw_correlation
+from ralign.report.correlation import Panel
+from ralign.report.correlation_figure import draw_correlation
 
 
 def panel_of(models: int, seed: int = 0) -> Panel:

@@ -7,14 +7,14 @@ weighs one in either run; a pair that only one of them has is left out and count
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ralign.benchmark.scores import outcomes_of
 from ralign.errors import InputError
 from ralign.files import read_scores
-from ralign.metrics.comparison import compare
+from ralign.metrics.comparison import Comparison, compare
 from ralign.metrics.outcomes import Outcomes
 from ralign.records import Order, Score
 
@@ -31,7 +31,24 @@ class _Run(NamedTuple):
         return outcomes_of([self.pairs[key] for key in keys], self.orders, self.draws)
 
 
-def compare_runs(first: Path, second: Path, *, seed: int = 0, resamples: int = 10_000) -> dict[str, Any]:
+class RunComparison(NamedTuple):
+    """How two runs differ."""
+
+    benchmarks: dict[str, Comparison]
+    only_in_first: int
+    """Pairs that the other run does not have, over all benchmarks."""
+    only_in_second: int
+
+    def as_dict(self) -> dict[str, object]:
+        """Ready for JSON."""
+        return {
+            "benchmarks": {name: comparison.as_dict() for name, comparison in self.benchmarks.items()},
+            "only_in_first": self.only_in_first,
+            "only_in_second": self.only_in_second,
+        }
+
+
+def compare_runs(first: Path, second: Path, *, seed: int = 0, resamples: int = 10_000) -> RunComparison:
     """Differences of `second` minus `first`, by benchmark.
 
     Raises:
@@ -42,23 +59,16 @@ def compare_runs(first: Path, second: Path, *, seed: int = 0, resamples: int = 1
     if not common:
         raise InputError(f"{first} and {second} have no pair in common")
     rng = np.random.default_rng(seed)
-    benchmarks: dict[str, Any] = {}
+    benchmarks: dict[str, Comparison] = {}
     for name in dict.fromkeys(benchmark for benchmark, _ in common):
         keys = [key for key in common if key[0] == name]
         for key in keys:
             if one.pairs[key][0].label != two.pairs[key][0].label:
                 raise InputError(f"pair {key[1]!r} of {name!r} has another label in {second} than in {first}")
-        comparison = compare(
+        benchmarks[name] = compare(
             one.outcomes(keys), two.outcomes(keys), one.orders, two.orders, resamples=resamples, rng=rng
         )
-        benchmarks[name] = comparison.as_dict()
-    return {
-        "first": str(first),
-        "second": str(second),
-        "only_in_first": len(one.pairs) - len(common),
-        "only_in_second": len(two.pairs) - len(common),
-        "benchmarks": benchmarks,
-    }
+    return RunComparison(benchmarks, len(one.pairs) - len(common), len(two.pairs) - len(common))
 
 
 def _read(path: Path) -> _Run:

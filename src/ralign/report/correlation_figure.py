@@ -5,7 +5,6 @@ In: panels, their correlation already computed. Out: one .png, .svg or .pdf. Nee
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ralign.errors import InputError
-from ralign.metrics.correlation import Correlation
+from ralign.report.correlation import Panel
 
 Floats = NDArray[np.float64]
 
@@ -89,19 +88,6 @@ def _places() -> Iterator[Place]:
 
 PLACES = tuple(_places())
 """Nearest first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
-    """One measure against one result."""
-
-    x_name: str
-    y_name: str
-    models: Sequence[str]
-    """What to write beside each point."""
-    x: Sequence[float]
-    y: Sequence[float]
-    correlation: Correlation
 
 
 def draw_correlation(panels: Sequence[Panel], path: Path) -> None:
