@@ -1,0 +1,267 @@
+"""A local Hugging Face causal language model as a chat model. Needs `ralign[local]`: torch and transformers.
+
+Concurrent calls are answered in batches, padded on the left. Sampling adds Gumbel noise to the scores and takes
+the largest (argmax(log p + g) with g ~ Gumbel(0, 1) is a draw from p; Gumbel 1954), with a random generator of
+its own for every call: what a call draws depends on its own seed, not on what shares its batch.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, cast
+
+import torch
+from jinja2 import TemplateError
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from ralign.chat.batching import Batcher
+from ralign.chat.model import Reply, Sampling
+from ralign.chat.thinking import OPENER, split_thinking
+from ralign.errors import CallFailed, EndpointRefused, InputError, RalignError
+from ralign.records import Message, Usage
+
+
+class _Request(NamedTuple):
+    chat: list[dict[str, str]]
+    temperature: float
+    """0: greedy."""
+    max_tokens: int
+    seed: int
+
+
+class LocalModel:
+    """A `ChatModel` on this machine; an async context manager around every call.
+
+    Args:
+        path: a directory, or a name on the hub, with weights, tokenizer and chat template.
+        name: the model's name; `path` where None.
+        device: a torch device; None takes a GPU where there is one.
+        dtype: of the weights, such as `bfloat16`; `auto` takes the one they are stored in.
+        max_batch: calls answered together at most.
+        max_tokens: of a reply, where a call sets no limit.
+        template_kwargs: variables for the chat template, such as `enable_thinking`.
+
+    Raises:
+        InputError: there is no model at `path`, or it has no chat template.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        device: str | None = None,
+        dtype: str = "auto",
+        max_batch: int = 16,
+        max_tokens: int = 4096,
+        template_kwargs: Mapping[str, object] | None = None,
+    ) -> None:
+        self._name = name or str(path)
+        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        try:
+            self._tokenizer = cast(Any, AutoTokenizer).from_pretrained(path, padding_side="left")
+            self._model = cast(Any, AutoModelForCausalLM).from_pretrained(path, dtype=dtype)
+        except (OSError, ValueError) as error:
+            raise InputError(f"no model can be loaded from '{path}': {error}") from error
+        if not self._tokenizer.chat_template:
+            raise InputError(f"the tokenizer in '{path}' has no chat template, so '{self._name}' cannot chat")
+        self._model.to(self._device).eval()
+        self._ends = _end_tokens(self._model, self._tokenizer)
+        if self._tokenizer.pad_token_id is None:
+            self._tokenizer.pad_token_id = min(self._ends)
+        # In tokens; a model without fixed positions has no limit of its own.
+        self._context: int = getattr(self._model.config, "max_position_embeddings", None) or 2**31
+        self._max_tokens = max_tokens
+        self._template_kwargs = dict(template_kwargs or {})
+        self._batcher = Batcher[_Request, Reply | RalignError](self._answer, max_size=max_batch)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._batcher.close()
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._name
+
+    async def reply(
+        self, messages: Sequence[Message], sampling: Sampling, *, seed: int | None = None
+    ) -> Reply:
+        """Answer the messages once, together with whatever else is asked at the moment.
+
+        A `sampling.temperature` of None is the model's own (`generation_config`): greedy where that says so.
+
+        Raises:
+            CallFailed: the messages leave no room for a reply in the model's context.
+            EndpointRefused: the chat template does not take such messages, or the batch does not fit into memory.
+        """
+        request = _Request(
+            chat=[{"role": message.role, "content": message.content} for message in messages],
+            temperature=self._own_temperature() if sampling.temperature is None else sampling.temperature,
+            max_tokens=self._max_tokens if sampling.max_tokens is None else sampling.max_tokens,
+            seed=secrets.randbits(63) if seed is None else seed,
+        )
+        outcome = await self._batcher.submit(request)
+        if isinstance(outcome, RalignError):
+            raise outcome
+        return outcome
+
+    def _own_temperature(self) -> float:
+        config = self._model.generation_config
+        if not config.do_sample:
+            return 0.0
+        return 1.0 if config.temperature is None else config.temperature
+
+    def _answer(self, requests: list[_Request]) -> list[Reply | RalignError]:
+        """Answer a batch. Runs in the batcher's thread, the only one that uses tokenizer and model."""
+        prompts = [self._tokens(request.chat) for request in requests]
+        rooms = [
+            min(request.max_tokens, self._context - len(prompt))
+            for request, prompt in zip(requests, prompts, strict=True)
+        ]
+        asked = [index for index, room in enumerate(rooms) if room > 0]
+        outcomes: list[Reply | RalignError] = [
+            CallFailed(
+                f"the prompt has {len(prompt)} tokens, '{self._name}' takes fewer than {self._context}"
+            )
+            for prompt in prompts
+        ]
+        if asked:
+            rows = self._generate(
+                [prompts[index] for index in asked],
+                [rooms[index] for index in asked],
+                [requests[index] for index in asked],
+            )
+            for index, row in zip(asked, rows, strict=True):
+                outcomes[index] = self._read(prompts[index], row[: rooms[index]])
+        return outcomes
+
+    def _tokens(self, chat: list[dict[str, str]]) -> list[int]:
+        try:
+            return self._tokenizer.apply_chat_template(
+                chat,
+                add_generation_prompt=True,
+                return_dict=False,
+                # A candidate answer that spells out `<|im_end|>` must not end its turn.
+                sanitize_control_tokens=True,
+                **self._template_kwargs,
+            )
+        except TemplateError as error:
+            raise EndpointRefused(
+                f"the chat template of '{self._name}' refuses the messages: {error}"
+            ) from None
+
+    @torch.inference_mode()
+    def _generate(
+        self, prompts: list[list[int]], rooms: list[int], requests: list[_Request]
+    ) -> list[list[int]]:
+        """The new tokens of every prompt, each row padded to the longest."""
+        inputs = self._tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self._device)
+        width = inputs["input_ids"].shape[1]
+        try:
+            output = self._model.generate(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                generation_config=GenerationConfig(
+                    do_sample=False,  # _Draw does it
+                    max_new_tokens=max(rooms),
+                    eos_token_id=self._ends,
+                    pad_token_id=self._tokenizer.pad_token_id,
+                ),
+                logits_processor=LogitsProcessorList(
+                    [_Draw(requests, self._model.generation_config, self._device)]
+                ),
+                stopping_criteria=StoppingCriteriaList(
+                    [_Limits(width, torch.tensor(rooms, device=self._device))]
+                ),
+            )
+        except torch.OutOfMemoryError:
+            raise EndpointRefused(
+                f"'{self._name}' runs out of memory on {self._device} with {len(prompts)} calls at once of up to "
+                f"{width} + {max(rooms)} tokens; a smaller max_batch or max_tokens needs less"
+            ) from None
+        return output[:, width:].tolist()
+
+    def _read(self, prompt: list[int], row: list[int]) -> Reply:
+        """The reply in a row of new tokens: all before the first end token."""
+        end = next((index for index, token in enumerate(row) if token in self._ends), None)
+        text: str = self._tokenizer.decode(row[:end], skip_special_tokens=True)
+        # Some templates open the thinking in the prompt; cut off, it would look like an answer.
+        if self._tokenizer.decode(prompt[-8:]).rstrip().endswith(OPENER):
+            text = OPENER + text
+        thinking, answer = split_thinking(text)
+        return Reply(
+            text=answer,
+            thinking=thinking,
+            finish_reason="length" if end is None else "stop",
+            model=self._name,
+            usage=Usage(prompt_tokens=len(prompt), completion_tokens=len(row) if end is None else end + 1),
+        )
+
+
+class _Draw(LogitsProcessor):
+    """Adds the noise that makes the largest score a draw; rows with temperature 0 keep their scores."""
+
+    def __init__(self, requests: list[_Request], config: GenerationConfig, device: torch.device) -> None:
+        self._rows = [
+            (row, request.temperature, torch.Generator(device).manual_seed(request.seed))
+            for row, request in enumerate(requests)
+            if request.temperature > 0
+        ]
+        # The model's own cuts, as inference servers apply them too.
+        self._cuts: list[Any] = []
+        top_k: int | None = cast(Any, config).top_k
+        top_p: float | None = cast(Any, config).top_p
+        if top_k:
+            self._cuts.append(TopKLogitsWarper(top_k))
+        if top_p is not None and top_p < 1:
+            self._cuts.append(TopPLogitsWarper(top_p))
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """`input_ids` (batch, tokens), `scores` (batch, vocabulary); gives the scores with noise."""
+        scores = scores.float()
+        for row, temperature, generator in self._rows:
+            drawn = scores[row : row + 1] / temperature
+            for cut in self._cuts:
+                drawn = cut(input_ids, drawn)
+            # -log of an exponential draw is a Gumbel draw.
+            noise = torch.empty_like(drawn).exponential_(generator=generator).log_()
+            scores[row : row + 1] = drawn - noise
+        return scores
+
+
+class _Limits(StoppingCriteria):
+    """Stops each row at its own number of new tokens."""
+
+    def __init__(self, width: int, limits: torch.Tensor) -> None:
+        self._width = width
+        self._limits = limits
+
+    def __call__(self, input_ids: torch.Tensor, scores: object, **kwargs: object) -> torch.BoolTensor:
+        """`input_ids` (batch, tokens); gives (batch,), true where the row has all it may have."""
+        return cast(torch.BoolTensor, input_ids.shape[1] - self._width >= self._limits)
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """The tokens that end a reply: the model's, or the tokenizer's."""
+    ends: int | list[int] | None = model.generation_config.eos_token_id
+    if ends is None:
+        ends = tokenizer.eos_token_id
+    if ends is None:
+        raise InputError(f"'{tokenizer.name_or_path}' names no end-of-text token, so no reply would ever end")
+    return [ends] if isinstance(ends, int) else ends
