@@ -19,16 +19,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
 from ralign.benchmark.run import Plan, bench
 from ralign.chat import Endpoint, EndpointModel, Sampling
-from ralign.files import find_pairs_files, write_pairs
-from ralign.judging import ChatJudge, Prompt
-from ralign.metajudging import ChatMetaJudge
-from ralign.records import Message, PreferencePair
+from ralign.chat.server_answers import ChatRequest
+from ralign.files import find_pairs_files, read_pairs, write_pairs
+from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
+from ralign.metajudging import META_PROMPT, ChatMetaJudge, meta_prompt_values
+from ralign.records import Judgment, Message, PreferencePair
+
+
+RATIONALE = "A names both tides and B leaves the second one out, which the question asks for."
 
 
 def make_pairs(path: Path, rows: int) -> None:
@@ -54,19 +57,28 @@ def make_pairs(path: Path, rows: int) -> None:
     )
 
 
-def answer(request: dict[str, Any]) -> str:
+def answer(request: ChatRequest) -> str:
     """What the server says: a judgment for the judge, a meta-judgment for the meta-judge."""
-    if request["model"] == "judge":
-        return (
-            "A names both tides and B leaves the second one out, which the question asks for.\n\n\\boxed{A}"
-        )
+    if b'"model":"judge"' in request.body:
+        return f"{RATIONALE}\n\n\\boxed{{A}}"
     return "POINT: A names both tides | STATED: yes\nVERDICT: Correct"
 
 
-async def run_bare(url: str, rows: int, connections: int, pairs: Path) -> None:
+def render(pairs: Path) -> list[tuple[str, str]]:
+    """The prompts that ralign sends, so that both clients put the same on the wire."""
+    judge, meta_judge = Prompt.load(None, JUDGE_PROMPT), Prompt.load(None, META_PROMPT)
+    prompts: list[tuple[str, str]] = []
+    for pair in read_pairs(find_pairs_files([str(pairs)])):
+        answers = {"response_a": pair.response_a, "response_b": pair.response_b}
+        values = meta_prompt_values(meta_judge, pair, Judgment(pair_id=pair.id, rationale=RATIONALE))
+        first, second = judge.render(pair.conversation, answers), meta_judge.render(pair.conversation, values)
+        prompts.append((first[0].content, second[0].content))
+    return prompts
+
+
+async def run_bare(url: str, prompts: list[tuple[str, str]], connections: int) -> None:
     """The least a client can do: post, read, forget."""
-    lines = pairs.read_text(encoding="utf-8").splitlines()
-    waiting = iter(range(rows))
+    waiting = iter(prompts)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as session:
 
         async def call(model: str, content: str) -> None:
@@ -75,22 +87,27 @@ async def run_bare(url: str, rows: int, connections: int, pairs: Path) -> None:
                 await reply.json()
 
         async def work() -> None:
-            for row in waiting:
-                await call("judge", lines[row])
-                await call("meta-judge", lines[row])
+            for first, second in waiting:
+                await call("judge", first)
+                await call("meta-judge", second)
 
         await asyncio.gather(*(work() for _ in range(connections)))
 
 
-async def run_ralign(url: str, rows: int, connections: int, pairs: Path) -> None:
+async def run_ralign(url: str, pairs: Path, connections: int) -> None:
     """All of `ralign bench` but reading the flags. Judge and meta-judge share the endpoint, and so its connections."""
-    del rows
     with tempfile.TemporaryDirectory() as out:
         async with Endpoint(url, concurrency=connections) as endpoint:
             sampling = Sampling(temperature=0.4, max_tokens=8192)
-            judge = ChatJudge(EndpointModel(endpoint, "judge"), Prompt.judge(), sampling, seed=0)
+            judge = ChatJudge(
+                model=EndpointModel(endpoint, "judge"),
+                prompt=Prompt.load(None, JUDGE_PROMPT),
+                sampling=sampling,
+            )
             meta_judge = ChatMetaJudge(
-                EndpointModel(endpoint, "meta-judge"), Prompt.meta_judge(), sampling, seed=0
+                model=EndpointModel(endpoint, "meta-judge"),
+                prompt=Prompt.load(None, META_PROMPT),
+                sampling=sampling,
             )
             plan = Plan(files=find_pairs_files([str(pairs)]), rows_in_flight=connections)
             results = await bench(plan, judge, meta_judge, Path(out))
@@ -98,10 +115,13 @@ async def run_ralign(url: str, rows: int, connections: int, pairs: Path) -> None
         assert counts["judgments"] == counts["meta_judged"], counts
 
 
-def client(kind: str, url: str, rows: int, connections: int, pairs: Path) -> None:
-    """One client process: run, then print rows, seconds, CPU seconds and peak memory as JSON."""
+def client(kind: str, url: str, connections: int, pairs: Path) -> None:
+    """One client process: run, then print seconds, CPU seconds and peak memory as JSON."""
+    prompts = render(pairs) if kind == "bare" else []
     started, cpu = time.perf_counter(), time.process_time()
-    asyncio.run((run_bare if kind == "bare" else run_ralign)(url, rows, connections, pairs))
+    asyncio.run(
+        run_bare(url, prompts, connections) if kind == "bare" else run_ralign(url, pairs, connections)
+    )
     used = {
         "seconds": time.perf_counter() - started,
         "cpu": time.process_time() - cpu,
@@ -110,9 +130,9 @@ def client(kind: str, url: str, rows: int, connections: int, pairs: Path) -> Non
     print(json.dumps(used))
 
 
-def measure(kind: str, url: str, rows: int, connections: int, pairs: Path) -> dict[str, float]:
+def measure(kind: str, url: str, connections: int, pairs: Path) -> dict[str, float]:
     """Run one client in a fresh process."""
-    command = [sys.executable, __file__, "--client", kind, url, str(rows), str(connections), str(pairs)]
+    command = [sys.executable, __file__, "--client", kind, url, str(connections), str(pairs)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -121,8 +141,8 @@ def compare(url: str, rows: int, connections: int, rounds: int, pairs: Path) -> 
     bare: list[dict[str, float]] = []
     ours: list[dict[str, float]] = []
     for _ in range(rounds):
-        bare.append(measure("bare", url, rows, connections, pairs))
-        ours.append(measure("ralign", url, rows, connections, pairs))
+        bare.append(measure("bare", url, connections, pairs))
+        ours.append(measure("ralign", url, connections, pairs))
     for name, runs in (("bare loop", bare), ("ralign bench", ours)):
         rate = statistics.median(rows / run["seconds"] for run in runs)
         cpu = statistics.median(run["cpu"] * 1000 / rows for run in runs)
@@ -143,11 +163,11 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory", type=int, nargs="+", default=[], metavar="ROWS")
-    parser.add_argument("--client", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--client", nargs=4, help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.client:
-        kind, url, rows, connections, pairs = flags.client
-        client(kind, url, int(rows), int(connections), Path(pairs))
+        kind, url, connections, pairs = flags.client
+        client(kind, url, int(connections), Path(pairs))
         return
     latency = "0.05" if not flags.memory else "0"
     command = [
@@ -171,7 +191,7 @@ def main() -> None:
                         compare(url, flags.rows, connections, flags.rounds, pairs)
                 for rows in flags.memory:
                     make_pairs(pairs, rows)
-                    used = measure("ralign", url, rows, 64, pairs)
+                    used = measure("ralign", url, 64, pairs)
                     print(f"{rows:8,d} rows  {used['peak_mb']:5.0f} MB at most")
         finally:
             server.terminate()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from ralign.metrics.outcomes import VERDICT_A, VERDICT_B
@@ -69,12 +70,11 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
         labels.append(VERDICT_A if pair.label == "A" else VERDICT_B)
         gold = pair.gold_rationale
         has_gold.append(gold is not None)
-        turns = [part for message in pair.conversation for part in (message.role, message.content)]
-        texts = (benchmark, pair.id, *turns, pair.response_a, pair.response_b, pair.label, gold or "")
-        for text in texts:
-            data = text.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8, "little"))
-            digest.update(data)
+        turns = [(message.role, message.content) for message in pair.conversation]
+        # As JSON, which no two different pairs share.
+        digest.update(
+            orjson.dumps((benchmark, pair.id, turns, pair.response_a, pair.response_b, pair.label, gold))
+        )
     return PairsIndex(
         ids=ids,
         benchmark=benchmarks,

@@ -6,7 +6,9 @@ parameters.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import gc
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -135,9 +137,10 @@ class _Loop:
         owed = self._owed()
         workers = min(self._plan.rows_in_flight, sum(self._tally.owed()))
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(self._work(owed))
+            with _rare_collections():
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(workers):
+                        group.create_task(self._work(owed))
         except* RalignError as errors:
             raise _first(errors) from None
 
@@ -176,6 +179,22 @@ class _Loop:
         meta = await self._meta_judge.meta_judge(pair, judgment, vote)
         self._directory.record_meta_judgment(meta)
         self._tally.add_meta_judgment(meta)
+
+
+@contextmanager
+def _rare_collections() -> Generator[None]:
+    """Collect garbage a hundred times more rarely: a tenth of the loop's time, for a few megabytes.
+
+    Records are trees and go when their last reference goes; cycles come from failed calls alone.
+    """
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100 * thresholds[0], *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _first(errors: BaseExceptionGroup[RalignError]) -> RalignError:

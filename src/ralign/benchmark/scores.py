@@ -31,18 +31,20 @@ def scores_of(tally: Tally) -> Iterator[Score]:
     """One score for every judgment that the run owes, answered or not."""
     index = tally.index
     every = tally.outcomes(np.arange(len(index), dtype=np.intp))
+    labels: list[int] = every.label.tolist()
+    verdicts: list[list[list[int]]] = every.verdict.tolist()
+    alignments: list[list[list[int]]] = every.aligned.tolist()
     for row, pair_id in enumerate(index.ids):
         for order, shown in enumerate(tally.orders):
             for draw in range(tally.draws):
-                verdict = int(every.verdict[row, order, draw])
-                aligned = int(every.aligned[row, order, draw])
+                verdict, aligned = verdicts[row][order][draw], alignments[row][order][draw]
                 yield Score(
                     pair_id=pair_id,
                     benchmark=index.benchmark[row],
                     subset=index.subset[row],
                     order=shown,
                     draw=draw,
-                    label=_LETTER[int(index.label[row])],
+                    label=_LETTER[labels[row]],
                     answered=verdict != UNANSWERED,
                     verdict=_LETTER.get(verdict),
                     aligned=_ALIGNED.get(aligned),

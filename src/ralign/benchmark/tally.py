@@ -48,8 +48,7 @@ class Tally:
         """Meta-judgments that were answered."""
         self.call_failures = 0
         """Calls of this session that failed for good."""
-        self.usage: dict[str, Usage] = {}
-        """Tokens by stage, `judge` and `meta_judge`, over all sessions."""
+        self._tokens = {"judge": [0, 0], "meta_judge": [0, 0]}
 
     def row(self, benchmark: str, pair_id: str) -> int:
         """The row of a pair.
@@ -127,11 +126,17 @@ class Tally:
         ).astype(np.int8)
         return Outcomes(label=self.index.label[rows], verdict=self._verdict[rows], aligned=aligned)
 
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """Tokens by stage, `judge` and `meta_judge`, over all sessions; a stage that used none is left out."""
+        return {
+            stage: Usage(prompt_tokens=prompt, completion_tokens=completion)
+            for stage, (prompt, completion) in self._tokens.items()
+            if prompt or completion
+        }
+
     def _add_usage(self, stage: str, usage: Usage | None) -> None:
-        if usage is None:
-            return
-        so_far = self.usage.get(stage, Usage())
-        self.usage[stage] = Usage(
-            prompt_tokens=so_far.prompt_tokens + usage.prompt_tokens,
-            completion_tokens=so_far.completion_tokens + usage.completion_tokens,
-        )
+        if usage is not None:
+            tokens = self._tokens[stage]
+            tokens[0] += usage.prompt_tokens
+            tokens[1] += usage.completion_tokens

@@ -1,7 +1,6 @@
 """`scores.jsonl` of a run directory <-> `Score`: one line a judgment that the run owes, written when it ends."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -32,7 +31,7 @@ def write_scores(path: Path, scores: Iterable[Score]) -> None:
     """
     with replacing(path) as file:
         for score in scores:
-            file.write(orjson.dumps(asdict(score)) + b"\n")
+            file.write(orjson.dumps(score, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def read_scores(path: Path) -> Iterator[Score]:

@@ -111,6 +111,8 @@ def _boxes(answer: str) -> Iterator[_Box]:
 
 
 def _read(content: str) -> _Vote | None:
+    if content == "A" or content == "B":  # nearly always
+        return content
     plain = _DECORATION.sub(" ", _DRESS.sub(" ", content)).strip().lower()
     if plain in _NO_LETTER:
         return "tie"
@@ -127,7 +129,11 @@ def _without(answer: str, boxes: list[_Box]) -> str:
     kept = [answer[start:end] for start, end in zip(starts, ends, strict=True)]
     kept[:-1] = [text.rstrip("\\$*") for text in kept[:-1]]
     kept[1:] = [text.lstrip("$*") for text in kept[1:]]
-    lines = "".join(kept).split("\n")
-    while lines and len(lines[-1]) <= _LAST_LINE and _HANGING.fullmatch(lines[-1]) is not None:
-        lines.pop()
-    return "\n".join(lines).strip()
+    rationale = "".join(kept)
+    end = len(rationale)
+    while end > 0:
+        start = rationale.rfind("\n", 0, end) + 1
+        if end - start > _LAST_LINE or _HANGING.fullmatch(rationale, start, end) is None:
+            break
+        end = start - 1
+    return rationale[: max(end, 0)].strip()
