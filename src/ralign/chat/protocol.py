@@ -81,7 +81,7 @@ def read_reply(body: bytes) -> Reply | FailedTry:
         return _not_usual(body)
     if failed:
         return _not_usual(body)
-    thinking = message.get("reasoning_content") or message.get("reasoning")
+    thinking = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
     if not isinstance(content, str) or "think>" in content:
         thinking, content = _part(message, content, thinking)
     # A thought cut off by the token limit, or an answer held back by a filter, is what the model came to: asking
@@ -93,8 +93,8 @@ def read_reply(body: bytes) -> Reply | FailedTry:
     return Reply(
         text=content,
         thinking=thinking,
-        finish_reason=finish_reason,
-        model=model,
+        finish_reason=_text(finish_reason),
+        model=_text(model),
         usage=_read_usage(usage),
     )
 
@@ -123,7 +123,7 @@ def _part(message: dict[str, Any], content: Any, thinking: str | None) -> tuple[
         thinking = thinking or _join(content, "thinking") or None
         content = _join(content, "text")
     if not isinstance(content, str):
-        content = message.get("refusal") or ""  # OpenAI
+        content = _text(message.get("refusal")) or ""  # OpenAI
     # Where the server has parted them, a tag inside the content is only spoken of.
     if thinking is None or content.lstrip().startswith(OPENER):
         inline, content = split_thinking(content)
@@ -134,7 +134,7 @@ def _part(message: dict[str, Any], content: Any, thinking: str | None) -> tuple[
 def _join(parts: list[Any], kind: str) -> str:
     """The texts of a list's parts of one kind; a part may itself hold a list of texts."""
     texts: list[Any] = [part.get(kind) for part in parts if is_object(part)]
-    return "".join(_join(text, "text") if is_list(text) else text or "" for text in texts)
+    return "".join(_join(text, "text") if is_list(text) else _text(text) or "" for text in texts)
 
 
 def _read_usage(usage: Any) -> Usage:
@@ -145,3 +145,8 @@ def _read_usage(usage: Any) -> Usage:
         )
     except (AttributeError, TypeError, ValueError):
         return Usage()
+
+
+def _text(value: Any) -> str | None:
+    """The value where it is a text with something in it."""
+    return value if isinstance(value, str) and value else None

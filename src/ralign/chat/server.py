@@ -115,9 +115,9 @@ class ChatServer:
             self._log_file = self._log_path.open("ab", buffering=0)
         # A client that hangs up ends its request, as real servers have it; nothing is answered then.
         server = web.Server(self._handle, handler_cancellation=True, access_log=None)
-        self._runner = web.ServerRunner(server)
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, shutdown_timeout=0.2, backlog=1024)
+        site = web.TCPSite(self._runner, self._host, self._port, backlog=1024)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}/v1"
@@ -247,9 +247,13 @@ async def _serve(server: ChatServer) -> None:
 
 
 def _schedule(options: argparse.Namespace) -> FaultSchedule | None:
-    rates = {
-        Fault.parse(name): float(rate) for name, _, rate in (each.rpartition("=") for each in options.fault)
-    }
+    rates: dict[Fault, float] = {}
+    for given in options.fault:
+        name, _, rate = given.rpartition("=")
+        try:
+            rates[Fault.parse(name)] = float(rate)
+        except ValueError:
+            raise InputError(f"the fault is '{given}', expected FAULT=RATE") from None
     return FaultSchedule(rates, seed=options.seed) if rates else None
 
 
