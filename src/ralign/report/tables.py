@@ -7,7 +7,7 @@ none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from rich import box
 from rich.console import Console
@@ -15,10 +15,12 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ralign.metrics.comparison import Comparison
-from ralign.metrics.correlation import Correlation
 from ralign.metrics.intervals import Interval
 from ralign.metrics.summary import Measures
+
+if TYPE_CHECKING:  # scipy takes a second to import, and `ralign bench` needs none of it
+    from ralign.metrics.comparison import Comparison
+    from ralign.metrics.correlation import Correlation
 
 
 class IntervalDict(TypedDict):
@@ -87,7 +89,7 @@ def results_tables(benchmarks: Mapping[str, BenchmarkDict]) -> list[Table]:
     return tables
 
 
-def comparison_table(comparison: Comparison, first: str, second: str, title: str | None = None) -> Table:
+def comparison_table(comparison: "Comparison", first: str, second: str, title: str | None = None) -> Table:
     """What `ralign compare` prints; `first` and `second` name the runs."""
     table = _table(title or "Paired on the same pairs")
     _name_column(table, "%")
@@ -111,7 +113,7 @@ def comparison_table(comparison: Comparison, first: str, second: str, title: str
 
 
 def correlation_table(
-    rows: Sequence[tuple[str, Correlation]], models: Sequence[str], y_name: str, title: str | None = None
+    rows: Sequence[tuple[str, "Correlation"]], models: Sequence[str], y_name: str, title: str | None = None
 ) -> Table:
     """What `ralign correlate` prints: a row for each measure (its name, its correlation with `y_name`)."""
     table = _table(title or f"Correlation with {y_name}, {len(models)} models")
@@ -219,7 +221,7 @@ def _without_gold(rows: Sequence[tuple[Text, ResultDict]]) -> list[str]:
     ]
 
 
-def _leave_one_out(found: Correlation, models: Sequence[str]) -> Text:
+def _leave_one_out(found: "Correlation", models: Sequence[str]) -> Text:
     without = found.leave_one_out
     if without is None:
         return Text(_UNDEFINED)
