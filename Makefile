@@ -1,9 +1,9 @@
-# Two targets do everything on a fresh machine: `make lab` and `make test`. Both make the same environment.
+# `make test` does everything on a fresh machine: the environment, then every check.
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS = 1
 
-.PHONY: env test lint lab clean
+.PHONY: env test lint clean
 
 env: .venv/.made
 
@@ -22,9 +22,6 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-
-lab: env
-	$(BIN)/ralign lab
 
 clean:
 	rm -rf .venv runs

@@ -81,7 +81,7 @@ def test_help_answers_at_once_and_names_the_commands() -> None:
     done = ralign("--help")
     seconds = time.perf_counter() - started
     assert done.returncode == 0
-    for command in ("lab", "bench", "compare", "correlate"):
+    for command in ("bench", "compare", "correlate"):
         assert command in done.stdout
     # 0.4 s on a quiet machine; here the bound only tells a stage loaded by mistake (torch alone takes 2 s).
     assert seconds < 1.5
