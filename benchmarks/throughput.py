@@ -30,7 +30,6 @@ from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, meta_prompt_values
 from ralign.records import Judgment, Message, PreferencePair
 
-
 RATIONALE = "A names both tides and B leaves the second one out, which the question asks for."
 
 
