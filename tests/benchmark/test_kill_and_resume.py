@@ -116,6 +116,7 @@ def test_killed_ten_times_it_ends_as_if_undisturbed_and_pays_nothing_twice(
         process = bench(pairs, url, calm)
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
+    asked = set(answered(tmp_path / "calm.log"))
     kills = random.Random(7)
     out, log = tmp_path / "killed", tmp_path / "killed.log"
     lost = 0
@@ -130,7 +131,7 @@ def test_killed_ten_times_it_ends_as_if_undisturbed_and_pays_nothing_twice(
             process.communicate()
             assert process.returncode == -signal.SIGKILL, "it finished before it could be killed"
             time.sleep(0.2)  # for the server to notice that its callers have gone
-            in_flight = len(answered(log)) - lost - recorded(out)
+            in_flight = len([call for call in answered(log) if call in asked]) - lost - recorded(out)
             assert 0 <= in_flight <= CONCURRENCY
             lost += in_flight
         for _ in range(5):
@@ -147,9 +148,10 @@ def test_killed_ten_times_it_ends_as_if_undisturbed_and_pays_nothing_twice(
     for name in ("judgments.jsonl", "meta_judgments.jsonl"):
         assert what_counts(out, name) == what_counts(calm, name)
 
-    calls = Counter(answered(log))
-    assert len(calls) == len(set(answered(tmp_path / "calm.log"))), (
-        "nothing was answered that was not asked calmly"
-    )
+    calls = Counter(call for call in answered(log) if call in asked)
+    assert len(calls) == len(asked)
     assert sum(calls.values()) - len(calls) == lost, "only what was in flight at a kill was answered again"
     assert recorded(out) == len(calls), "what is counted was answered, and once"
+    # A session whose first call is refused asks one trivial question, to tell a wrong configuration from a bad prompt.
+    trivial = len([call for call in answered(log) if call not in asked])
+    assert trivial <= 2 * 15
