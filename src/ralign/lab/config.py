@@ -75,6 +75,64 @@ class PhaseConfig(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArmConfig(Strict):
+    """One judge: how it is trained from the base judge."""
+
+    name: str
+    """What tables call it, and its folder."""
+    reward: Literal["none", "outcome", "ralign", "hybrid", "points"]
+    """What its judgments are rewarded for; none leaves the base judge as it is."""
+    steps: int | None = None
+    """Optimiser steps, where they differ from the other arms'."""
+    meta_error: float = 0.0
+    """Share of meta-judgments in training that are the opposite of the truth."""
+    weight: float = 0.5
+    """The weight of the rationale in the rewards hybrid and points."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeRlConfig(Strict):
+    """Reinforcement learning of the judge: the same for every arm."""
+
+    steps: int = 80
+    """Optimiser steps; each is on new pairs."""
+    prompts: int = 64
+    """Pairs a step."""
+    group_size: int = 8
+    """Judgments a pair."""
+    rate: float = 5e-4
+    """AdamW's learning rate, after a warm-up of five steps."""
+    clip_norm: float = 1.0
+    """The longest gradient that is followed in full."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyRlConfig(Strict):
+    """Reinforcement learning of a policy against a judge: the same for every judge."""
+
+    steps: int = 80
+    """Optimiser steps; each is on new questions."""
+    prompts: int = 48
+    """Questions a step."""
+    group_size: int = 8
+    """Answers a question."""
+    rate: float = 1e-3
+    """AdamW's learning rate, after a warm-up of five steps."""
+    clip_norm: float = 1.0
+    """The longest gradient that is followed in full."""
+    budget: int = 4
+    """Words an answer may have. Its substance takes three: with four, more than one word of style costs substance."""
+    orders: Literal["ab", "ba", "both", "drawn"] = "drawn"
+    """How the judge is shown answer and reference: a fixed order, both, or one drawn each time."""
+    length_weight: float = 0.0
+    """Length penalty: what twice the reference's length costs. 0 is none."""
+    may_praise: bool = False
+    """Whether the policy may write the words of a judgment: claims, factors and verdicts."""
+    evaluated: int = 2000
+    """Questions on which the policy's true quality is measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BenchmarkConfig(Strict):
     """What the judges are measured on."""
 
@@ -103,10 +161,18 @@ class LabConfig(Strict):
     """How often the showier answer is the better one in training: how reliable a cue style is."""
     seed: int = 0
     """Decides the world, the weights, and every draw."""
+    seeds: tuple[int, ...] = (0,)
+    """Declared before the run: what results over several seeds are about. None is dropped."""
     model: ModelConfig = field(default_factory=ModelConfig)
     """The model that is both judge and policy."""
     answer_quality: ByDomain = (0.6, 0.6, 0.6, 0.6)
     """How often an answer that the policy imitates has each of the three substantial traits."""
+    arms: tuple[ArmConfig, ...] = ()
+    """The judges; the first is the base judge."""
+    judge_rl: JudgeRlConfig = field(default_factory=JudgeRlConfig)
+    """How judges are trained."""
+    policy_rl: PolicyRlConfig = field(default_factory=PolicyRlConfig)
+    """How policies are trained."""
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     """The measurement."""
 

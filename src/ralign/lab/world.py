@@ -46,6 +46,8 @@ DECISIVE: Final = (0.5, 0.3, 0.2)
 """How often accuracy, instruction and completeness decide a pair."""
 LEVELS: Final = (2, 2, 2, len(FILLERS), 2, 3)
 """By factor: how many levels an answer's trait can have. Fillers 0-3; hedging, neutral, confident."""
+WRONG: Final = (0.7, 0.2, 0.1)
+"""How often a wrong answer has another value of the kind asked for, a true one of another kind, and none."""
 QUALITY: Final = (0.5, 0.3, 0.2)
 """True quality: the weights of accuracy, instruction and completeness."""
 
@@ -94,8 +96,7 @@ class World:
         """Write one answer with the given traits to each question."""
         n = len(question)
         right, second = self.truth(question)
-        asked = FIRST_VALUE + VALUES_PER_DOMAIN * (question[:, 0] - FIRST_DOMAIN)
-        wrong = asked + (right - asked + _draw(VALUES_PER_DOMAIN - 1, n, generator) + 1) % VALUES_PER_DOMAIN
+        wrong = self._wrong(question, right, traits[:, 2] == 1, generator)
         marker = question[:, 3] - FIRST_MARKER
         other = FIRST_MARKER + (marker + _draw(len(MARKERS) - 1, n, generator) + 1) % len(MARKERS)
         blank = torch.full((n,), ID[BLANK])
@@ -115,6 +116,33 @@ class World:
             dim=1,
         )
         return words.gather(1, (words == ID[BLANK]).int().argsort(dim=1, stable=True))
+
+    def _wrong(
+        self,
+        question: Int[Tensor, "n 4"],
+        right: Int[Tensor, " n"],
+        complete: Bool[Tensor, " n"],
+        generator: Generator,
+    ) -> Int[Tensor, " n"]:
+        """Words for answers that are wrong: mostly another value of the kind asked for.
+
+        Some answers have none, and some have a value of another kind that the person does like (the second value
+        once more, where the answer is complete anyway): a judge that never saw these takes any true word for an
+        answer, and its policy finds out.
+        """
+        n = len(question)
+        kind = question[:, 0] - FIRST_DOMAIN
+        asked = FIRST_VALUE + VALUES_PER_DOMAIN * kind
+        other = asked + (right - asked + _draw(VALUES_PER_DOMAIN - 1, n, generator) + 1) % VALUES_PER_DOMAIN
+        second = question[:, 2] - FIRST_DOMAIN
+        kinds = range(len(DOMAINS))
+        third = torch.tensor([[next(k for k in kinds if k not in (i, j)) for j in kinds] for i in kinds])
+        other_kind = torch.where(complete, second, third[kind, second])
+        liked = self.likes[question[:, 1] - FIRST_NAME, other_kind]
+        beside = FIRST_VALUE + VALUES_PER_DOMAIN * other_kind + liked
+        how = torch.multinomial(torch.tensor(WRONG), n, replacement=True, generator=generator)
+        blank = torch.full((n,), ID[BLANK])
+        return torch.stack([other, beside, blank], dim=1).gather(1, how[:, None]).squeeze(1)
 
     def traits(self, question: Int[Tensor, "n 4"], answer: Int[Tensor, "n words"]) -> Int[Tensor, "n 6"]:
         """Read any answer's traits from its words, whatever their order.
