@@ -63,7 +63,7 @@ class PhaseConfig(Strict):
     answers: int = 48
     """Answers a step: the same model learns to answer."""
     noted: int = 0
-    """Critiques a step whose critic also notes, at every value in the answers, whether it is right."""
+    """Critiques a step whose critic also makes notes in the margin, beside the words of the answers."""
     rate_matrices: float = 0.03
     """Muon's learning rate, for the matrices of the blocks."""
     rate_rest: float = 0.003

@@ -10,8 +10,20 @@ from jaxtyping import Int
 from torch import Generator, Tensor
 
 from ralign.lab.config import ByDomain, Critics
-from ralign.lab.lexicon import FIRST_CLAIM, FIRST_FACTOR, FIRST_VERDICT, SUBSTANCE
-from ralign.lab.world import Pairs, claims
+from ralign.lab.lexicon import (
+    BLANK,
+    FIRST_CLAIM,
+    FIRST_FACTOR,
+    FIRST_MARKER,
+    FIRST_VALUE,
+    FIRST_VERDICT,
+    ID,
+    MARKERS,
+    QUESTION_LENGTH,
+    SUBSTANCE,
+)
+from ralign.lab.prompts import judge_prompt
+from ralign.lab.world import Pairs, World, claims
 
 
 def critiques(pairs: Pairs, critics: Critics, generator: Generator) -> Int[Tensor, "pairs 8"]:
@@ -31,6 +43,27 @@ def critiques(pairs: Pairs, critics: Critics, generator: Generator) -> Int[Tenso
     turned = torch.rand(n, generator=generator) < critics.verdict_noise
     written[:, 7] = torch.where(turned, 2 * FIRST_VERDICT + 1 - written[:, 7], written[:, 7])
     return written
+
+
+def margin_notes(world: World, pairs: Pairs) -> Int[Tensor, "pairs 26"]:
+    """What a critic notes beside the words of a judge's prompt; blank beside most.
+
+    The value asked for is right, the second one complete, any other value wrong; the polite word asked for follows,
+    another ignores.
+    """
+    right, second = world.truth(pairs.question)
+    shown = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b)
+    notes = torch.full_like(shown, ID[BLANK])
+    answers = shown[:, 1 + QUESTION_LENGTH :]
+    values = (answers >= FIRST_VALUE) & (answers < FIRST_MARKER)
+    markers = (answers >= FIRST_MARKER) & (answers < FIRST_MARKER + len(MARKERS))
+    beside = notes[:, 1 + QUESTION_LENGTH :]
+    beside[values] = ID["wrong"]
+    beside[markers] = ID["ignores"]
+    beside[answers == right[:, None]] = ID["right"]
+    beside[answers == second[:, None]] = ID["complete"]
+    beside[answers == pairs.question[:, 3:]] = ID["follows"]
+    return notes
 
 
 def _by_domain(rates: ByDomain, pairs: Pairs) -> Tensor:

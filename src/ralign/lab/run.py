@@ -116,6 +116,8 @@ def _judge(
     config: LabConfig, arm: ArmConfig, world: World, base: GPT, folder: Path
 ) -> tuple[GPT, dict[str, Any]]:
     weights, record = folder / "judge.pt", folder / "judge.json"
+    if arm.reward == "none":
+        return base, {"rewards": [], "cpu_seconds": 0.0}
     if record.exists():
         return checkpoint.load(weights, config.model), json.loads(record.read_bytes())
     started = time.process_time()

@@ -17,14 +17,22 @@ _POINTS: Final = ("what decides", "A", "B")
 
 
 def reward_of(arm: ArmConfig) -> JudgeReward:
-    """The reward that an arm trains on."""
-    rewards: dict[str, JudgeReward] = {
-        "outcome": outcome_reward,
-        "ralign": ralign_reward,
-        "hybrid": HybridReward(weight=arm.weight),
-        "points": PointsReward(weight=arm.weight),
-    }
-    return rewards[arm.reward]
+    """The reward that an arm trains on.
+
+    Raises:
+        ValueError: the arm is not trained.
+    """
+    match arm.reward:
+        case "outcome":
+            return outcome_reward
+        case "ralign":
+            return ralign_reward
+        case "hybrid":
+            return HybridReward(weight=arm.weight)
+        case "points":
+            return PointsReward(weight=arm.weight)
+        case "none":
+            raise ValueError(f"{arm.name} is not trained")
 
 
 def score(

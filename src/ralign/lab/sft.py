@@ -4,9 +4,9 @@ In phases (`PhaseConfig`): first critics that see well, from whom the model lear
 critics, as crowds and models are, from whom it learns to judge. Beside the critiques it learns to answer, from
 answers of middling quality.
 
-Facts are slow to learn from verdicts on whole answers. So the critics of the first phase also note at every value
-whether it is right, and the model's first block is trained to say the same: without it, one seed in three does not
-know its facts by the end of the phase.
+Facts are slow to learn from verdicts on whole answers. So the critics of the first phase also make notes in the margin,
+beside every value and polite word, and the model's first block is trained to make the same: without them, one seed in
+three does not know its facts by the end of the phase.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,19 +18,11 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ralign.lab.config import LabConfig, PhaseConfig
-from ralign.lab.critics import critiques
-from ralign.lab.lexicon import (
-    BLANK,
-    FIRST_CLAIM,
-    FIRST_VALUE,
-    ID,
-    QUESTION_LENGTH,
-    SUBSTANCE,
-    VALUES_PER_DOMAIN,
-)
+from ralign.lab.critics import critiques, margin_notes
+from ralign.lab.lexicon import BLANK, ID, SUBSTANCE
 from ralign.lab.model import GPT
 from ralign.lab.prompts import answer_prompt, judge_prompt
-from ralign.lab.world import Pairs, World
+from ralign.lab.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,25 +69,10 @@ def critique_loss(model: GPT, world: World, phase: PhaseConfig, generator: Gener
     prompt = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b)
     loss = _cross_entropy(model, prompt, written)
     if phase.noted:
-        prompt, noted = prompt[: phase.noted], value_notes(pairs)[: phase.noted]
+        prompt, noted = prompt[: phase.noted], margin_notes(world, pairs)[: phase.noted]
         logits = model.notes(prompt)
         loss = loss + 0.5 * F.cross_entropy(logits.flatten(0, 1), noted.flatten(), ignore_index=ID[BLANK])
     return loss
-
-
-def value_notes(pairs: Pairs) -> Int[Tensor, "pairs 26"]:
-    """Beside every word of a judge's prompt: right or wrong at a value of the kind asked for, else blank."""
-    first = (FIRST_VALUE + VALUES_PER_DOMAIN * pairs.domain)[:, None]
-
-    def beside(answer: Tensor, side: int) -> Tensor:
-        asked = (answer >= first) & (answer < first + VALUES_PER_DOMAIN)
-        return torch.where(asked, FIRST_CLAIM + pairs.traits[:, side, :1], ID[BLANK])
-
-    def blanks(words: int) -> Tensor:
-        return torch.full((len(first), words), ID[BLANK])
-
-    notes_a, notes_b = beside(pairs.answer_a, 0), beside(pairs.answer_b, 1)
-    return torch.cat([blanks(2 + QUESTION_LENGTH), notes_a, blanks(1), notes_b, blanks(1)], dim=1)
 
 
 def answer_loss(
