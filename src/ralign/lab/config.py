@@ -1,0 +1,200 @@
+"""The lab's settings: frozen dataclasses, one TOML recipe for each way of running it. Unknown keys are refused.
+
+A quadruple of numbers goes by domain: town, animal, fruit, colour.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Final, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from ralign.errors import InputError
+from ralign.records import Order
+
+ByDomain = tuple[float, float, float, float]
+
+
+class Strict:
+    """Mixed into every config: pydantic refuses keys that are no field."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Strict):
+    """The transformer's size."""
+
+    width: int = 64
+    """Width of the residual stream."""
+    layers: int = 2
+    """Number of blocks."""
+    heads: int = 4
+    """Attention heads per block."""
+    context: int = 40
+    """The longest sequence; what a judge reads and writes takes 34."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Critics(Strict):
+    """How good the critics are whose judgments the base judge imitates."""
+
+    substantive: ByDomain
+    """Share of critiques that look at the substance; the others look at the surface."""
+    flipped: ByDomain = (0.0, 0.0, 0.0, 0.0)
+    """Share of substantive claims that are wrong; what decides and the verdict follow the claims."""
+    verdict_noise: float = 0.0
+    """Share of verdicts turned round at the very end, whatever the rationale says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseConfig(Strict):
+    """One phase of supervised fine-tuning."""
+
+    steps: int
+    """Optimiser steps."""
+    critics: Critics
+    """Who writes the judgments."""
+    showy: ByDomain
+    """How often the showier answer is the better one, in the pairs that the critics see."""
+    pairs: int = 128
+    """Critiques a step."""
+    answers: int = 48
+    """Answers a step: the same model learns to answer."""
+    noted: int = 0
+    """Critiques a step whose critic also makes notes in the margin, beside the words of the answers."""
+    rate_matrices: float = 0.03
+    """Muon's learning rate, for the matrices of the blocks."""
+    rate_rest: float = 0.003
+    """AdamW's learning rate, for embeddings and head."""
+    weight_decay: float = 0.1
+    """Muon's weight decay."""
+    cooldown: float = 0.4
+    """Last part of the phase over which the rates fall, linearly, to a twentieth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmConfig(Strict):
+    """One judge: how it is trained from the base judge."""
+
+    name: str
+    """What tables call it, and its folder."""
+    reward: Literal["none", "outcome", "ralign", "hybrid", "points"]
+    """What its judgments are rewarded for; none leaves the base judge as it is."""
+    steps: int | None = None
+    """Optimiser steps, where they differ from the other arms'."""
+    meta_error: float = 0.0
+    """Share of meta-judgments in training that are the opposite of the truth."""
+    weight: float = 0.5
+    """The weight of the rationale in the rewards hybrid and points."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeRlConfig(Strict):
+    """Reinforcement learning of the judge: the same for every arm."""
+
+    steps: int = 80
+    """Optimiser steps; each is on new pairs."""
+    prompts: int = 64
+    """Pairs a step."""
+    group_size: int = 8
+    """Judgments a pair."""
+    rate: float = 5e-4
+    """AdamW's learning rate, after a warm-up of five steps."""
+    clip_norm: float = 1.0
+    """The longest gradient that is followed in full."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyRlConfig(Strict):
+    """Reinforcement learning of a policy against a judge: the same for every judge."""
+
+    steps: int = 80
+    """Optimiser steps; each is on new questions."""
+    prompts: int = 48
+    """Questions a step."""
+    group_size: int = 8
+    """Answers a question."""
+    rate: float = 1e-3
+    """AdamW's learning rate, after a warm-up of five steps."""
+    clip_norm: float = 1.0
+    """The longest gradient that is followed in full."""
+    budget: int = 4
+    """Words an answer may have. Its substance takes three: with four, more than one word of style costs substance."""
+    orders: Literal["ab", "ba", "both", "drawn"] = "drawn"
+    """How the judge is shown answer and reference: a fixed order, both, or one drawn each time."""
+    length_weight: float = 0.0
+    """Length penalty: what twice the reference's length costs. 0 is none."""
+    may_praise: bool = False
+    """Whether the policy may write the words of a judgment: claims, factors and verdicts."""
+    evaluated: int = 2000
+    """Questions on which the policy's true quality is measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkConfig(Strict):
+    """What the judges are measured on."""
+
+    pairs: int = 2000
+    """Pairs a split."""
+    orders: Literal["ab", "ba", "both"] = "ab"
+    """How the answers are shown; both gives order consistency, at twice the cost."""
+    hard: ByDomain = (0.5, 0.5, 0.5, 0.5)
+    """How often the showier answer is the better one on the hard split: style says nothing."""
+    adversarial: ByDomain = (0.1, 0.1, 0.1, 0.1)
+    """The same on the adversarial split: style misleads."""
+
+    @property
+    def order_list(self) -> tuple[Order, ...]:
+        """The orders each pair is judged in."""
+        return ("ab", "ba") if self.orders == "both" else (self.orders,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabConfig(Strict):
+    """Everything that a run of the lab depends on."""
+
+    phases: tuple[PhaseConfig, ...]
+    """Supervised fine-tuning, from random weights to the base judge."""
+    showy: ByDomain
+    """How often the showier answer is the better one in training: how reliable a cue style is."""
+    seed: int = 0
+    """Decides the world, the weights, and every draw."""
+    seeds: tuple[int, ...] = (0,)
+    """Declared before the run: what results over several seeds are about. None is dropped."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """The model that is both judge and policy."""
+    answer_quality: ByDomain = (0.6, 0.6, 0.6, 0.6)
+    """How often an answer that the policy imitates has each of the three substantial traits."""
+    arms: tuple[ArmConfig, ...] = ()
+    """The judges; the first is the base judge."""
+    judge_rl: JudgeRlConfig = field(default_factory=JudgeRlConfig)
+    """How judges are trained."""
+    policy_rl: PolicyRlConfig = field(default_factory=PolicyRlConfig)
+    """How policies are trained."""
+    benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    """The measurement."""
+
+
+_ADAPTER: Final = TypeAdapter(LabConfig)
+
+
+def read_recipe(path: Path) -> LabConfig:
+    """Read a recipe.
+
+    Raises:
+        InputError: the file is missing, no TOML, or has a key or a value that the lab does not take.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such recipe") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not TOML: {error}") from None
+    try:
+        return _ADAPTER.validate_python(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: {where}: {first['msg']}") from None

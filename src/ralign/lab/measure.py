@@ -1,0 +1,71 @@
+"""A judge of the micro world, measured on its three splits by `ralign.benchmark`, as any other judge is."""
+
+import asyncio
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from torch import Generator
+
+from ralign.benchmark.progress import Progress, silent
+from ralign.benchmark.results import Results
+from ralign.benchmark.run import Plan, bench
+from ralign.files import PairsFile, write_pairs
+from ralign.lab.config import ByDomain, LabConfig
+from ralign.lab.judge import LabJudge
+from ralign.lab.meta_judge import ExactMetaJudge
+from ralign.lab.model import GPT
+from ralign.lab.records import benchmark_name, to_records
+from ralign.lab.world import World
+
+Split = Literal["train", "hard", "adversarial"]
+SPLITS: Final[tuple[Split, ...]] = get_args(Split)
+"""Pairs as in training; pairs where style says nothing; pairs where style misleads."""
+
+RESAMPLES: Final = 2000
+"""Of the bootstrap over pairs: a run of the lab measures some hundred figures."""
+
+
+def write_splits(world: World, config: LabConfig, folder: Path, generator: Generator) -> None:
+    """Draw the pairs that every judge of this world is measured on; `<split>.jsonl` in the interchange format."""
+    folder.mkdir(parents=True, exist_ok=True)
+    showy: dict[Split, ByDomain] = {
+        "train": config.showy,
+        "hard": config.benchmark.hard,
+        "adversarial": config.benchmark.adversarial,
+    }
+    for split in SPLITS:
+        pairs = world.pairs(config.benchmark.pairs, showy[split], generator)
+        write_pairs(folder / f"{split}.jsonl", to_records(pairs, split))
+
+
+def measure(
+    model: GPT, name: str, config: LabConfig, *, pairs: Path, out: Path, progress: Progress = silent
+) -> Results:
+    """Judge every pair of `pairs` once, meta-judge what is right, and leave a run directory in `out`.
+
+    What is recorded in `out` is taken up, not judged again.
+
+    Raises:
+        ConfigMismatch: `out` holds another judge's or another seed's run.
+    """
+    files = [
+        PairsFile(path=path, name=str(path), benchmark=benchmark_name(split))
+        for split in SPLITS
+        if (path := pairs / f"{split}.jsonl")
+    ]
+    plan = Plan(
+        files=files,
+        orders=config.benchmark.order_list,
+        seed=config.seed,
+        resamples=RESAMPLES,
+        rows_in_flight=512,
+    )
+    identity: dict[str, object] = {"judge": name, "seed": config.seed, "orders": config.benchmark.orders}
+
+    async def run() -> Results:
+        async with LabJudge(model, name=name, seed=config.seed) as judge:
+            return await bench(
+                plan, judge, ExactMetaJudge(), out, config=identity, identity=identity, progress=progress
+            )
+
+    return asyncio.run(run())

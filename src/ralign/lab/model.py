@@ -1,0 +1,167 @@
+"""A small GPT that reads one prompt and writes many completions of it.
+
+RL samples a group of completions per prompt, so prompt and completions are one sequence: the prompt first, then
+the completions' words, step by step (all first words, all second words, ...). A mask keeps the completions apart.
+The prompt is computed once for the whole group, in sampling and in training alike, and a completion's
+log-probabilities are the same however many siblings it has. Prompts of one batch have one length: no padding.
+"""
+
+from typing import Final, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (everyone's name for it)
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor, nn
+
+from ralign.lab.config import ModelConfig
+from ralign.lab.lexicon import WORDS
+
+
+class Samples(NamedTuple):
+    """Completions that were drawn, and how likely each word was when it was drawn."""
+
+    words: Int[Tensor, "prompts group words"]
+    log_probs: Float[Tensor, "prompts group words"]
+
+
+class Attention(nn.Module):
+    """Multi-head attention under a given mask."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads: Final = heads
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+
+    def forward(
+        self, x: Float[Tensor, "b t w"], mask: Float[Tensor, "q k"], past: list[Tensor] | None, queries: int
+    ) -> Float[Tensor, "b q w"]:
+        """Let the last `queries` positions read all positions, and the `past` ones where there is a past.
+
+        `past` holds one tensor, keys and values of what was read so far, (2, b, heads, time, width / heads); it is
+        grown in place.
+        """
+        b, t, w = x.shape
+        q, k, v = self.qkv(x).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+        if past is not None:
+            past[:] = [torch.cat([*past, torch.stack([k, v])], dim=3)]
+            k, v = past[0]
+        y = F.scaled_dot_product_attention(q[:, :, t - queries :], k, v, attn_mask=mask)
+        return self.out(y.transpose(1, 2).reshape(b, queries, w))
+
+
+class Block(nn.Module):
+    """Attention, then a feed-forward layer, each on the normed residual stream."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attention = Attention(width, heads)
+        self.up = nn.Linear(width, 4 * width, bias=False)
+        self.down = nn.Linear(4 * width, width, bias=False)
+
+    def forward(
+        self, x: Float[Tensor, "b t w"], mask: Float[Tensor, "q k"], past: list[Tensor] | None, queries: int
+    ) -> Float[Tensor, "b q w"]:
+        """Go on with the last `queries` positions only: the last block has no use for the rest."""
+        h = x[:, x.shape[1] - queries :] + self.attention(_norm(x), mask, past, queries)
+        return h + self.down(F.relu(self.up(_norm(h))).square())
+
+
+class GPT(nn.Module):
+    """Word ids in, logits of the next words out."""
+
+    def __init__(self, config: ModelConfig, generator: Generator) -> None:
+        """Make a model with weights drawn from the generator."""
+        super().__init__()
+        self.words = nn.Embedding(len(WORDS), config.width)
+        self.places = nn.Embedding(config.context, config.width)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
+        self.head = nn.Linear(config.width, len(WORDS), bias=False)
+        for weight in self.parameters():
+            # Small, so that training makes the features: at width ** -0.5 the facts are not learned in time.
+            nn.init.normal_(weight, std=0.02, generator=generator)
+
+    def forward(
+        self, prompt: Int[Tensor, "prompts read"], completions: Int[Tensor, "prompts group words"]
+    ) -> Float[Tensor, "prompts group words vocabulary"]:
+        """The logits with which each word of each completion is chosen."""
+        prompts, read = prompt.shape
+        _, group, words = completions.shape
+        written = completions[:, :, :-1].transpose(1, 2).flatten(1)
+        sequence = torch.cat([prompt, written], dim=1)
+        mask = _mask(read, group, words - 1)
+        x = self.words(sequence) + self.places(_places(read, group, words - 1))
+        for block in self.blocks[:-1]:
+            x = block(x, mask, None, x.shape[1])
+        x = self.blocks[-1](x, mask[read - 1 :], None, 1 + group * (words - 1))
+        logits = self.head(_norm(x))
+        first = logits[:, :1].expand(prompts, group, len(WORDS))[:, :, None]
+        later = logits[:, 1:].view(prompts, words - 1, group, len(WORDS)).transpose(1, 2)
+        return torch.cat([first, later], dim=2)
+
+    def notes(self, prompt: Int[Tensor, "prompts read"]) -> Float[Tensor, "prompts read vocabulary"]:
+        """What the model, after its first block, would say of each word that it reads."""
+        read = prompt.shape[1]
+        x = self.words(prompt) + self.places(torch.arange(read))
+        return self.head(_norm(self.blocks[0](x, _mask(read, 1, 0), None, read)))
+
+    @torch.no_grad()
+    def sample(
+        self,
+        prompt: Int[Tensor, "prompts read"],
+        noise: Float[Tensor, "prompts group words vocabulary"],
+        banned: Bool[Tensor, " vocabulary"] | None = None,
+    ) -> Samples:
+        """Draw a group of completions for each prompt at temperature 1, never a banned word.
+
+        `noise` is uniform in 0..1 and decides every draw, so that a caller can fix one completion's draws
+        whatever else is in the batch.
+        """
+        group, words = noise.shape[1:3]
+        read = prompt.shape[1]
+        mask, places = _mask(read, group, words), _places(read, group, words)
+        pasts: list[list[Tensor]] = [[] for _ in self.blocks]
+        drawn: list[Tensor] = []
+        chosen: list[Tensor] = []
+        logits = self._step(prompt, places[:read], mask[:read, :read], pasts)[:, -1:]
+        logits = logits.expand(len(prompt), group, len(WORDS))
+        for step in range(words):
+            if banned is not None:
+                logits = logits.masked_fill(banned, -torch.inf)
+            log_probs = logits.log_softmax(-1)
+            word = _draw(log_probs, noise[:, :, step])
+            drawn.append(word)
+            chosen.append(log_probs.gather(-1, word[..., None]).squeeze(-1))
+            if step + 1 < words:
+                end = read + group * (step + 1)
+                rows = slice(end - group, end)
+                logits = self._step(word, places[rows], mask[rows, :end], pasts)
+        return Samples(torch.stack(drawn, dim=2), torch.stack(chosen, dim=2))
+
+    def _step(self, ids: Tensor, places: Tensor, mask: Tensor, pasts: list[list[Tensor]]) -> Tensor:
+        x = self.words(ids) + self.places(places)
+        for block, past in zip(self.blocks, pasts, strict=True):
+            x = block(x, mask, past, ids.shape[1])
+        return self.head(_norm(x))
+
+
+def _norm(x: Float[Tensor, "b t w"]) -> Float[Tensor, "b t w"]:
+    return F.rms_norm(x, (x.shape[-1],))
+
+
+def _draw(log_probs: Float[Tensor, "b n v"], noise: Float[Tensor, "b n v"]) -> Int[Tensor, "b n"]:
+    """One word a row, by the Gumbel trick: argmax of log-probability + Gumbel noise is a draw."""
+    return (log_probs - noise.clamp_min(1e-20).log().neg().log()).argmax(-1)
+
+
+def _places(read: int, group: int, words: int) -> Int[Tensor, " sequence"]:
+    return torch.cat([torch.arange(read), read + torch.arange(words).repeat_interleave(group)])
+
+
+def _mask(read: int, group: int, words: int) -> Float[Tensor, "sequence sequence"]:
+    """0 where the row may read the column, -inf where not: the past, the prompt, and one's own completion."""
+    place = _places(read, group, words)
+    member = torch.cat([torch.full((read,), -1), torch.arange(group).repeat(words)])
+    own = (member[:, None] == member) | (member == -1)
+    allowed = own & (place <= place[:, None])
+    return torch.zeros(allowed.shape).masked_fill(~allowed, -torch.inf)

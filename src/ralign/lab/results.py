@@ -1,0 +1,74 @@
+"""What one seed of the lab came to: the records of its stages, and their JSON."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from ralign.files import write_atomically
+from ralign.lab.measure import Split
+from ralign.lab.policy_rl import PolicyWorth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseResult:
+    """The base judge's training."""
+
+    true_claims: tuple[float, ...]
+    """After each phase: share of the claims it samples that are true, on the training distribution."""
+    cpu_seconds: float
+    """Of supervised fine-tuning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The paper's three measures on one set of pairs."""
+
+    label_accuracy: float
+    spurious_correctness: float | None
+    """None where no verdict was right."""
+    fidelity_score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmResult:
+    """One judge, and the policy trained against it."""
+
+    name: str
+    splits: dict[Split, Measured]
+    by_domain: dict[str, Measured]
+    """On the training distribution."""
+    policy: PolicyWorth
+    judge_rewards: tuple[float, ...]
+    """Mean reward of every step of the judge's training."""
+    policy_rewards: tuple[float, ...]
+    """Mean reward of every step of the policy's training."""
+    policy_quality: tuple[float, ...]
+    """Mean true quality of the answers of every step of the policy's training."""
+    cpu_seconds: float
+    """Of training judge and policy and measuring both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedResult:
+    """Everything that one seed came to."""
+
+    seed: int
+    base: BaseResult
+    start: PolicyWorth
+    """The base model as a policy, before any of its training."""
+    arms: tuple[ArmResult, ...]
+
+
+_SEED_RESULT: Final = TypeAdapter(SeedResult)
+
+
+def write_seed_result(result: SeedResult, path: Path) -> None:
+    """Write it as JSON."""
+    write_atomically(path, _SEED_RESULT.dump_json(result, indent=2) + b"\n")
+
+
+def read_seed_result(path: Path) -> SeedResult:
+    """Read what `write_seed_result` wrote."""
+    return _SEED_RESULT.validate_json(path.read_bytes())

@@ -1,0 +1,110 @@
+"""Supervised fine-tuning: random weights -> the base model, which can judge and answer.
+
+In phases (`PhaseConfig`): first critics that see well, from whom the model learns the facts; then imperfect
+critics, as crowds and models are, from whom it learns to judge. Beside the critiques it learns to answer, from
+answers of middling quality.
+
+Facts are slow to learn from verdicts on whole answers. So the critics of the first phase also make notes in the margin,
+beside every value and polite word, and the model's first block is trained to make the same: without them, one seed in
+three does not know its facts by the end of the phase.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (everyone's name for it)
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+
+from ralign.lab.config import LabConfig, PhaseConfig
+from ralign.lab.critics import critiques, margin_notes
+from ralign.lab.lexicon import BLANK, ID, SUBSTANCE
+from ralign.lab.model import GPT
+from ralign.lab.prompts import answer_prompt, judge_prompt
+from ralign.lab.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimiser:
+    """Muon on the matrices of the blocks, AdamW on embeddings and head."""
+
+    muon: torch.optim.Muon
+    adamw: torch.optim.AdamW
+
+    def step(self, phase: PhaseConfig, share: float) -> None:
+        """Follow the gradients at this share of the phase's learning rates, and clear them."""
+        rated = ((self.muon, phase.rate_matrices), (self.adamw, phase.rate_rest))
+        for optimiser, rate in rated:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share
+            optimiser.step()
+            optimiser.zero_grad()
+
+
+def fine_tune(
+    model: GPT,
+    world: World,
+    config: LabConfig,
+    generator: Generator,
+    report: Callable[[int, int, float], None] = lambda phase, step, loss: None,
+) -> Iterator[int]:
+    """Train the model in place; yields each phase's number when it is done."""
+    for number, phase in enumerate(config.phases):
+        optimiser = _optimiser(model, phase)
+        for step in range(phase.steps):
+            loss = critique_loss(model, world, phase, generator)
+            loss = loss + 0.5 * answer_loss(model, world, config, phase.answers, generator)
+            loss.backward()
+            left = (phase.steps - step) / (phase.steps * phase.cooldown)
+            optimiser.step(phase, min(1.0, (step + 1) / 10, max(0.05, left)))
+            report(number, step, loss.item())
+        yield number
+
+
+def critique_loss(model: GPT, world: World, phase: PhaseConfig, generator: Generator) -> Float[Tensor, ""]:
+    """Mean cross-entropy of the critics' words, nats."""
+    pairs = world.pairs(phase.pairs, phase.showy, generator)
+    written = critiques(pairs, phase.critics, generator)
+    prompt = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b)
+    loss = _cross_entropy(model, prompt, written)
+    if phase.noted:
+        prompt, noted = prompt[: phase.noted], margin_notes(world, pairs)[: phase.noted]
+        logits = model.notes(prompt)
+        loss = loss + 0.5 * F.cross_entropy(logits.flatten(0, 1), noted.flatten(), ignore_index=ID[BLANK])
+    return loss
+
+
+def answer_loss(
+    model: GPT, world: World, config: LabConfig, answers: int, generator: Generator
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy of the answers' words, nats."""
+    question, answer = middling_answers(world, config, answers, generator)
+    return _cross_entropy(model, answer_prompt(question), answer)
+
+
+def middling_answers(
+    world: World, config: LabConfig, n: int, generator: Generator
+) -> tuple[Int[Tensor, "n 4"], Int[Tensor, "n 9"]]:
+    """Questions, and answers that have each substantial trait as often as `answer_quality` says."""
+    pairs = world.pairs(n, config.showy, generator)
+    quality = torch.tensor(config.answer_quality)[pairs.domain][:, None]
+    substance = (torch.rand(n, SUBSTANCE, generator=generator) < quality).long()
+    traits = torch.cat([substance, pairs.traits[:, 0, SUBSTANCE:]], dim=1)
+    return pairs.question, world.answers(pairs.question, traits, generator)
+
+
+def _cross_entropy(
+    model: GPT, prompt: Int[Tensor, "n read"], completion: Int[Tensor, "n words"]
+) -> Float[Tensor, ""]:
+    logits = model(prompt, completion[:, None])
+    return F.cross_entropy(logits.flatten(0, 2), completion.flatten(), ignore_index=ID[BLANK])
+
+
+def _optimiser(model: GPT, phase: PhaseConfig) -> Optimiser:
+    matrices = list(model.blocks.parameters())
+    rest = [*model.words.parameters(), *model.places.parameters(), *model.head.parameters()]
+    return Optimiser(
+        muon=torch.optim.Muon(matrices, lr=phase.rate_matrices, weight_decay=phase.weight_decay),
+        adamw=torch.optim.AdamW(rest, lr=phase.rate_rest, betas=(0.9, 0.95), weight_decay=0.0),
+    )

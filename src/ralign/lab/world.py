@@ -1,0 +1,247 @@
+"""The micro world: facts, questions, answers, and preference pairs with their gold judgments.
+
+Everything is a tensor of word ids (`lexicon`), many pairs at a time; `records` turns them into the records and
+text that the rest of ralign works with. Every draw takes its generator.
+
+Gold follows a priority: accuracy (the value asked for is right), then instruction (the polite word is there), then
+completeness (the second value is there). Length, structure and tone are surface: irrelevant to gold, and
+correlated with it in the data. `showy` is the probability, by domain, that the showier answer is the better one;
+each surface factor goes that way with probability FOLLOWS.
+"""
+
+from typing import Final, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor
+
+from ralign.lab.config import ByDomain
+from ralign.lab.lexicon import (
+    BLANK,
+    BULLET,
+    CONFIDENT,
+    DOMAINS,
+    END,
+    FACTORS,
+    FILLERS,
+    FIRST_CLAIM,
+    FIRST_DOMAIN,
+    FIRST_FACTOR,
+    FIRST_FILLER,
+    FIRST_MARKER,
+    FIRST_NAME,
+    FIRST_VALUE,
+    FIRST_VERDICT,
+    HEDGING,
+    ID,
+    MARKERS,
+    NAMES,
+    SUBSTANCE,
+    VALUES_PER_DOMAIN,
+    WORDS,
+)
+
+FOLLOWS: Final = 0.85
+DECISIVE: Final = (0.5, 0.3, 0.2)
+"""How often accuracy, instruction and completeness decide a pair."""
+LEVELS: Final = (2, 2, 2, len(FILLERS), 2, 3)
+"""By factor: how many levels an answer's trait can have. Fillers 0-3; hedging, neutral, confident."""
+WRONG: Final = (0.7, 0.2, 0.1)
+"""How often a wrong answer has another value of the kind asked for, a true one of another kind, and none."""
+QUALITY: Final = (0.5, 0.3, 0.2)
+"""True quality: the weights of accuracy, instruction and completeness."""
+
+
+class Pairs(NamedTuple):
+    """Preference pairs as word ids."""
+
+    question: Int[Tensor, "pairs 4"]
+    answer_a: Int[Tensor, "pairs 9"]
+    answer_b: Int[Tensor, "pairs 9"]
+    traits: Int[Tensor, "pairs 2 6"]
+    """Of A and of B, by factor: 1 or 0 for substance, a level for surface."""
+    gold: Int[Tensor, "pairs 8"]
+    """The gold judgment: the true claims, what decides, the verdict."""
+
+    @property
+    def domain(self) -> Int[Tensor, " pairs"]:
+        """What is asked for, as an index of DOMAINS."""
+        return self.question[:, 0] - FIRST_DOMAIN
+
+
+class World:
+    """Who likes what."""
+
+    def __init__(self, likes: Int[Tensor, "names domains"]) -> None:
+        """Take each person's value of each domain, as an index of the domain's values."""
+        self.likes: Final = likes
+
+    @classmethod
+    def draw(cls, generator: Generator) -> "World":
+        """Draw who likes what."""
+        return cls(torch.randint(VALUES_PER_DOMAIN, (len(NAMES), len(DOMAINS)), generator=generator))
+
+    def truth(self, question: Int[Tensor, "n 4"]) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
+        """The ids of the two values that a question asks for."""
+        name = question[:, 1] - FIRST_NAME
+        first, second = question[:, 0] - FIRST_DOMAIN, question[:, 2] - FIRST_DOMAIN
+        return (
+            FIRST_VALUE + VALUES_PER_DOMAIN * first + self.likes[name, first],
+            FIRST_VALUE + VALUES_PER_DOMAIN * second + self.likes[name, second],
+        )
+
+    def answers(
+        self, question: Int[Tensor, "n 4"], traits: Int[Tensor, "n 6"], generator: Generator
+    ) -> Int[Tensor, "n 9"]:
+        """Write one answer with the given traits to each question."""
+        n = len(question)
+        right, second = self.truth(question)
+        wrong = self._wrong(question, right, traits[:, 2] == 1, generator)
+        marker = question[:, 3] - FIRST_MARKER
+        other = FIRST_MARKER + (marker + _draw(len(MARKERS) - 1, n, generator) + 1) % len(MARKERS)
+        blank = torch.full((n,), ID[BLANK])
+        refusal = torch.where(torch.rand(n, generator=generator) < 0.5, other, blank)
+        fillers = FIRST_FILLER + torch.randint(len(FILLERS), (n, 3), generator=generator)
+        tones = torch.tensor([ID[HEDGING], ID[BLANK], ID[CONFIDENT]])
+        words = torch.stack(
+            [
+                torch.where(traits[:, 4] == 1, ID[BULLET], blank),
+                tones[traits[:, 5]],
+                torch.where(traits[:, 0] == 1, right, wrong),
+                torch.where(traits[:, 1] == 1, question[:, 3], refusal),
+                torch.where(traits[:, 2] == 1, second, blank),
+                *(torch.where(traits[:, 3] > i, fillers[:, i], blank) for i in range(3)),
+                torch.full((n,), ID[END]),
+            ],
+            dim=1,
+        )
+        return words.gather(1, (words == ID[BLANK]).int().argsort(dim=1, stable=True))
+
+    def _wrong(
+        self,
+        question: Int[Tensor, "n 4"],
+        right: Int[Tensor, " n"],
+        complete: Bool[Tensor, " n"],
+        generator: Generator,
+    ) -> Int[Tensor, " n"]:
+        """Words for answers that are wrong: mostly another value of the kind asked for.
+
+        Some answers have none, and some have a value of another kind that the person does like (the second value
+        once more, where the answer is complete anyway): a judge that never saw these takes any true word for an
+        answer, and its policy finds out.
+        """
+        n = len(question)
+        kind = question[:, 0] - FIRST_DOMAIN
+        asked = FIRST_VALUE + VALUES_PER_DOMAIN * kind
+        other = asked + (right - asked + _draw(VALUES_PER_DOMAIN - 1, n, generator) + 1) % VALUES_PER_DOMAIN
+        second = question[:, 2] - FIRST_DOMAIN
+        kinds = range(len(DOMAINS))
+        third = torch.tensor([[next(k for k in kinds if k not in (i, j)) for j in kinds] for i in kinds])
+        other_kind = torch.where(complete, second, third[kind, second])
+        liked = self.likes[question[:, 1] - FIRST_NAME, other_kind]
+        beside = FIRST_VALUE + VALUES_PER_DOMAIN * other_kind + liked
+        how = torch.multinomial(torch.tensor(WRONG), n, replacement=True, generator=generator)
+        blank = torch.full((n,), ID[BLANK])
+        return torch.stack([other, beside, blank], dim=1).gather(1, how[:, None]).squeeze(1)
+
+    def traits(self, question: Int[Tensor, "n 4"], answer: Int[Tensor, "n words"]) -> Int[Tensor, "n 6"]:
+        """Read any answer's traits from its words, whatever their order.
+
+        A value counts as right only where no other value of its kind stands beside it, and the polite word only
+        where no other one does: an answer that lists everything earns nothing.
+        """
+        ended = (answer == ID[END]).int().cumsum(1) > 0
+        count = torch.zeros(len(answer), len(WORDS), dtype=torch.int64)
+        count.scatter_add_(1, answer, (~ended).long())
+        present = (count > 0).long()
+        right, second = self.truth(question)
+        values = present[:, FIRST_VALUE : FIRST_VALUE + VALUES_PER_DOMAIN * len(DOMAINS)]
+        by_domain = values.view(len(answer), len(DOMAINS), VALUES_PER_DOMAIN).sum(2)
+        markers = present[:, FIRST_MARKER : FIRST_MARKER + len(MARKERS)].sum(1)
+
+        def only(word: Tensor, kinds: Tensor) -> Tensor:
+            return present.gather(1, word[:, None]).squeeze(1) * (kinds == 1)
+
+        def kinds(slot: int) -> Tensor:
+            return by_domain.gather(1, question[:, slot, None] - FIRST_DOMAIN).squeeze(1)
+
+        fillers = count[:, FIRST_FILLER : FIRST_FILLER + len(FILLERS)].sum(1).clamp(max=LEVELS[3] - 1)
+        tone = 1 + present[:, ID[CONFIDENT]] - present[:, ID[HEDGING]]
+        substance = [only(right, kinds(0)), only(question[:, 3], markers), only(second, kinds(2))]
+        return torch.stack([*substance, fillers, present[:, ID[BULLET]], tone], dim=1)
+
+    def quality(self, question: Int[Tensor, "n 4"], answer: Int[Tensor, "n words"]) -> Float[Tensor, " n"]:
+        """True quality Q in 0..1: 0.5 accuracy + 0.3 instruction + 0.2 completeness, exactly."""
+        return self.traits(question, answer)[:, :SUBSTANCE].float() @ torch.tensor(QUALITY)
+
+    def pairs(self, n: int, showy: ByDomain, generator: Generator) -> Pairs:
+        """Draw n pairs; `showy` holds, by domain, how often the showier answer is the better one."""
+        question = questions(n, generator)
+        better = _draw(2, n, generator)
+        decisive = torch.multinomial(torch.tensor(DECISIVE), n, replacement=True, generator=generator)
+        p_showy = torch.tensor(showy)[question[:, 0] - FIRST_DOMAIN]
+        showier = torch.where(torch.rand(n, generator=generator) < p_showy, better, 1 - better)
+        traits = torch.cat(
+            [_substance(better, decisive, generator), _surface(showier, generator)],
+            dim=2,
+        )
+        answers = [self.answers(question, traits[:, side], generator) for side in range(2)]
+        gold = torch.cat(
+            [
+                claims(traits)[:, :, :SUBSTANCE].flatten(1),
+                FIRST_FACTOR + decisive[:, None],
+                FIRST_VERDICT + better[:, None],
+            ],
+            dim=1,
+        )
+        return Pairs(question, answers[0], answers[1], traits, gold)
+
+
+def questions(n: int, generator: Generator) -> Int[Tensor, "n 4"]:
+    """Draw n questions."""
+    first = _draw(len(DOMAINS), n, generator)
+    second = (first + _draw(len(DOMAINS) - 1, n, generator) + 1) % len(DOMAINS)
+    name, marker = _draw(len(NAMES), n, generator), _draw(len(MARKERS), n, generator)
+    return torch.stack(
+        [FIRST_DOMAIN + first, FIRST_NAME + name, FIRST_DOMAIN + second, FIRST_MARKER + marker], 1
+    )
+
+
+def has(traits: Int[Tensor, "*n 6"]) -> Bool[Tensor, "*n 6"]:
+    """By factor: whether one can say of an answer that it has it (two fillers make it detailed)."""
+    return traits >= torch.tensor([1, 1, 1, 2, 1, 2])
+
+
+def claims(traits: Int[Tensor, "*n 6"]) -> Int[Tensor, "*n 6"]:
+    """The ids of the true claims about an answer, by factor."""
+    return FIRST_CLAIM + 2 * torch.arange(len(FACTORS)) + has(traits).long()
+
+
+def _draw(below: int, n: int, generator: Generator) -> Int[Tensor, " n"]:
+    return torch.randint(below, (n,), generator=generator)
+
+
+def _substance(
+    better: Int[Tensor, " n"], decisive: Int[Tensor, " n"], generator: Generator
+) -> Int[Tensor, "n 2 3"]:
+    """Traits of A and B: equal before the decisive factor, only the better answer has that one, free after it."""
+    n = len(better)
+    drawn = torch.randint(2, (n, 2, SUBSTANCE), generator=generator)
+    factor = torch.arange(SUBSTANCE)
+    same = (factor < decisive[:, None])[:, None, :]
+    decides = (factor == decisive[:, None])[:, None, :]
+    wins = (torch.arange(2) == better[:, None]).long()[:, :, None]
+    return torch.where(decides, wins, torch.where(same, drawn[:, :1], drawn))
+
+
+def _surface(showier: Int[Tensor, " n"], generator: Generator) -> Int[Tensor, "n 2 3"]:
+    """Traits of A and B: in each factor one has more, the showier answer with probability FOLLOWS."""
+    n = len(showier)
+    traits: list[Tensor] = []
+    for levels in LEVELS[SUBSTANCE:]:
+        low = _draw(levels, n, generator)
+        high = (low + _draw(levels - 1, n, generator) + 1) % levels
+        low, high = torch.minimum(low, high), torch.maximum(low, high)
+        more = torch.where(torch.rand(n, generator=generator) < FOLLOWS, showier, 1 - showier)
+        traits.append(torch.where(more[:, None] == torch.arange(2), high[:, None], low[:, None]))
+    return torch.stack(traits, dim=2)
