@@ -1,9 +1,9 @@
-# `make test` does everything on a fresh machine: the environment, then every check.
+# Two targets do everything on a fresh machine: `make lab` and `make test`. Both make the same environment.
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS = 1
 
-.PHONY: env test lint clean
+.PHONY: env test lint lab clean
 
 env: .venv/.made
 
@@ -22,6 +22,9 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+lab: env
+	$(BIN)/ralign lab
 
 clean:
 	rm -rf .venv runs

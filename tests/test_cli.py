@@ -81,7 +81,7 @@ def test_help_answers_at_once_and_names_the_commands() -> None:
     done = ralign("--help")
     seconds = time.perf_counter() - started
     assert done.returncode == 0
-    for command in ("bench", "compare", "correlate"):
+    for command in ("lab", "bench", "compare", "correlate"):
         assert command in done.stdout
     # 0.4 s on a quiet machine; here the bound only tells a stage loaded by mistake (torch alone takes 2 s).
     assert seconds < 1.5
@@ -361,3 +361,48 @@ def test_a_wrong_flag_is_one_line_that_says_what_to_do(
     assert done.stderr.startswith("ralign: ")
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
+
+
+TINY_LAB = """\
+seed = 0
+showy = [0.9, 0.9, 0.9, 0.9]
+[model]
+width = 16
+heads = 2
+[[phases]]
+steps = 3
+showy = [0.7, 0.7, 0.7, 0.7]
+critics = { substantive = [0.8, 0.8, 0.8, 0.8] }
+[[arms]]
+name = "base"
+reward = "none"
+[[arms]]
+name = "r-align"
+reward = "ralign"
+[judge_rl]
+steps = 2
+prompts = 4
+[policy_rl]
+steps = 2
+prompts = 4
+evaluated = 40
+[benchmark]
+pairs = 60
+"""
+
+
+def test_the_lab_runs_every_stage_and_takes_up_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text(TINY_LAB)
+    first = ralign("lab", "--recipe", tmp_path / "tiny.toml", "--out", tmp_path / "lab")
+    assert first.returncode == 0, first.stderr
+    assert "The judge 'r-align'" in first.stdout
+    again = ralign("lab", "--recipe", tmp_path / "tiny.toml", "--out", tmp_path / "lab")
+    assert again.stdout.split("The judge", 1)[1] == first.stdout.split("The judge", 1)[1]
+    results = json.loads((tmp_path / "lab/seed-0/base/bench/results.json").read_text())
+    assert [benchmark["pairs"] for benchmark in results["benchmarks"].values()] == [60, 60, 60]
+
+
+def test_a_preset_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    done = ralign("lab", "--preset", "rosy", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "ralign: there is no preset 'rosy', expected one of graded\n"

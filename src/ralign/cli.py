@@ -12,6 +12,7 @@ import json
 import sys
 import tomllib
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,6 +63,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _take_recipe(arguments: list[str]) -> tuple[Path | None, list[str]]:
+    if arguments[:1] == ["lab"]:  # its recipes have tables in tables, which are no flags
+        return None, arguments
     for position, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")
         if flag != "--recipe":
@@ -85,6 +88,45 @@ def _read_recipe(path: Path, command: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise InputError(f"{path}: has no table [{command}]; a recipe's tables are named after commands")
     return table
+
+
+@app.command
+def lab(
+    *,
+    preset: str = "graded",
+    recipe: Path | None = None,
+    seed: int | None = None,
+    out: Path = Path("runs/lab"),
+) -> None:
+    """Run the method in the micro world, from random weights, on two cores: no key, no download.
+
+    Args:
+        preset: A recipe that ships with ralign.
+        recipe: A recipe of your own, instead of a preset.
+        seed: Another seed than the recipe's.
+        out: The run directory. The same command again takes up what is there.
+    """
+    _needs("lab", "torch", "pydantic")
+    from dataclasses import replace
+
+    from ralign.lab.config import preset_path, read_recipe
+    from ralign.lab.run import folder_name, run_seed
+    from ralign.lab.seeds import one_thread
+    from ralign.report.tables import print_tables, results_tables
+
+    config = read_recipe(recipe or preset_path(preset))
+    config = config if seed is None else replace(config, seed=seed)
+    one_thread()
+    console = _console()
+    folder = out / f"seed-{config.seed}"
+    run_seed(config, folder, lambda line: console.print(line, highlight=False))
+    for arm in config.arms:
+        results = folder / folder_name(arm.name) / "bench" / "results.json"
+        console.print(f"\nThe judge '{arm.name}'", style="bold")
+        print_tables(results_tables(json.loads(results.read_bytes())["benchmarks"]), console)
+    console.print(
+        f"Every judgment in words: {folder}/*/bench/judgments.jsonl", highlight=False, soft_wrap=True
+    )
 
 
 @app.command
@@ -197,6 +239,12 @@ def _draw_correlation(panels: "list[Panel]", path: Path) -> None:
     except ImportError as error:
         raise InputError(f"--figure needs {error.name}: pip install 'ralign[report]'") from None
     draw_correlation(panels, path)
+
+
+def _needs(extra: str, *modules: str) -> None:
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise InputError(f"this command needs {' and '.join(missing)}: pip install 'ralign[{extra}]'")
 
 
 def _console() -> "Console":

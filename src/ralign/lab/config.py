@@ -180,6 +180,20 @@ class LabConfig(Strict):
 _ADAPTER: Final = TypeAdapter(LabConfig)
 
 
+def preset_path(name: str) -> Path:
+    """The recipe of a preset.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    presets = Path(__file__).with_name("presets")
+    path = presets / f"{name}.toml"
+    if not path.is_file():
+        names = ", ".join(sorted(each.stem for each in presets.glob("*.toml")))
+        raise InputError(f"there is no preset {name!r}, expected one of {names}")
+    return path
+
+
 def read_recipe(path: Path) -> LabConfig:
     """Read a recipe.
 

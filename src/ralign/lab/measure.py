@@ -49,9 +49,8 @@ def measure(
         ConfigMismatch: `out` holds another judge's or another seed's run.
     """
     files = [
-        PairsFile(path=path, name=str(path), benchmark=benchmark_name(split))
+        PairsFile(path=pairs / f"{split}.jsonl", name=f"{split}.jsonl", benchmark=benchmark_name(split))
         for split in SPLITS
-        if (path := pairs / f"{split}.jsonl")
     ]
     plan = Plan(
         files=files,
