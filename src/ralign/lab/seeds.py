@@ -14,7 +14,9 @@ from ralign.lab.results import SeedResult
 from ralign.lab.run import Say, quiet, run_seed
 
 
-def run_seeds(config: LabConfig, seeds: Sequence[int], out: Path, *, jobs: int = 2, say: Say = quiet) -> list[SeedResult]:
+def run_seeds(
+    config: LabConfig, seeds: Sequence[int], out: Path, *, jobs: int = 2, say: Say = quiet
+) -> list[SeedResult]:
     """Run every seed of `seeds` into `out/seed-N`; results in the order of `seeds`.
 
     Raises:

@@ -69,13 +69,7 @@ def figures(arm: ArmResult) -> dict[str, float]:
 def by_arm(results: Sequence[SeedResult]) -> dict[str, dict[str, Spread]]:
     """Arm -> figure -> its spread over the seeds."""
     table = _table(results)
-    return {
-        arm: {
-            name: _spread([seed[arm][name] for seed in table])
-            for name in FIGURES
-        }
-        for arm in table[0]
-    }
+    return {arm: {name: _spread([seed[arm][name] for seed in table]) for name in FIGURES} for arm in table[0]}
 
 
 def differences(results: Sequence[SeedResult], arm: str, other: str) -> dict[str, Difference]:
