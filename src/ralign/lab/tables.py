@@ -86,6 +86,8 @@ def _spread(spread: Spread, seeds: int) -> str:
 
 
 def _difference(difference: Difference) -> str:
+    if difference.low is None or difference.high is None:
+        return f"{difference.mean:+.3f}"
     return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 
 
