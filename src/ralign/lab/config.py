@@ -60,7 +60,7 @@ class PhaseConfig(Strict):
     """How often the showier answer is the better one, in the pairs that the critics see."""
     pairs: int = 128
     """Critiques a step."""
-    answers: int = 48
+    answers: int = 64
     """Answers a step: the same model learns to answer."""
     noted: int = 0
     """Critiques a step whose critic also makes notes in the margin, beside the words of the answers."""
@@ -195,7 +195,7 @@ def preset_path(name: str) -> Path:
 
 
 def read_recipe(path: Path) -> LabConfig:
-    """Read a recipe.
+    """Read the table [lab] of a recipe.
 
     Raises:
         InputError: the file is missing, no TOML, or has a key or a value that the lab does not take.
@@ -207,7 +207,9 @@ def read_recipe(path: Path) -> LabConfig:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not TOML: {error}") from None
     try:
-        return _ADAPTER.validate_python(table)
+        return _ADAPTER.validate_python(table["lab"])
+    except KeyError:
+        raise InputError(f"{path}: has no table [lab]; a recipe's tables are named after commands") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

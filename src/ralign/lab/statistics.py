@@ -34,9 +34,9 @@ class Difference(NamedTuple):
     """How two arms differ, paired by seed."""
 
     mean: float
-    low: float
-    """Of the 95 % interval, Student's t over seeds; NaN for one seed."""
-    high: float
+    low: float | None
+    """Of the 95 % interval, Student's t over seeds; None for one seed."""
+    high: float | None
     values: tuple[float, ...]
     """By seed."""
 
@@ -91,7 +91,7 @@ def paired(values: Sequence[float]) -> Difference:
     array = np.asarray(values, dtype=np.float64)
     mean = float(array.mean())
     if len(array) < 2:
-        return Difference(mean, float("nan"), float("nan"), tuple(values))
+        return Difference(mean, None, None, tuple(values))
     half = float(stats.t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array)))
     return Difference(mean, mean - half, mean + half, tuple(values))
 

@@ -48,6 +48,8 @@ LEVELS: Final = (2, 2, 2, len(FILLERS), 2, 3)
 """By factor: how many levels an answer's trait can have. Fillers 0-3; hedging, neutral, confident."""
 WRONG: Final = (0.7, 0.2, 0.1)
 """How often a wrong answer has another value of the kind asked for, a true one of another kind, and none."""
+INCOMPLETE: Final = (0.5, 0.25, 0.25)
+"""How often an incomplete answer has nothing, a wrong value, and its first value once more in the second's place."""
 QUALITY: Final = (0.5, 0.3, 0.2)
 """True quality: the weights of accuracy, instruction and completeness."""
 
@@ -103,13 +105,14 @@ class World:
         refusal = torch.where(torch.rand(n, generator=generator) < 0.5, other, blank)
         fillers = FIRST_FILLER + torch.randint(len(FILLERS), (n, 3), generator=generator)
         tones = torch.tensor([ID[HEDGING], ID[BLANK], ID[CONFIDENT]])
+        value = torch.where(traits[:, 0] == 1, right, wrong)
         words = torch.stack(
             [
                 torch.where(traits[:, 4] == 1, ID[BULLET], blank),
                 tones[traits[:, 5]],
-                torch.where(traits[:, 0] == 1, right, wrong),
+                value,
                 torch.where(traits[:, 1] == 1, question[:, 3], refusal),
-                torch.where(traits[:, 2] == 1, second, blank),
+                torch.where(traits[:, 2] == 1, second, self._incomplete(question, second, value, generator)),
                 *(torch.where(traits[:, 3] > i, fillers[:, i], blank) for i in range(3)),
                 torch.full((n,), ID[END]),
             ],
@@ -143,6 +146,21 @@ class World:
         how = torch.multinomial(torch.tensor(WRONG), n, replacement=True, generator=generator)
         blank = torch.full((n,), ID[BLANK])
         return torch.stack([other, beside, blank], dim=1).gather(1, how[:, None]).squeeze(1)
+
+    def _incomplete(
+        self,
+        question: Int[Tensor, "n 4"],
+        second: Int[Tensor, " n"],
+        value: Int[Tensor, " n"],
+        generator: Generator,
+    ) -> Int[Tensor, " n"]:
+        """Words in the place of the second value in answers that lack it: none, a wrong one, the first once more."""
+        n = len(question)
+        asked = FIRST_VALUE + VALUES_PER_DOMAIN * (question[:, 2] - FIRST_DOMAIN)
+        other = asked + (second - asked + _draw(VALUES_PER_DOMAIN - 1, n, generator) + 1) % VALUES_PER_DOMAIN
+        how = torch.multinomial(torch.tensor(INCOMPLETE), n, replacement=True, generator=generator)
+        blank = torch.full((n,), ID[BLANK])
+        return torch.stack([blank, other, value], dim=1).gather(1, how[:, None]).squeeze(1)
 
     def traits(self, question: Int[Tensor, "n 4"], answer: Int[Tensor, "n words"]) -> Int[Tensor, "n 6"]:
         """Read any answer's traits from its words, whatever their order.

@@ -1,0 +1,109 @@
+import pytest
+import torch
+from torch import Generator
+
+from ralign.lab import checkpoint
+from ralign.lab.config import ModelConfig, PolicyRlConfig
+from ralign.lab.lexicon import FIRST_FACTOR, FIRST_VERDICT, ID, WORDS
+from ralign.lab.policy_rl import as_answer, banned_words, contest, evaluate, length, train_policy, write
+from ralign.lab.tokenizer import read_answer, write_answer
+from ralign.lab.world import questions
+
+SMALL = ModelConfig(width=16, layers=2, heads=2)
+
+
+def ids(*texts):
+    return torch.tensor([read_answer(text) for text in texts])
+
+
+class PrefersConfidence(torch.nn.Module):
+    """Stands in for a judge: the first confident answer wins; says where it looked."""
+
+    def __init__(self, *, silent=False):
+        super().__init__()
+        self.silent = silent
+
+    def sample(self, prompt, noise):
+        first_confident = (prompt[:, 6:15] == ID["certainly"]).any(1)
+        words = torch.zeros(len(prompt), 1, 8, dtype=torch.long)
+        words[:, 0, 7] = 0 if self.silent else FIRST_VERDICT + (~first_confident).long()
+        return type("Drawn", (), {"words": words})
+
+
+@pytest.mark.parametrize("orders", ["ab", "ba", "both", "drawn"])
+def test_the_confident_answer_wins_in_whatever_order_it_is_shown(orders, generator):
+    question = questions(2, generator)
+    answer, reference = ids("certainly red thanks", "red thanks"), ids("red thanks", "certainly red thanks")
+    rewards = contest(PrefersConfidence(), question, answer, reference, PolicyRlConfig(orders=orders), generator)
+    assert rewards.tolist() == [1.0, -1.0]
+
+
+def test_a_judge_without_a_verdict_scores_nothing(generator):
+    """Pitfall 2."""
+    rewards = contest(
+        PrefersConfidence(silent=True), questions(1, generator), ids("red"), ids("blue"), PolicyRlConfig(), generator
+    )
+    assert rewards.isnan().all()
+
+
+def test_the_length_penalty_is_taken_off_the_win(generator):
+    config = PolicyRlConfig(length_weight=0.5)
+    answer, reference = ids("certainly red truly truly"), ids("red thanks")
+    rewards = contest(PrefersConfidence(), questions(1, generator), answer, reference, config, generator)
+    assert rewards.tolist() == [0.5]
+
+
+def test_an_answer_at_its_budget_gets_an_end_and_one_that_ended_keeps_it():
+    red, end, blank = ID["red"], ID["<end>"], ID["<blank>"]
+    answers = as_answer(torch.tensor([[red, red, red, red], [red, end, blank, blank]]))
+    assert [write_answer(row) for row in answers.tolist()] == ["red red red red", "red"]
+    assert (answers == end).sum(1).tolist() == [1, 1]
+    assert length(answers).tolist() == [4, 1]
+
+
+def test_a_policy_writes_no_words_of_judges_unless_it_may(model):
+    question = questions(200, Generator().manual_seed(1))
+    for may_praise in (False, True):
+        config = PolicyRlConfig(may_praise=may_praise)
+        words = write(model, question, 2, config, Generator().manual_seed(2))
+        assert bool((words >= FIRST_FACTOR).any()) == may_praise
+        banned = banned_words(config)
+        assert banned.shape == (len(WORDS),)
+        assert not banned[words[words != ID["<blank>"]]].any()
+
+
+def test_training_changes_the_policy_and_leaves_start_and_judge_alone(model, world):
+    start, judge, policy = (checkpoint.copy(model, SMALL) for _ in range(3))
+    config = PolicyRlConfig(steps=3, prompts=8, group_size=4)
+    untouched = [weight.clone() for weight in start.parameters()]
+    steps = list(train_policy(policy, start, PrefersConfidence(), world, config, Generator().manual_seed(3)))
+    assert all(-1 <= step.reward <= 1 and 0 <= step.quality <= 1 for step in steps)
+    assert all(weight.isfinite().all() for weight in policy.parameters())
+    assert any(not torch.equal(*pair) for pair in zip(policy.parameters(), untouched, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(start.parameters(), untouched, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(judge.parameters(), untouched, strict=True))
+
+
+def test_a_policy_finds_what_its_judge_leans_on(model, world):
+    """The mechanism of reward hacking in its smallest form."""
+    policy = checkpoint.copy(model, SMALL)
+    config = PolicyRlConfig(steps=40, prompts=16, group_size=8, rate=1e-2, evaluated=500)
+    before = evaluate(policy, world, config, Generator().manual_seed(4))
+    for _ in train_policy(policy, model, PrefersConfidence(), world, config, Generator().manual_seed(3)):
+        pass
+    after = evaluate(policy, world, config, Generator().manual_seed(4))
+    assert after.confident > before.confident + 0.4
+
+
+def test_a_policy_is_worth_what_the_world_says(world, generator):
+    class Perfect(torch.nn.Module):
+        def sample(self, prompt, noise, banned):
+            right, second = world.truth(prompt[:, 1:])
+            words = torch.stack([right, prompt[:, 4], second, torch.full_like(right, ID["certainly"])], 1)
+            return type("Drawn", (), {"words": words[:, None]})
+
+    worth = evaluate(Perfect(), world, PolicyRlConfig(evaluated=50), generator)
+    assert worth.quality == pytest.approx(1.0)
+    assert (worth.accuracy, worth.instruction, worth.completeness) == (1.0, 1.0, 1.0)
+    assert (worth.length, worth.confident, worth.bullets, worth.fillers, worth.praise) == (4.0, 1.0, 0.0, 0.0, 0.0)
+    assert set(worth.quality_by_domain.values()) == {pytest.approx(1.0)}
