@@ -364,29 +364,30 @@ def test_a_wrong_flag_is_one_line_that_says_what_to_do(
 
 
 TINY_LAB = """\
+[lab]
 seed = 0
 showy = [0.9, 0.9, 0.9, 0.9]
-[model]
+[lab.model]
 width = 16
 heads = 2
-[[phases]]
+[[lab.phases]]
 steps = 3
 showy = [0.7, 0.7, 0.7, 0.7]
 critics = { substantive = [0.8, 0.8, 0.8, 0.8] }
-[[arms]]
+[[lab.arms]]
 name = "base"
 reward = "none"
-[[arms]]
+[[lab.arms]]
 name = "r-align"
 reward = "ralign"
-[judge_rl]
+[lab.judge_rl]
 steps = 2
 prompts = 4
-[policy_rl]
+[lab.policy_rl]
 steps = 2
 prompts = 4
 evaluated = 40
-[benchmark]
+[lab.benchmark]
 pairs = 60
 """
 
@@ -395,9 +396,9 @@ def test_the_lab_runs_every_stage_and_takes_up_what_is_there(tmp_path: Path) -> 
     (tmp_path / "tiny.toml").write_text(TINY_LAB)
     first = ralign("lab", "--recipe", tmp_path / "tiny.toml", "--out", tmp_path / "lab")
     assert first.returncode == 0, first.stderr
-    assert "The judge 'r-align'" in first.stdout
+    assert "r-align" in first.stdout
     again = ralign("lab", "--recipe", tmp_path / "tiny.toml", "--out", tmp_path / "lab")
-    assert again.stdout.split("The judge", 1)[1] == first.stdout.split("The judge", 1)[1]
+    assert again.stdout.split("Judges, and", 1)[1] == first.stdout.split("Judges, and", 1)[1]
     results = json.loads((tmp_path / "lab/seed-0/base/bench/results.json").read_text())
     assert [benchmark["pairs"] for benchmark in results["benchmarks"].values()] == [60, 60, 60]
 

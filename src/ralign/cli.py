@@ -22,6 +22,7 @@ from cyclopts.config import Dict as RecipeTable
 from ralign import __version__
 from ralign.benchmark.config import BenchConfig
 from ralign.errors import InputError, RalignError
+from ralign.lab.options import LabOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,42 +92,12 @@ def _read_recipe(path: Path, command: str) -> dict[str, Any]:
 
 
 @app.command
-def lab(
-    *,
-    preset: str = "graded",
-    recipe: Path | None = None,
-    seed: int | None = None,
-    out: Path = Path("runs/lab"),
-) -> None:
-    """Run the method in the micro world, from random weights, on two cores: no key, no download.
-
-    Args:
-        preset: A recipe that ships with ralign.
-        recipe: A recipe of your own, instead of a preset.
-        seed: Another seed than the recipe's.
-        out: The run directory. The same command again takes up what is there.
-    """
+def lab(options: Annotated[LabOptions, Parameter(name="*")] = LabOptions()) -> None:  # noqa: B008  (frozen)
+    """Run the method in the micro world, from random weights, on two cores: no key, no download."""
     _needs("lab", "torch", "pydantic")
-    from dataclasses import replace
+    from ralign.lab.command import run_lab
 
-    from ralign.lab.config import preset_path, read_recipe
-    from ralign.lab.run import folder_name, run_seed
-    from ralign.lab.seeds import one_thread
-    from ralign.report.tables import print_tables, results_tables
-
-    config = read_recipe(recipe or preset_path(preset))
-    config = config if seed is None else replace(config, seed=seed)
-    one_thread()
-    console = _console()
-    folder = out / f"seed-{config.seed}"
-    run_seed(config, folder, lambda line: console.print(line, highlight=False))
-    for arm in config.arms:
-        results = folder / folder_name(arm.name) / "bench" / "results.json"
-        console.print(f"\nThe judge '{arm.name}'", style="bold")
-        print_tables(results_tables(json.loads(results.read_bytes())["benchmarks"]), console)
-    console.print(
-        f"Every judgment in words: {folder}/*/bench/judgments.jsonl", highlight=False, soft_wrap=True
-    )
+    run_lab(options, _console())
 
 
 @app.command

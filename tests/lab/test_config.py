@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from ralign import lab
 from ralign.errors import InputError
 from ralign.lab.config import read_recipe
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes" / "lab").glob("*.toml"))
+RECIPES = sorted((Path(lab.__file__).parent / "presets").glob("*.toml"))
 SMALLEST = """
 [lab]
 showy = [0.9, 0.9, 0.9, 0.9]

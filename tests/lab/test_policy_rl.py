@@ -34,14 +34,21 @@ class PrefersConfidence(torch.nn.Module):
 def test_the_confident_answer_wins_in_whatever_order_it_is_shown(orders, generator):
     question = questions(2, generator)
     answer, reference = ids("certainly red thanks", "red thanks"), ids("red thanks", "certainly red thanks")
-    rewards = contest(PrefersConfidence(), question, answer, reference, PolicyRlConfig(orders=orders), generator)
+    rewards = contest(
+        PrefersConfidence(), question, answer, reference, PolicyRlConfig(orders=orders), generator
+    )
     assert rewards.tolist() == [1.0, -1.0]
 
 
 def test_a_judge_without_a_verdict_scores_nothing(generator):
     """Pitfall 2."""
     rewards = contest(
-        PrefersConfidence(silent=True), questions(1, generator), ids("red"), ids("blue"), PolicyRlConfig(), generator
+        PrefersConfidence(silent=True),
+        questions(1, generator),
+        ids("red"),
+        ids("blue"),
+        PolicyRlConfig(),
+        generator,
     )
     assert rewards.isnan().all()
 
@@ -105,5 +112,11 @@ def test_a_policy_is_worth_what_the_world_says(world, generator):
     worth = evaluate(Perfect(), world, PolicyRlConfig(evaluated=50), generator)
     assert worth.quality == pytest.approx(1.0)
     assert (worth.accuracy, worth.instruction, worth.completeness) == (1.0, 1.0, 1.0)
-    assert (worth.length, worth.confident, worth.bullets, worth.fillers, worth.praise) == (4.0, 1.0, 0.0, 0.0, 0.0)
-    assert set(worth.quality_by_domain.values()) == {pytest.approx(1.0)}
+    assert (worth.length, worth.confident, worth.bullets, worth.fillers, worth.praise) == (
+        4.0,
+        1.0,
+        0.0,
+        0.0,
+        0.0,
+    )
+    assert list(worth.quality_by_domain.values()) == pytest.approx([1.0] * 4)

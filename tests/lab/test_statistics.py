@@ -3,7 +3,14 @@ import math
 import pytest
 
 from ralign.lab.policy_rl import PolicyWorth
-from ralign.lab.results import ArmResult, BaseResult, Measured, SeedResult, read_seed_result, write_seed_result
+from ralign.lab.results import (
+    ArmResult,
+    BaseResult,
+    Measured,
+    SeedResult,
+    read_seed_result,
+    write_seed_result,
+)
 from ralign.lab.statistics import by_arm, differences, paired, predictions
 
 WORTH = dict.fromkeys(PolicyWorth._fields, 0.0)
@@ -58,7 +65,9 @@ def test_arms_are_compared_within_their_seed():
 
 
 def test_every_seed_counts_in_the_prediction_and_collapsed_judges_are_left_out_only_where_it_says_so():
-    collapsed = seed(2, arm("base", 0.7, 0.5, 0.5), arm("outcome-only", 0.9, 1.0, 0.1), arm("r-align", 0.9, 0.2, 0.8))
+    collapsed = seed(
+        2, arm("base", 0.7, 0.5, 0.5), arm("outcome-only", 0.9, 1.0, 0.1), arm("r-align", 0.9, 0.2, 0.8)
+    )
     prediction = predictions([*TWO, collapsed])["spurious_correctness"]
     assert prediction.pooled.models == 9
     assert prediction.trained.models == 6
@@ -68,7 +77,9 @@ def test_every_seed_counts_in_the_prediction_and_collapsed_judges_are_left_out_o
 
 
 def test_a_judge_that_is_never_right_has_no_spurious_correctness_and_is_no_point_of_that_correlation():
-    broken = seed(2, arm("base", 0.0, None, 0.1), arm("outcome-only", 0.9, 0.7, 0.4), arm("r-align", 0.9, 0.2, 0.8))
+    broken = seed(
+        2, arm("base", 0.0, None, 0.1), arm("outcome-only", 0.9, 0.7, 0.4), arm("r-align", 0.9, 0.2, 0.8)
+    )
     assert math.isnan(by_arm([broken])["base"]["spurious_correctness"].mean)
     found = predictions([*TWO, broken])
     assert found["spurious_correctness"].pooled.models == 8

@@ -6,42 +6,21 @@ they are made of (`results.json`, and each seed's `result.json`).
 
 import json
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
 from ralign.errors import InputError
 from ralign.files import write_atomically
-from ralign.lab.config import LabConfig, read_recipe
+from ralign.lab.config import LabConfig, preset_path, read_recipe
+from ralign.lab.options import LabOptions
 from ralign.lab.quick import quickened
 from ralign.lab.results import SeedResult
 from ralign.lab.seeds import run_seeds
 from ralign.lab.statistics import by_arm, differences, predictions
 from ralign.lab.tables import EXPLANATION, arms_table, differences_table, exploits_table, predictions_table
 from ralign.report.tables import print_tables
-
-Preset = Literal["graded", "collapse", "honest"]
-
-
-@dataclass(frozen=True)
-class LabOptions:
-    """A run of the lab."""
-
-    _: KW_ONLY
-    preset: Preset = "graded"
-    """The paper's picture (graded), one strong cue everywhere (collapse), a base that knows its checks (honest)."""
-    recipe: Path | None = None
-    """Your own recipe, instead of a preset."""
-    seeds: str | None = None
-    """Seeds, as `0..4` or `0,3,7`; `declared` takes those that the recipe declares. Default: the recipe's one."""
-    jobs: int = 2
-    """Seeds that run at a time, one process and one thread each."""
-    quick: bool = False
-    """A small model, few steps and three judges: to see it run, not to see what it shows."""
-    out: Path | None = None
-    """The run directory; finished stages are taken up. Default: runs/lab, runs/lab-quick or runs/lab-PRESET."""
 
 
 def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
@@ -96,14 +75,6 @@ def summary(results: Sequence[SeedResult]) -> dict[str, Any]:
             for name, prediction in predictions(results).items()
         },
     }
-
-
-def preset_path(preset: Preset) -> Path:
-    """Where a preset's recipe lies: in the installed package, or in the repository's `recipes/lab`."""
-    installed = Path(__file__).parent / "presets" / f"{preset}.toml"
-    return (
-        installed if installed.exists() else Path(__file__).parents[3] / "recipes" / "lab" / f"{preset}.toml"
-    )
 
 
 def default_out(options: LabOptions) -> Path:

@@ -1,0 +1,23 @@
+"""What `ralign lab` can be told: one field a flag. Imports nothing, so that the command line answers at once."""
+
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class LabOptions:
+    """A run of the lab."""
+
+    _: KW_ONLY
+    preset: str = "graded"
+    """A recipe that ships with ralign."""
+    recipe: Path | None = None
+    """Your own recipe, instead of a preset."""
+    seeds: str | None = None
+    """Seeds, as `0..4` or `0,3,7`; `declared` takes those that the recipe declares. Default: the recipe's one."""
+    jobs: int = 2
+    """Seeds that run at a time, one process and one thread each."""
+    quick: bool = False
+    """A small model, few steps and three judges: to see it run, not to see what it shows."""
+    out: Path | None = None
+    """The run directory; finished stages are taken up. Default: runs/lab, runs/lab-quick or runs/lab-PRESET."""
