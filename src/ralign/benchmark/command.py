@@ -17,14 +17,14 @@ from rich.console import Console
 
 from ralign import __version__
 from ralign.benchmark.config import BenchConfig
-from ralign.benchmark.expected import Expected, expect
-from ralign.benchmark.price import Price, parse_prices
+from ralign.benchmark.expected import expect
 from ralign.benchmark.progress import ConsoleProgress
 from ralign.benchmark.results import Results
 from ralign.benchmark.run import Plan, bench
 from ralign.benchmark.run_directory import count_recorded
 from ralign.benchmark.tally import Tally
 from ralign.chat import ChatModel, Endpoint, EndpointModel, Patience, Sampling
+from ralign.chat.price import Expected, Price, parse_prices
 from ralign.errors import BadRow, InputError
 from ralign.files import find_pairs_files
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt, RecordedJudge
