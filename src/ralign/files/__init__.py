@@ -5,6 +5,7 @@
     scores          what a run's judgments count for, one line each
     table           a CSV of figures, one row a model
     log             append-only logs of such lines, and the lock on a run directory
+    claim           config.toml of a run directory, and whether it is the same run
     atomic          files that are there whole or not at all
 
 Two modules are imported inside the functions that need them, against the house rule: `parquet` (pyarrow,
@@ -12,6 +13,7 @@ Two modules are imported inside the functions that need them, against the house 
 """
 
 from ralign.files.atomic import replacing, write_atomically
+from ralign.files.claim import claim_directory
 from ralign.files.judgments import (
     JudgmentRow,
     MetaJudgmentRow,
@@ -36,6 +38,7 @@ __all__ = [
     "MetaJudgmentRow",
     "PairsFile",
     "Table",
+    "claim_directory",
     "decode_judgment",
     "decode_judgment_row",
     "decode_meta_judgment",
