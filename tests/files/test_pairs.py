@@ -74,12 +74,18 @@ def test_bad_rows_are_listed_and_passed_over_where_a_list_is_given(tmp_path: Pat
 
 
 def test_rows_of_any_schema_are_read_with_their_places(tmp_path: Path):
-    write_lines(tmp_path / "other.jsonl", {"prompt": "Which colour?", "score": 3}, "not JSON", {"prompt": "Why?"})
+    write_lines(
+        tmp_path / "other.jsonl", {"prompt": "Which colour?", "score": 3}, "not JSON", {"prompt": "Why?"}
+    )
     pq.write_table(pa.Table.from_pylist([{"chosen": ["red"], "tag": None}]), tmp_path / "other.parquet")
     files = find_pairs_files([str(tmp_path / "other.jsonl"), str(tmp_path / "other.parquet")])
     skipped: list[BadRow] = []
     rows = [(place.line, row) for place, row in read_rows(files, skip_bad_rows=skipped)]
-    assert rows == [(1, {"prompt": "Which colour?", "score": 3}), (3, {"prompt": "Why?"}), (1, {"chosen": ["red"]})]
+    assert rows == [
+        (1, {"prompt": "Which colour?", "score": 3}),
+        (3, {"prompt": "Why?"}),
+        (1, {"chosen": ["red"]}),
+    ]
     assert [bad.line for bad in skipped] == [2]
     with pytest.raises(BadRow, match=r"other\.jsonl:2: not JSON"):
         list(read_rows(files))
