@@ -22,6 +22,7 @@ from ralign import __version__
 from ralign.benchmark.config import BenchConfig
 from ralign.errors import InputError, RalignError
 from ralign.gold.config import GoldConfig
+from ralign.gold.convert_config import ConvertConfig
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,6 +136,15 @@ def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
         return 0
     show_results(results, config, console)
     return 0 if results.complete else 1
+
+
+@app.command
+def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
+    """Convert preference data of another schema to pairs, A and B placed by a seed."""
+    from ralign.gold.convert import convert as convert_files
+    from ralign.gold.convert import show_converted
+
+    show_converted(convert_files(config), config, _console())
 
 
 @app.command

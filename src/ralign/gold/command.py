@@ -13,8 +13,9 @@ from rich.console import Console
 from ralign import __version__
 from ralign.chat import ChatModel, EndpointModel, LoadLocalModel, ModelChoice, OpenModels, Sampling
 from ralign.chat.price import Price, parse_prices
-from ralign.errors import BadRow, InputError
+from ralign.errors import InputError
 from ralign.files import find_pairs_files
+from ralign.gold.bad_rows import show_bad_rows
 from ralign.gold.config import GoldConfig
 from ralign.gold.expected import Range, expect
 from ralign.gold.judgment_log import JudgmentLog
@@ -47,7 +48,7 @@ async def run_gold(config: GoldConfig, local_model: LoadLocalModel, console: Con
         pairs_in_flight=config.concurrency * (2 if config.check_judge is not None else 1),
     )
     index = plan.index()
-    show_skipped(plan.skipped, console)
+    show_bad_rows(plan.skipped, console)
     if config.dry_run:
         _show_expected(_expect(config, plan, index, prompts, prices), config, console)
         return None
@@ -111,17 +112,6 @@ def show_results(results: GoldResults, config: GoldConfig, console: Console) -> 
             style="yellow",
             highlight=False,
         )
-
-
-def show_skipped(skipped: list[BadRow], console: Console) -> None:
-    """List the rows that were left out because they cannot be used."""
-    if not skipped:
-        return
-    console.print(f"{len(skipped):,} bad rows left out:", style="yellow")
-    for row in skipped[:20]:
-        console.print(f"  {row}", style="yellow", markup=False, highlight=False)
-    if len(skipped) > 20:
-        console.print(f"  … and {len(skipped) - 20:,} more", style="yellow")
 
 
 def _judge(config: GoldConfig) -> ModelChoice:

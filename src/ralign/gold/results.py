@@ -36,7 +36,7 @@ def write_results(
     counts = _Counts()
     with replacing(out / "left_out.jsonl") as left_out:
         write_pairs(out / "pairs.jsonl", _settled(plan, drafts, checks, counts, left_out))
-    usage = {"writer": asdict(drafts.usage)} | (
+    usage = {"judge": asdict(drafts.usage)} | (
         {} if checks is None else {"check_judge": asdict(checks.usage)}
     )
     document: dict[str, Any] = {
