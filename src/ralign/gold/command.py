@@ -98,19 +98,23 @@ def show_results(results: GoldResults, config: GoldConfig, console: Console) -> 
         f"({document['drafts']['answered']:,} drafts), {document['left_out']:,} were left out, "
         f"{document['had_gold']:,} had one.",
         highlight=False,
+        soft_wrap=True,
     )
     reasons = {reason: count for reason, count in document["drafts"]["rejected"].items() if count}
     if reasons:
         listed = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in reasons.items())
-        console.print(f"Drafts not taken: {listed}.", highlight=False)
+        console.print(f"Drafts not taken: {listed}.", highlight=False, soft_wrap=True)
     console.print(
-        f"{out}/pairs.jsonl has the pairs, {out}/left_out.jsonl the others and why.", highlight=False
+        f"{out}/pairs.jsonl has the pairs, {out}/left_out.jsonl the others and why.",
+        highlight=False,
+        soft_wrap=True,
     )
     if not results.complete:
         console.print(
             f"Unfinished: {document['unanswered']:,} pairs wait for an answer; the same command asks again.",
             style="yellow",
             highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -188,12 +192,14 @@ def _show_expected(stages: Mapping[str, Range], config: GoldConfig, console: Con
             f"{least.usage.prompt_tokens:,} to {most.usage.prompt_tokens:,} tokens in and "
             f"{least.usage.completion_tokens:,} to {most.usage.completion_tokens:,} out{money}",
             highlight=False,
+            soft_wrap=True,
         )
     console.print(
         f"From every first draft taken to every pair using up its {config.draws_limit} draws. Counted at 4 characters "
         f"a token and {config.expected_completion_tokens:,} tokens an answer (--expected-completion-tokens), thinking "
         "included. Nothing was called.",
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -87,9 +87,10 @@ def show_converted(converted: Converted, config: ConvertConfig, console: Console
         f"{converted.pairs:,} pairs of {converted.rows:,} rows in {config.out}, the better answer A in "
         f"{converted.label_a:,}.",
         highlight=False,
+        soft_wrap=True,
     )
     for reason, count in converted.left_out.most_common():
-        console.print(f"Left out: {count:,} ({reason}).", highlight=False)
+        console.print(f"Left out: {count:,} ({reason}).", highlight=False, soft_wrap=True)
 
 
 class _Seen(NamedTuple):
