@@ -34,7 +34,10 @@ class Models:
     """A writer and a check judge behind one server: a script of drafts for each pair; the last one repeats."""
 
     def __init__(
-        self, drafts: Mapping[str, Sequence[str]] | None = None, *, checks: Mapping[str, Sequence[str]] | None = None
+        self,
+        drafts: Mapping[str, Sequence[str]] | None = None,
+        *,
+        checks: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.drafts = drafts or {}
         self.checks = checks or {}
@@ -58,10 +61,14 @@ class Models:
             assert told is not None
             label = told[1]
         text = said.format(label=label, other="B" if label == "A" else "A")
-        return Reply(text="It all goes to show", finish_reason="length") if said == CUT_OFF else Reply(text=text)
+        return (
+            Reply(text="It all goes to show", finish_reason="length") if said == CUT_OFF else Reply(text=text)
+        )
 
 
-def a_draft(pair: PreferencePair, text: str, verdict: Verdict | None, draw: int = 0, **fields: object) -> Judgment:
+def a_draft(
+    pair: PreferencePair, text: str, verdict: Verdict | None, draw: int = 0, **fields: object
+) -> Judgment:
     return Judgment(
         pair_id=pair.id,
         benchmark=pair.benchmark,

@@ -31,7 +31,12 @@ def test_the_same_comments_with_the_other_placement_swap_their_letters() -> None
         )
         for label in ("A", "B")
     }
-    swapped = placed["B"].replace("answer B", "answer _").replace("answer A", "answer B").replace("answer _", "answer A")
+    swapped = (
+        placed["B"]
+        .replace("answer B", "answer _")
+        .replace("answer A", "answer B")
+        .replace("answer _", "answer A")
+    )
     assert placed["A"] == swapped
 
 
@@ -46,4 +51,6 @@ def test_comments_of_ones_own_are_taken_as_they_are() -> None:
 
 
 def test_a_pair_without_comments_has_none() -> None:
-    assert human_comments(make_pair("rose", unknown={"human_comments": 3, "individual_preference": "x"})) == ""
+    assert (
+        human_comments(make_pair("rose", unknown={"human_comments": 3, "individual_preference": "x"})) == ""
+    )

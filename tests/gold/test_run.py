@@ -46,7 +46,9 @@ async def test_drafts_are_drawn_again_until_one_is_taken_and_the_hopeless_pair_i
     written, tmp_path: Path
 ) -> None:
     """rose at once; quince at the second draw; fig says that it was told, then is cut off; vine never agrees."""
-    models = Models({"quince": [OTHER, GOOD], "fig": [TOLD, CUT_OFF, GOOD], "vine": [OTHER, NO_VERDICT, BARE, OTHER]})
+    models = Models(
+        {"quince": [OTHER, GOOD], "fig": [TOLD, CUT_OFF, GOOD], "vine": [OTHER, NO_VERDICT, BARE, OTHER]}
+    )
     async with ChatServer(answer=models) as server:
         results = await run(server.url, written(PAIRS), tmp_path / "run")
     assert results.complete
@@ -89,7 +91,9 @@ async def test_the_pairs_come_out_as_they_went_in_but_for_the_gold(written, tmp_
     assert row == went_in
 
 
-async def test_a_draft_that_does_not_lead_the_check_judge_to_the_label_is_drawn_again(written, tmp_path: Path) -> None:
+async def test_a_draft_that_does_not_lead_the_check_judge_to_the_label_is_drawn_again(
+    written, tmp_path: Path
+) -> None:
     """rose is confirmed at the second draw; quince never, and not for a check that nobody can read either."""
     models = Models(checks={"rose": [OTHER, GOOD], "quince": [OTHER, "No reason holds. \\boxed{{neither}}"]})
     async with ChatServer(answer=models) as server:
@@ -163,7 +167,9 @@ async def test_an_outage_is_no_draw_and_the_call_is_owed_again(written, tmp_path
     assert list(gold_of(tmp_path / "run")) == ["rose", "quince", "fig", "vine"]
 
 
-async def test_a_refusing_endpoint_stops_the_run_and_what_was_answered_is_kept(written, tmp_path: Path) -> None:
+async def test_a_refusing_endpoint_stops_the_run_and_what_was_answered_is_kept(
+    written, tmp_path: Path
+) -> None:
     def expired(number: int, body: bytes) -> Fault | None:
         return Fault(kind="status", status=401) if number >= 2 else None
 
@@ -174,7 +180,9 @@ async def test_a_refusing_endpoint_stops_the_run_and_what_was_answered_is_kept(w
     assert not json.loads((tmp_path / "run/results.json").read_text())["complete"]
 
 
-async def test_pairs_that_have_gold_are_passed_on_unless_it_is_to_be_rewritten(written, tmp_path: Path) -> None:
+async def test_pairs_that_have_gold_are_passed_on_unless_it_is_to_be_rewritten(
+    written, tmp_path: Path
+) -> None:
     pairs = written([make_pair("rose", gold_judgment="A names the season."), make_pair("fig")])
     models = Models()
     async with ChatServer(answer=models) as server:
@@ -211,7 +219,9 @@ async def test_another_configuration_is_refused_by_the_field_that_differs(writte
     pairs = written(PAIRS)
     async with ChatServer(answer=Models()) as server:
         await run(server.url, pairs, tmp_path / "run")
-        with pytest.raises(ConfigMismatch, match="judge_temperature is 0.7 in this run, and 0.2 was asked for"):
+        with pytest.raises(
+            ConfigMismatch, match=r"judge_temperature is 0\.7 in this run, and 0\.2 was asked for"
+        ):
             await run(server.url, pairs, tmp_path / "run", judge_temperature=0.2)
         prompt = tmp_path / "mine.txt"
         prompt.write_text("{conversation} {response_a} {response_b} {label}")

@@ -42,7 +42,9 @@ def test_words_that_an_answer_holds_are_a_quotation() -> None:
 
 def test_a_long_rationale_takes_no_time() -> None:
     """A pattern that backtracks over repeated words would take minutes here."""
-    rationale = "the human people of the most human answer A as shown by the given in line with the preferred " * 3000
+    rationale = (
+        "the human people of the most human answer A as shown by the given in line with the preferred " * 3000
+    )
     started = time.perf_counter()
     find_told(rationale)
     assert time.perf_counter() - started < 2

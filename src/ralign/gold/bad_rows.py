@@ -15,6 +15,6 @@ def show_bad_rows(rows: Sequence[BadRow], console: Console) -> None:
         return
     console.print(f"{len(rows):,} bad rows left out:", style="yellow")
     for row in rows[:_SHOWN]:
-        console.print(f"  {row}", style="yellow", markup=False, highlight=False)
+        console.print(f"  {row}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if len(rows) > _SHOWN:
         console.print(f"  … and {len(rows) - _SHOWN:,} more", style="yellow")
