@@ -151,6 +151,7 @@ async def test_an_outage_is_no_draw_and_the_call_is_owed_again(written, tmp_path
 
     async with ChatServer(answer=models, faults=faults) as server:
         results = await run(server.url, pairs, tmp_path / "run", concurrency=1)
+        assert server.arrived == 4, "after a failed call the pair waits for the next session"
     assert not results.complete
     assert results.document["unanswered"] == 1
     assert left_out_of(tmp_path / "run")["fig"] == {
