@@ -22,6 +22,8 @@ from cyclopts.config import Dict as RecipeTable
 from ralign import __version__
 from ralign.benchmark.config import BenchConfig
 from ralign.errors import InputError, RalignError
+from ralign.gold.config import GoldConfig
+from ralign.gold.convert_config import ConvertConfig
 from ralign.lab.options import LabOptions
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ app = App(
     print_error=False,
     result_action="return_value",
 )
+
+_INTERRUPTED = "ralign: interrupted; what was answered is recorded, and the same command goes on"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -110,10 +114,7 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
     try:
         results = asyncio.run(run_bench(config, _local_model, console))
     except KeyboardInterrupt:
-        print(
-            "ralign: interrupted; what was answered is recorded, and the same command goes on",
-            file=sys.stderr,
-        )
+        print(_INTERRUPTED, file=sys.stderr)
         return 130
     if results is None:
         return 0
@@ -131,6 +132,32 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
         soft_wrap=True,
     )
     return 1
+
+
+@app.command
+def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
+    """Write gold rationales for preference pairs with a strong model, each checked, into a run directory."""
+    from ralign.gold.command import run_gold, show_results
+
+    console = _console()
+    try:
+        results = asyncio.run(run_gold(config, _local_model, console))
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 130
+    if results is None:
+        return 0
+    show_results(results, config, console)
+    return 0 if results.complete else 1
+
+
+@app.command
+def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
+    """Convert preference data of another schema to pairs, A and B placed by a seed."""
+    from ralign.gold.convert import convert as convert_files
+    from ralign.gold.convert import show_converted
+
+    show_converted(convert_files(config), config, _console())
 
 
 @app.command

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ralign.errors import BadRow, InputError
-from ralign.files import PairsFile, find_pairs_files, read_pairs, write_pairs
+from ralign.files import PairsFile, find_pairs_files, read_pairs, read_rows, write_pairs
 from ralign.records import Message, PreferencePair
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -71,6 +71,24 @@ def test_bad_rows_are_listed_and_passed_over_where_a_list_is_given(tmp_path: Pat
     assert [pair.id for pair in pairs] == ["p1", "p3"]
     assert [bad_row.line for bad_row in bad_rows] == [2, 3]
     assert bad_rows[0].problem == "gt_label is 'C', expected 'A' or 'B' (a tie carries no preference)"
+
+
+def test_rows_of_any_schema_are_read_with_their_places(tmp_path: Path):
+    write_lines(
+        tmp_path / "other.jsonl", {"prompt": "Which colour?", "score": 3}, "not JSON", {"prompt": "Why?"}
+    )
+    pq.write_table(pa.Table.from_pylist([{"chosen": ["red"], "tag": None}]), tmp_path / "other.parquet")
+    files = find_pairs_files([str(tmp_path / "other.jsonl"), str(tmp_path / "other.parquet")])
+    skipped: list[BadRow] = []
+    rows = [(place.line, row) for place, row in read_rows(files, skip_bad_rows=skipped)]
+    assert rows == [
+        (1, {"prompt": "Which colour?", "score": 3}),
+        (3, {"prompt": "Why?"}),
+        (1, {"chosen": ["red"]}),
+    ]
+    assert [bad.line for bad in skipped] == [2]
+    with pytest.raises(BadRow, match=r"other\.jsonl:2: not JSON"):
+        list(read_rows(files))
 
 
 def test_an_id_twice_in_one_benchmark_is_a_bad_row_that_names_the_first(tmp_path: Path):

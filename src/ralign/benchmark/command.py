@@ -3,10 +3,9 @@
 Comes in: a `BenchConfig`. Goes out: a run directory, tables on the console, an exit code.
 """
 
-import json
 import platform
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from hashlib import blake2b
 from importlib.metadata import version
@@ -17,21 +16,18 @@ from rich.console import Console
 
 from ralign import __version__
 from ralign.benchmark.config import BenchConfig
-from ralign.benchmark.expected import Expected, expect
-from ralign.benchmark.price import Price, parse_prices
+from ralign.benchmark.expected import expect
 from ralign.benchmark.progress import ConsoleProgress
 from ralign.benchmark.results import Results
 from ralign.benchmark.run import Plan, bench
 from ralign.benchmark.run_directory import count_recorded
 from ralign.benchmark.tally import Tally
-from ralign.chat import ChatModel, Endpoint, EndpointModel, Patience, Sampling
+from ralign.chat import ChatModel, EndpointModel, LoadLocalModel, ModelChoice, OpenModels, Sampling
+from ralign.chat.price import Expected, Price, parse_prices
 from ralign.errors import BadRow, InputError
 from ralign.files import find_pairs_files
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt, RecordedJudge
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, MetaJudge, RecordedMetaJudge
-
-LocalModel = Callable[[str], ChatModel]
-"""Loads a model on this machine by path or hub name."""
 
 
 class Stages(NamedTuple):
@@ -63,7 +59,7 @@ def bench_plan(config: BenchConfig) -> Plan:
     )
 
 
-async def run_bench(config: BenchConfig, local_model: LocalModel, console: Console) -> Results | None:
+async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: Console) -> Results | None:
     """Run or take up a measurement; a dry run prints what it would take, and gives None.
 
     Raises:
@@ -112,7 +108,7 @@ async def run_bench(config: BenchConfig, local_model: LocalModel, console: Conso
 
 @asynccontextmanager
 async def open_stages(
-    config: BenchConfig, prompts: Mapping[str, Prompt], local_model: LocalModel
+    config: BenchConfig, prompts: Mapping[str, Prompt], local_model: LoadLocalModel
 ) -> AsyncGenerator[Stages]:
     """The judge and the meta-judge, with their connections open. Models at the same address share its connections.
 
@@ -120,31 +116,24 @@ async def open_stages(
         InputError: a key, an address or a recorded file does not fit.
     """
     models: dict[str, ChatModel] = {}
-    async with AsyncExitStack() as stack:
-        endpoints: dict[tuple[str, str], Endpoint] = {}
-
-        async def model(
-            name: str, url: str | None, key_variable: str, body: str | None, flag: str
-        ) -> ChatModel:
-            if url is None:
-                return local_model(name)
-            if (url, key_variable) not in endpoints:
-                endpoints[url, key_variable] = await stack.enter_async_context(
-                    Endpoint(
-                        url,
-                        key_variable=key_variable,
-                        concurrency=config.concurrency,
-                        patience=Patience(deadline=config.deadline, try_timeout=config.try_timeout),
-                    )
-                )
-            return EndpointModel(endpoints[url, key_variable], name, extra_body=_body(body, flag))
-
+    async with OpenModels(
+        local_model,
+        concurrency=config.concurrency,
+        deadline=config.deadline,
+        try_timeout=config.try_timeout,
+    ) as opened:
         if config.judgments is not None:
             judge: Judge = RecordedJudge(config.judgments)
         else:
             assert config.judge is not None
-            models["judge"] = await model(
-                config.judge, config.judge_url, config.judge_key_variable, config.judge_body, "--judge-body"
+            models["judge"] = await opened.open(
+                ModelChoice(
+                    name=config.judge,
+                    url=config.judge_url,
+                    key_variable=config.judge_key_variable,
+                    body=config.judge_body,
+                    body_flag="--judge-body",
+                )
             )
             sampling = Sampling(temperature=config.judge_temperature, max_tokens=config.judge_max_tokens)
             judge = ChatJudge(
@@ -154,12 +143,14 @@ async def open_stages(
         if config.meta_judgments is not None:
             meta_judge = RecordedMetaJudge(config.meta_judgments)
         elif config.meta_judge is not None:
-            models["meta_judge"] = await model(
-                config.meta_judge,
-                _meta_judge_url(config),
-                config.meta_judge_key_variable,
-                config.meta_body,
-                "--meta-body",
+            models["meta_judge"] = await opened.open(
+                ModelChoice(
+                    name=config.meta_judge,
+                    url=_meta_judge_url(config),
+                    key_variable=config.meta_judge_key_variable,
+                    body=config.meta_body,
+                    body_flag="--meta-body",
+                )
             )
             sampling = Sampling(temperature=config.meta_temperature, max_tokens=config.meta_max_tokens)
             meta_judge = ChatMetaJudge(
@@ -194,18 +185,6 @@ def _prices_by_stage(config: BenchConfig) -> dict[str, Price]:
         if model not in models.values():
             raise InputError(f"--price names {model!r}, which is neither the judge nor the meta-judge")
     return {stage: prices[model] for stage, model in models.items() if model is not None and model in prices}
-
-
-def _body(text: str | None, flag: str) -> dict[str, object]:
-    if text is None:
-        return {}
-    try:
-        body: object = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{flag} is not JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise InputError(f"{flag} is {text}, expected a JSON object")
-    return cast("dict[str, object]", body)
 
 
 def _digests(config: BenchConfig, prompts: Mapping[str, Prompt]) -> dict[str, str]:

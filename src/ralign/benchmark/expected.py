@@ -6,30 +6,13 @@ length the user expects, and every owed judgment is taken to be right, so that t
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from ralign.benchmark.price import Price
 from ralign.benchmark.run import Plan
 from ralign.benchmark.tally import Tally
+from ralign.chat.price import CHARACTERS_PER_TOKEN, Expected, Price
 from ralign.judging import Prompt, shown_responses
 from ralign.metajudging import meta_prompt_values
 from ralign.records import Judgment, Message, PreferencePair, Usage
-
-CHARACTERS_PER_TOKEN = 4
-"""English prose with today's tokenizers; code and other scripts have fewer."""
-
-
-class Expected(NamedTuple):
-    """What one stage still takes."""
-
-    calls: int
-    usage: Usage
-    price: Price | None
-
-    @property
-    def money(self) -> float | None:
-        """What that costs; None without a price."""
-        return None if self.price is None else self.price.of(self.usage)
 
 
 def expect(

@@ -4,14 +4,13 @@ Comes in: pairs files. Goes out: a row number for each pair, with its label, ben
 everything that the judge and the meta-judge will read.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
+from ralign.files import PairsDigest
 from ralign.metrics.outcomes import VERDICT_A, VERDICT_B
 from ralign.records import PreferencePair
 
@@ -60,7 +59,7 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
     has_gold = bytearray()
     rows: dict[tuple[str, str], int] = {}
     shared: dict[str, str] = {}
-    digest = hashlib.blake2b(digest_size=8)
+    digest = PairsDigest()
     for pair in pairs:
         benchmark = shared.setdefault(pair.benchmark, pair.benchmark)
         rows[benchmark, pair.id] = len(ids)
@@ -68,13 +67,8 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
         benchmarks.append(benchmark)
         subsets.append(None if pair.subset is None else shared.setdefault(pair.subset, pair.subset))
         labels.append(VERDICT_A if pair.label == "A" else VERDICT_B)
-        gold = pair.gold_rationale
-        has_gold.append(gold is not None)
-        turns = [(message.role, message.content) for message in pair.conversation]
-        # As JSON, which no two different pairs share.
-        digest.update(
-            orjson.dumps((benchmark, pair.id, turns, pair.response_a, pair.response_b, pair.label, gold))
-        )
+        has_gold.append(pair.gold_rationale is not None)
+        digest.add(pair)
     return PairsIndex(
         ids=ids,
         benchmark=benchmarks,

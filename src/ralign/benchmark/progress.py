@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ralign.benchmark.price import Price
 from ralign.benchmark.tally import Tally
+from ralign.chat.price import Price
 
 Progress = Callable[[Tally], AbstractContextManager[None]]
 """Shows a tally for as long as the context lasts; must be entered inside a running event loop."""

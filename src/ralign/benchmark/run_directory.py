@@ -4,32 +4,27 @@ Appended to line by line as answers arrive, so that a killed run loses only what
 again finishes what is missing; another configuration, or a second process, is refused.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
-
-import tomli_w
+from typing import Self
 
 from ralign.benchmark.tally import Tally
-from ralign.errors import ConfigMismatch, InputError
 from ralign.files import (
     AppendLog,
     DirectoryLock,
+    claim_directory,
     decode_judgment,
     decode_meta_judgment,
     encode_judgment,
     encode_meta_judgment,
     read_line_at,
     read_log,
-    write_atomically,
 )
 from ralign.records import Judgment, MetaJudgment
 
 JUDGMENTS = "judgments.jsonl"
 META_JUDGMENTS = "meta_judgments.jsonl"
-_IDENTITY = "identity"
 
 
 class RunDirectory:
@@ -62,26 +57,12 @@ class RunDirectory:
             self._lock.release()
 
     def claim(self, config: Mapping[str, object], identity: Mapping[str, object]) -> None:
-        """Write the configuration, or check that this directory belongs to the same one.
+        """Write the configuration, or check that this directory belongs to the same one; see `claim_directory`.
 
         Raises:
             ConfigMismatch: naming the field that differs, what is recorded and what was asked for.
         """
-        path = self.path / "config.toml"
-        wanted = {name: _as_text(value) for name, value in identity.items()}
-        if path.exists():
-            recorded = _read_identity(path)
-            for name in sorted({*recorded, *wanted}):
-                was, asked = recorded.get(name, ""), wanted.get(name, "")
-                if was != asked:
-                    raise ConfigMismatch(
-                        f"{path}: {name} is {was or 'none'} in this run, and {asked or 'none'} was asked for; "
-                        "choose another --out"
-                    )
-        elif (self.path / JUDGMENTS).exists():
-            raise InputError(f"{self.path}: holds judgments.jsonl but no config.toml; choose another --out")
-        document = {**_without_none(config), _IDENTITY: wanted}
-        write_atomically(path, tomli_w.dumps(document).encode())
+        claim_directory(self.path, config, identity, log=JUDGMENTS)
 
     def take_up(self, tally: Tally) -> None:
         """Open the logs and count what earlier sessions recorded.
@@ -132,35 +113,3 @@ def count_recorded(path: Path, tally: Tally) -> dict[tuple[int, int, int], int]:
             offsets.pop(at, None)
     tally.call_failures = 0
     return offsets
-
-
-def _read_identity(path: Path) -> dict[str, str]:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: is not TOML ({error}); choose another --out") from None
-    recorded: object = document.get(_IDENTITY)
-    if not isinstance(recorded, dict):
-        raise InputError(f"{path}: has no [{_IDENTITY}] table; choose another --out")
-    return {str(name): str(value) for name, value in cast("dict[object, object]", recorded).items()}
-
-
-def _as_text(value: object) -> str:
-    """TOML has no null; an absent value is the empty text, and every other value its Python spelling."""
-    return "" if value is None else str(value)
-
-
-def _without_none(value: Mapping[str, object]) -> dict[str, object]:
-    cleaned: dict[str, object] = {}
-    for name, item in value.items():
-        if item is None:
-            continue
-        if isinstance(item, Mapping):
-            cleaned[name] = _without_none(cast("Mapping[str, object]", item))
-        elif isinstance(item, Path):
-            cleaned[name] = str(item)
-        elif isinstance(item, tuple):
-            cleaned[name] = list(cast("tuple[object, ...]", item))
-        else:
-            cleaned[name] = item
-    return cleaned

@@ -4,6 +4,8 @@
 | ---------------- | -------------------------------------------------------------------------- |
 | `model`          | the protocol `ChatModel`, `Sampling`, `Reply`                              |
 | `endpoint_model` | `EndpointModel`: a model behind an OpenAI-compatible endpoint              |
+| `opening`        | `OpenModels`: models as a command line names them, connections shared      |
+| `price`          | what tokens cost                                                           |
 | `scripted`       | `ScriptedModel`: says what it is told, for tests                           |
 | `local`          | `LocalModel`: a local Hugging Face model; needs torch and transformers     |
 | `server`         | `ChatServer`: an endpoint on this machine with faults to order, for tests  |
@@ -18,6 +20,7 @@ from ralign.chat.batching import Batcher
 from ralign.chat.endpoint import Endpoint
 from ralign.chat.endpoint_model import EndpointModel
 from ralign.chat.model import ChatModel, Reply, Sampling
+from ralign.chat.opening import LoadLocalModel, ModelChoice, OpenModels
 from ralign.chat.patience import Patience
 from ralign.chat.scripted import ScriptedModel
 from ralign.chat.thinking import split_thinking
@@ -27,6 +30,9 @@ __all__ = [
     "ChatModel",
     "Endpoint",
     "EndpointModel",
+    "LoadLocalModel",
+    "ModelChoice",
+    "OpenModels",
     "Patience",
     "Reply",
     "Sampling",

@@ -5,6 +5,8 @@
     scores          what a run's judgments count for, one line each
     table           a CSV of figures, one row a model
     log             append-only logs of such lines, and the lock on a run directory
+    digest          one short name for the content of a set of pairs
+    claim           config.toml of a run directory, and whether it is the same run
     atomic          files that are there whole or not at all
 
 Two modules are imported inside the functions that need them, against the house rule: `parquet` (pyarrow,
@@ -12,6 +14,8 @@ Two modules are imported inside the functions that need them, against the house 
 """
 
 from ralign.files.atomic import replacing, write_atomically
+from ralign.files.claim import claim_directory
+from ralign.files.digest import PairsDigest
 from ralign.files.judgments import (
     JudgmentRow,
     MetaJudgmentRow,
@@ -23,7 +27,7 @@ from ralign.files.judgments import (
     encode_meta_judgment,
 )
 from ralign.files.log import AppendLog, DirectoryLock, LogLine, read_line_at, read_log
-from ralign.files.pairs import read_pairs, write_pairs
+from ralign.files.pairs import read_pairs, read_rows, write_pairs
 from ralign.files.scores import read_scores, write_scores
 from ralign.files.sources import PairsFile, find_pairs_files
 from ralign.files.table import Table, read_table
@@ -34,8 +38,10 @@ __all__ = [
     "JudgmentRow",
     "LogLine",
     "MetaJudgmentRow",
+    "PairsDigest",
     "PairsFile",
     "Table",
+    "claim_directory",
     "decode_judgment",
     "decode_judgment_row",
     "decode_meta_judgment",
@@ -46,6 +52,7 @@ __all__ = [
     "read_line_at",
     "read_log",
     "read_pairs",
+    "read_rows",
     "read_scores",
     "read_table",
     "replacing",

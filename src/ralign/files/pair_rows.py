@@ -92,16 +92,24 @@ def row_from_pair(pair: PreferencePair) -> Row:
     return row
 
 
-def _conversation(row: Row, place: Place) -> tuple[Message, ...]:
-    turns = row.get("conversations")
+def messages_of(row: Row, key: str, place: Place) -> tuple[Message, ...]:
+    """A column that holds a list of messages, each an object with `role` and `content`.
+
+    Raises:
+        BadRow: it is missing, empty, or something else.
+    """
+    turns = row.get(key)
     if not isinstance(turns, list):
-        raise expected(row, "conversations", "a list of messages", place)
+        raise expected(row, key, "a list of messages", place)
     if not turns:
-        raise place.bad("conversations is empty, expected at least one message")
-    conversation = tuple(
-        _message(turn, f"conversations[{number}]", place)
-        for number, turn in enumerate(cast("list[object]", turns))
+        raise place.bad(f"{key} is empty, expected at least one message")
+    return tuple(
+        _message(turn, f"{key}[{number}]", place) for number, turn in enumerate(cast("list[object]", turns))
     )
+
+
+def _conversation(row: Row, place: Place) -> tuple[Message, ...]:
+    conversation = messages_of(row, "conversations", place)
     if conversation[-1].role != "user":
         raise place.bad(f"the last message is from {shown(conversation[-1].role)}, expected 'user'")
     return conversation

@@ -54,6 +54,31 @@ def read_pairs(
                 yield pair
 
 
+def read_rows(
+    files: Sequence[PairsFile], *, skip_bad_rows: list[BadRow] | None = None
+) -> Iterator[tuple[Place, Row]]:
+    """Read the rows of files of any schema, one at a time, in order: what converters start from.
+
+    Args:
+        files: from `find_pairs_files`.
+        skip_bad_rows: None raises the first row that is no JSON object. A list takes them all, and reading goes on.
+
+    Raises:
+        BadRow: a row that is no JSON object, where `skip_bad_rows` is None.
+        InputError: a file that cannot be read at all.
+    """
+    for file in files:
+        for place, content in _lines(file):
+            try:
+                row = parse_row(content, place) if isinstance(content, bytes) else content
+            except BadRow as bad_row:
+                if skip_bad_rows is None:
+                    raise
+                skip_bad_rows.append(bad_row)
+            else:
+                yield place, row
+
+
 def write_pairs(path: Path, pairs: Iterable[PreferencePair]) -> None:
     """Write the pairs, in the format that the path's ending says; the file is there whole or not at all.
 

@@ -1,6 +1,13 @@
 """PreferencePair -> Judgment: the prompt, the parser, the judges."""
 
-from ralign.judging.judge import JUDGE_PROMPT, ChatJudge, Judge, in_pair_letters, shown_responses
+from ralign.judging.judge import (
+    JUDGE_PROMPT,
+    ChatJudge,
+    Judge,
+    ask_for_judgment,
+    in_pair_letters,
+    shown_responses,
+)
 from ralign.judging.parse import CUT_OFF, ParsedJudgment, parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
 from ralign.judging.recorded import NOT_RECORDED, LineIndex, RecordedJudge
@@ -17,6 +24,7 @@ __all__ = [
     "Prompt",
     "PromptKind",
     "RecordedJudge",
+    "ask_for_judgment",
     "call_seed",
     "in_pair_letters",
     "parse_verdict",

@@ -5,6 +5,7 @@ answer that the token limit cut off gives no verdict, and a failure is recorded 
 wrong.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ from ralign.errors import CallFailed
 from ralign.judging.parse import parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
 from ralign.judging.seeding import call_seed
-from ralign.records import Judgment, Order, PreferencePair, Verdict, opposite
+from ralign.records import Judgment, Message, Order, PreferencePair, Verdict, opposite
 
 JUDGE_PROMPT = PromptKind(
     name="judge prompt",
@@ -57,33 +58,55 @@ class ChatJudge:
         first, second = shown_responses(pair, order)
         messages = self.prompt.render(pair.conversation, {"response_a": first, "response_b": second})
         seed = call_seed(self.seed, "judge", pair.benchmark, pair.id, order, draw)
-        try:
-            reply = await self.model.reply(messages, self.sampling, seed=seed)
-        except CallFailed as error:
-            return Judgment(
-                pair_id=pair.id,
-                benchmark=pair.benchmark,
-                order=order,
-                draw=draw,
-                failure="call",
-                detail=str(error),
-            )
-        rationale, verdict, problem = parse_verdict(reply.text, reply.finish_reason)
+        return await ask_for_judgment(
+            self.model, messages, self.sampling, seed=seed, pair=pair, order=order, draw=draw
+        )
+
+
+async def ask_for_judgment(
+    model: ChatModel,
+    messages: Sequence[Message],
+    sampling: Sampling,
+    *,
+    seed: int,
+    pair: PreferencePair,
+    order: Order,
+    draw: int,
+) -> Judgment:
+    """Ask a model once for a rationale and a verdict on a pair, and read what it says.
+
+    An outage is a judgment with `failure="call"`, an unreadable answer one with `failure="parse"`.
+
+    Raises:
+        EndpointRefused: no call can succeed.
+    """
+    try:
+        reply = await model.reply(messages, sampling, seed=seed)
+    except CallFailed as error:
         return Judgment(
             pair_id=pair.id,
             benchmark=pair.benchmark,
             order=order,
             draw=draw,
-            text=reply.text,
-            thinking=reply.thinking,
-            rationale=rationale,
-            verdict=in_pair_letters(verdict, order) if verdict else None,
-            failure="parse" if problem else None,
-            detail=problem,
-            model=reply.model,
-            finish_reason=reply.finish_reason,
-            usage=reply.usage,
+            failure="call",
+            detail=str(error),
         )
+    rationale, verdict, problem = parse_verdict(reply.text, reply.finish_reason)
+    return Judgment(
+        pair_id=pair.id,
+        benchmark=pair.benchmark,
+        order=order,
+        draw=draw,
+        text=reply.text,
+        thinking=reply.thinking,
+        rationale=rationale,
+        verdict=in_pair_letters(verdict, order) if verdict else None,
+        failure="parse" if problem else None,
+        detail=problem,
+        model=reply.model,
+        finish_reason=reply.finish_reason,
+        usage=reply.usage,
+    )
 
 
 def shown_responses(pair: PreferencePair, order: Order) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 import pytest
 
-from ralign.benchmark.price import parse_prices
+from ralign.chat.price import parse_prices
 from ralign.errors import InputError
 from ralign.records import Usage
 

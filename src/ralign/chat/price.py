@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ralign.errors import InputError
 from ralign.records import Usage
+
+CHARACTERS_PER_TOKEN = 4
+"""For what a run is expected to take. English prose with today's tokenizers; code and other scripts have fewer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +21,19 @@ class Price:
     def of(self, usage: Usage) -> float:
         """What these tokens cost."""
         return (usage.prompt_tokens * self.input + usage.completion_tokens * self.output) / 1_000_000
+
+
+class Expected(NamedTuple):
+    """What one stage of a run still takes."""
+
+    calls: int
+    usage: Usage
+    price: Price | None
+
+    @property
+    def money(self) -> float | None:
+        """What that costs; None without a price."""
+        return None if self.price is None else self.price.of(self.usage)
 
 
 def parse_prices(flags: Iterable[str]) -> dict[str, Price]:

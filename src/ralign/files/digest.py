@@ -1,0 +1,38 @@
+"""One short name for the content of a set of pairs: whether a run is taken up with the pairs it began with."""
+
+import hashlib
+from collections.abc import Sequence
+
+import orjson
+
+from ralign.records import PreferencePair
+
+
+class PairsDigest:
+    """The digest of the pairs added so far, in their order: all that a judge or a meta-judge reads of them."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.blake2b(digest_size=8)
+
+    def add(self, pair: PreferencePair, also: Sequence[str] = ()) -> None:
+        """Add a pair: benchmark, id, conversation, answers, label, gold rationale, and whatever else matters."""
+        turns = [(message.role, message.content) for message in pair.conversation]
+        # As JSON, which no two different pairs share.
+        self._digest.update(
+            orjson.dumps(
+                (
+                    pair.benchmark,
+                    pair.id,
+                    turns,
+                    pair.response_a,
+                    pair.response_b,
+                    pair.label,
+                    pair.gold_rationale,
+                    *also,
+                )
+            )
+        )
+
+    def hexdigest(self) -> str:
+        """16 hexadecimal digits."""
+        return self._digest.hexdigest()
