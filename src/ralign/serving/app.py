@@ -159,7 +159,7 @@ def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def broken(_: Request, error: Exception) -> JSONResponse:
         # Logged with its traceback by whoever runs the application; the client learns the kind alone.
-        return _problem(500, f"an error in the service: {type(error).__name__}")
+        return _problem(500, f"an error in the service: {type(error).__name__}", {"Connection": "close"})
 
     del invalid, refused, unavailable, broken
 

@@ -6,15 +6,30 @@ otherwise be a reward without what was asked for. Rewards are `null` where there
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as with_fields
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from ralign.records import Judgment, Message, MetaJudgment, Order, Verdict
 
 _STRICT = ConfigDict(extra="forbid")
 
-Conversation = Annotated[tuple[Message, ...], Field(min_length=1)]
+
+def _writable(text: str) -> str:
+    """The text with `?` for half surrogate pairs, which JSON's escapes can spell and no UTF-8 request can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _writable_turns(turns: tuple[Message, ...]) -> tuple[Message, ...]:
+    return tuple(
+        with_fields(turn, role=_writable(turn.role), content=_writable(turn.content)) for turn in turns
+    )
+
+
+Text = Annotated[str, AfterValidator(_writable)]
+
+Conversation = Annotated[tuple[Message, ...], Field(min_length=1), AfterValidator(_writable_turns)]
 """The messages up to and including the last user turn."""
 
 
@@ -25,14 +40,14 @@ class CompareRequest:
     __pydantic_config__ = _STRICT
 
     conversation: Conversation
-    response_a: str
-    response_b: str
-    id: str | None = None
+    response_a: Text
+    response_b: Text
+    id: Text | None = None
     """Names the pair, and seeds its calls. Default: a hash of the conversation."""
     orders: Literal["ab", "ba", "both"] = "both"
     label: Verdict | None = None
     """With a gold rationale: the better answer, so that a right verdict is meta-judged."""
-    gold_rationale: str | None = None
+    gold_rationale: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +72,12 @@ class RewardRequest:
     __pydantic_config__ = _STRICT
 
     conversation: Conversation
-    answer: str
+    answer: Text
     """The policy's text as it came, thinking included."""
-    reference_answer: str
-    id: str | None = None
+    reference_answer: Text
+    id: Text | None = None
     """Names the prompt, and draws the side where one is drawn. Default: a hash of the conversation."""
-    finish_reason: str | None = None
+    finish_reason: Text | None = None
     """As the engine gives it: `length` where the token limit cut the answer off."""
 
 
