@@ -47,6 +47,19 @@ class Refused(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
+class _Incoming:
+    """A request's messages as they come, and whether the last of its body has."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.ended = False
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.ended = not message.get("more_body", False)  # a client that hung up has no more body either
+        return message
+
+
 class Gate:
     """ASGI middleware around the application.
 
@@ -87,14 +100,15 @@ class Gate:
                 sent.append(message["status"])
             await send(message)
 
+        incoming = _Incoming(receive)
         try:
             self._check_token(scope)
             if path in QUEUED_PATHS and scope["method"] == "POST":
-                await self._queued(scope, receive, noting, clock)
+                await self._queued(scope, incoming, noting, clock)
             else:
-                await self._app(scope, receive, noting)
+                await self._app(scope, incoming, noting)
         except Refused as refused:
-            await _refuse(refused, receive, noting)
+            await _refuse(refused, incoming, noting)
         finally:
             status = sent[0] if sent else 500
             self._gauges.requests.labels(path, str(status)).inc()
@@ -110,15 +124,15 @@ class Gate:
                 return
         raise Refused(401, "this service needs its token: Authorization: Bearer …", www_authenticate="Bearer")
 
-    async def _queued(self, scope: Scope, receive: Receive, send: Send, clock: RequestClock) -> None:
+    async def _queued(self, scope: Scope, incoming: _Incoming, send: Send, clock: RequestClock) -> None:
         await self._take_place(scope["path"], clock)
         self._gauges.in_flight.inc()
         try:
-            body = await self._body(scope, receive, clock)
+            body = await self._body(scope, incoming, clock)
             if scope["path"] in PATIENT_PATHS:
-                await self._app(scope, _replay(body, receive), send)
+                await self._app(scope, _replay(body, incoming), send)
             else:
-                await self._in_time(scope, _replay(body, receive), send, clock)
+                await self._in_time(scope, _replay(body, incoming), send, clock)
             self._usual_seconds += 0.05 * (monotonic() - clock.arrived - self._usual_seconds)
         finally:
             self._places.release()
@@ -138,7 +152,7 @@ class Gate:
         seconds = min(max(math.ceil(self._usual_seconds), 1), 60)
         return Refused(429, f"the queue is full; come back in {seconds} s", retry_after=str(seconds))
 
-    async def _body(self, scope: Scope, receive: Receive, clock: RequestClock) -> bytes:
+    async def _body(self, scope: Scope, incoming: _Incoming, clock: RequestClock) -> bytes:
         too_large = Refused(413, f"the request is larger than {self._max_bytes:,} bytes")
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if announced.isdigit() and int(announced) > self._max_bytes:
@@ -147,17 +161,15 @@ class Gate:
         size = 0
         try:
             async with asyncio.timeout(clock.deadline - monotonic()):
-                while True:
-                    message = await receive()
-                    part: bytes = message.get("body", b"")
+                while not incoming.ended:
+                    part: bytes = (await incoming()).get("body", b"")
                     size += len(part)
                     if size > self._max_bytes:
                         raise too_large
                     parts.append(part)
-                    if not message.get("more_body", False):  # a client that hung up has no more body either
-                        return b"".join(parts)
         except TimeoutError:
             raise Refused(408, f"the request's body did not come within {self._deadline:g} s") from None
+        return b"".join(parts)
 
     async def _in_time(self, scope: Scope, receive: Receive, send: Send, clock: RequestClock) -> None:
         started = False
@@ -205,13 +217,14 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def _refuse(refused: Refused, receive: Receive, send: Send) -> None:
+async def _refuse(refused: Refused, incoming: _Incoming, send: Send) -> None:
     """Say why not. What the client still sends is read and dropped: many do not look for an answer before the end."""
     headers = dict(refused.headers)
     try:
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            while (await receive()).get("more_body", False):
-                pass
+        # A body that did not come in time is not waited for again.
+        async with asyncio.timeout(0 if refused.status == 408 else _DRAIN_SECONDS):
+            while not incoming.ended:
+                await incoming()
     except TimeoutError:
         headers["connection"] = "close"
     body = orjson.dumps({"error": refused.error})
