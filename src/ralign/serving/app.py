@@ -5,7 +5,7 @@ import logging
 from time import monotonic
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
@@ -63,9 +63,14 @@ def create_app(
         title="ralign serve",
         version=__version__,
         summary="A generative reward model as a policy's reward.",
+    )
+    guarded = APIRouter(
         responses=_PROBLEMS,
         dependencies=[] if token is None else [Depends(HTTPBearer(auto_error=False))],  # for the page alone
     )
+    _add_rewards(guarded, service)
+    _add_reports(guarded, app, service, gauges)
+    app.include_router(guarded)
     app.add_middleware(
         Gate,
         token=token,
@@ -75,23 +80,21 @@ def create_app(
         gauges=gauges,
     )
     _add_error_handlers(app)
-    _add_rewards(app, service)
-    _add_reports(app, service, gauges)
     return app
 
 
-def _add_rewards(app: FastAPI, service: RewardService) -> None:
-    @app.post("/compare")
+def _add_rewards(router: APIRouter, service: RewardService) -> None:
+    @router.post("/compare")
     async def compare(request: CompareRequest) -> CompareResponse:
         """Judge two answers; with label and gold rationale, meta-judge each right verdict."""
         return await service.compare(request)
 
-    @app.post("/reward")
+    @router.post("/reward")
     async def reward(request: RewardRequest) -> RewardResponse:
         """Reward one answer against its reference."""
         return await service.reward(request)
 
-    @app.post("/get_reward")
+    @router.post("/get_reward")
     async def get_reward(request: OpenRlhfRequest) -> OpenRlhfResponse:
         """Reward OpenRLHF's answers. Always numbers; `extra_logs.judge_ok` below 1 where one is a stand-in."""
         rows = range(len(request.query))
@@ -126,13 +129,13 @@ async def _openrlhf_reward(
     return reward
 
 
-def _add_reports(app: FastAPI, service: RewardService, gauges: Gauges) -> None:
+def _add_reports(router: APIRouter, app: FastAPI, service: RewardService, gauges: Gauges) -> None:
     @app.get("/health")
     async def health() -> Health:
         """Say that the service answers, and whether its models did when they were last asked."""
         return Health(status="ok" if service.refusal is None else "failing", detail=service.refusal)
 
-    @app.get("/metrics", response_class=Response)
+    @router.get("/metrics", response_class=Response)
     async def metrics() -> Response:
         """Everything that is counted, for Prometheus."""
         return Response(gauges.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -71,6 +71,8 @@ def answer_of(query: str, prompt: str) -> str | None:
     Decoding is not always the inverse of encoding: a token may have been put in front, and a prompt that was too
     long has lost its beginning. Its last characters then still stand before the answer.
     """
+    if not prompt:
+        return None
     _, found, answer = query.partition(prompt)
     if not found and len(prompt) > _OVERLAP:
         _, found, answer = query.partition(prompt[-_OVERLAP:])
