@@ -139,7 +139,10 @@ class Gate:
             self._gauges.in_flight.dec()
 
     async def _take_place(self, path: str, clock: RequestClock) -> None:
-        if self._places.locked() and path not in PATIENT_PATHS:
+        if not self._places.locked():
+            await self._places.acquire()  # at once
+            return
+        if path not in PATIENT_PATHS:
             raise self._full()
         try:
             async with asyncio.timeout(clock.deadline - monotonic()):

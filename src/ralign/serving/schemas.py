@@ -22,6 +22,8 @@ def _writable(text: str) -> str:
 
 
 def _writable_turns(turns: tuple[Message, ...]) -> tuple[Message, ...]:
+    if all(turn.role.isascii() and turn.content.isascii() for turn in turns):
+        return turns
     return tuple(
         with_fields(turn, role=_writable(turn.role), content=_writable(turn.content)) for turn in turns
     )
