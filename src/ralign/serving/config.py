@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from ralign.errors import InputError
-from ralign.rewards.policy import Side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +46,7 @@ class ServeConfig:
     """The port to listen on; 0 takes a free one."""
     token_variable: str = "RALIGN_SERVE_TOKEN"
     """The environment variable that holds the token clients must bring. Optional on loopback."""
-    side: Side = "both"
+    side: Literal["both", "drawn"] = "both"  # not `rewards.policy.Side`: --help would wait for aiohttp
     """Show a policy's answer once each way (both), or once, on a side drawn by the prompt's id (drawn)."""
     length_penalty: Literal["none", "fixed", "dynamic"] = "none"
     """What is taken off for answers longer than their reference: nothing, --length-coefficient, or a coefficient
