@@ -50,13 +50,6 @@ async def test_trl_gets_its_rewards_in_order(conversational: bool) -> None:
     assert judge.pairs[0].conversation[0].content == TURN["content"]
 
 
-def test_trl_takes_it_for_an_async_function_with_a_name() -> None:
-    trl = pytest.importorskip("trl.trainer.utils")
-    reward = HttpReward("http://127.0.0.1:1")
-    assert trl.is_async_callable(reward)
-    assert trl.get_callable_name(reward) == "judge"
-
-
 async def test_trl_logs_the_same_metrics_when_nothing_was_scored() -> None:
     reward = HttpReward(f"http://127.0.0.1:{closed_port()}", deadline=0.2)
     rewards, logged = await as_trl_calls(reward, ["good"], conversational=False)

@@ -21,7 +21,8 @@ async def test_schemathesis_finds_nothing(tmp_path: Path, phases: str, examples:
         process = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("st")), "run", f"{url}/openapi.json", "--header",
             f"Authorization: Bearer {TOKEN}", "--max-examples", str(examples), "--seed", "7", "--no-color",
-            "--generation-database", "none", "--phases", phases, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            "--generation-database", "none", "--phases", phases,
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import NamedTuple, cast
 
 import uvicorn
@@ -99,7 +99,10 @@ async def open_models(config: ServeConfig, local_model: LocalModel) -> AsyncGene
 
         async def model(name: str, url: str | None, key_variable: str, body: dict[str, object]) -> ChatModel:
             if url is None:
-                return local_model(name)
+                local = local_model(name)
+                if isinstance(local, AbstractAsyncContextManager):  # one that batches ends its batches
+                    await stack.enter_async_context(local)
+                return local
             if (url, key_variable) not in endpoints:
                 patience = Patience(deadline=config.deadline, try_timeout=config.deadline)
                 endpoints[url, key_variable] = await stack.enter_async_context(
