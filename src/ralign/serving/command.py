@@ -1,0 +1,160 @@
+"""`ralign serve`: from a config to a server that answers what it took before it ends.
+
+On SIGTERM (or Ctrl-C) it stops listening, answers every request it has taken, closes its connections to the models,
+and ends. A second Ctrl-C ends it at once.
+"""
+
+import json
+import math
+import os
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import NamedTuple, cast
+
+import uvicorn
+
+from ralign.chat import ChatModel, Endpoint, EndpointModel, Patience, Sampling
+from ralign.errors import InputError
+from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt
+from ralign.metajudging import META_PROMPT, ChatMetaJudge, MetaJudge
+from ralign.serving.app import create_app
+from ralign.serving.config import ServeConfig
+
+LocalModel = Callable[[str], ChatModel]
+"""Loads a model on this machine by path or hub name."""
+
+_BACKLOG = 2048
+"""Connections that wait to be taken: a rollout of 1,024 answers may open as many at once."""
+
+
+class Models(NamedTuple):
+    """What judges, and what meta-judges."""
+
+    judge: Judge
+    meta_judge: MetaJudge | None
+
+
+async def run_serve(
+    config: ServeConfig, local_model: LocalModel, announce: Callable[[str], None] = print
+) -> None:
+    """Serve until terminated. `announce` gets the address once connections are taken.
+
+    Raises:
+        InputError: the token, a prompt, an endpoint or the address cannot be used.
+    """
+    token = read_token(config)
+    listening = _listen(config)
+    try:
+        async with open_models(config, local_model) as models:
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    create_app(config, models.judge, models.meta_judge, token=token),
+                    log_level="warning",
+                    access_log=False,
+                    server_header=False,
+                    lifespan="off",
+                    backlog=_BACKLOG,
+                    timeout_graceful_shutdown=math.ceil(config.deadline) + 5,
+                )
+            )
+            # Uvicorn raises the signal again when it is done, for whoever waited; here nobody does.
+            signal.signal(signal.SIGTERM, lambda number, frame: None)
+            host, port = listening.getsockname()[:2]
+            announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            await server.serve(sockets=[listening])
+    finally:
+        listening.close()
+
+
+def read_token(config: ServeConfig) -> str | None:
+    """The token clients must bring; None only on loopback.
+
+    Raises:
+        InputError: it listens beyond loopback and the variable is not set, or the token cannot be a header.
+    """
+    token = os.environ.get(config.token_variable, "").strip()
+    if not token:
+        if config.beyond_loopback:
+            raise InputError(
+                f"--host {config.host} lets others call the judge: set {config.token_variable} to a token that "
+                "clients must bring, or listen on 127.0.0.1"
+            )
+        return None
+    if not (token.isascii() and token.isprintable()):
+        raise InputError(f"the token in {config.token_variable} holds characters that no header can have")
+    return token
+
+
+@asynccontextmanager
+async def open_models(config: ServeConfig, local_model: LocalModel) -> AsyncGenerator[Models]:
+    """The judge and the meta-judge, with their connections open. Models at the same address share its connections.
+
+    Raises:
+        InputError: a prompt, a key or an address cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        endpoints: dict[tuple[str, str], Endpoint] = {}
+
+        async def model(name: str, url: str | None, key_variable: str, body: dict[str, object]) -> ChatModel:
+            if url is None:
+                local = local_model(name)
+                if isinstance(local, AbstractAsyncContextManager):  # one that batches ends its batches
+                    await stack.enter_async_context(local)
+                return local
+            if (url, key_variable) not in endpoints:
+                patience = Patience(deadline=config.deadline, try_timeout=config.deadline)
+                endpoints[url, key_variable] = await stack.enter_async_context(
+                    Endpoint(
+                        url, key_variable=key_variable, concurrency=config.concurrency, patience=patience
+                    )
+                )
+            return EndpointModel(endpoints[url, key_variable], name, extra_body=body)
+
+        judge = ChatJudge(
+            prompt=Prompt.load(config.judge_prompt, JUDGE_PROMPT),
+            sampling=Sampling(temperature=config.judge_temperature, max_tokens=config.judge_max_tokens),
+            seed=config.seed,
+            model=await model(
+                config.judge,
+                config.judge_url,
+                config.judge_key_variable,
+                _body(config.judge_body, "--judge-body"),
+            ),
+        )
+        if config.meta_judge is None:
+            yield Models(judge, None)
+            return
+        meta_judge = ChatMetaJudge(
+            prompt=Prompt.load(config.meta_prompt, META_PROMPT),
+            sampling=Sampling(temperature=config.meta_temperature, max_tokens=config.meta_max_tokens),
+            seed=config.seed,
+            model=await model(
+                config.meta_judge,
+                config.meta_judge_url or config.judge_url,
+                config.meta_judge_key_variable,
+                _body(config.meta_body, "--meta-body"),
+            ),
+        )
+        yield Models(judge, meta_judge)
+
+
+def _listen(config: ServeConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise InputError(f"cannot listen on {config.host} port {config.port}: {error.strerror}") from None
+
+
+def _body(text: str | None, flag: str) -> dict[str, object]:
+    if text is None:
+        return {}
+    try:
+        body: object = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{flag} is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise InputError(f"{flag} is {text}, expected a JSON object")
+    return cast("dict[str, object]", body)
