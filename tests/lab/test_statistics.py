@@ -1,8 +1,10 @@
 import math
+from dataclasses import fields
 
 import pytest
 
 from ralign.lab.policy_rl import PolicyWorth
+from ralign.lab.probes import Probes
 from ralign.lab.results import (
     ArmResult,
     BaseResult,
@@ -13,7 +15,8 @@ from ralign.lab.results import (
 )
 from ralign.lab.statistics import by_arm, differences, paired, predictions
 
-WORTH = dict.fromkeys(PolicyWorth._fields, 0.0)
+WORTH = dict.fromkeys((field.name for field in fields(PolicyWorth)), 0.0)
+PROBES = Probes(swapped=10, followed=0.5, spurious=4, fabricated=0.5, for_showier=None)
 
 
 def worth(quality):
@@ -30,6 +33,7 @@ def arm(name, label_accuracy, spurious, quality):
         name=name,
         splits=dict.fromkeys(("train", "hard", "adversarial"), measured),
         by_domain={"town": measured},
+        probes=PROBES,
         policy=worth(quality),
         judge_rewards=(),
         policy_rewards=(),

@@ -1,7 +1,7 @@
 """What `ralign lab` does: read the recipe, run its seeds, print what came of it.
 
 Comes in: `LabOptions`, one field a flag. Goes out: the tables on the console, and in the run directory the figures
-they are made of (`results.json`, and each seed's `result.json`).
+they are made of (`results.json`, and each seed's `result.json`), and they themselves in Markdown (`tables.md`).
 """
 
 import json
@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from ralign.errors import InputError
 from ralign.files import write_atomically
 from ralign.lab.config import LabConfig, preset_path, read_recipe
 from ralign.lab.options import LabOptions
+from ralign.lab.progress import shown
 from ralign.lab.quick import quickened
 from ralign.lab.results import SeedResult
 from ralign.lab.seeds import run_seeds
 from ralign.lab.statistics import by_arm, differences, predictions
-from ralign.lab.tables import EXPLANATION, arms_table, differences_table, exploits_table, predictions_table
+from ralign.lab.tables import EXPLANATION, lab_tables, markdown
 from ralign.report.tables import print_tables
 
 
@@ -35,18 +37,12 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
         config = quickened(config)
     seeds = _seeds(options.seeds, config)
     out = options.out or default_out(options)
-    results = run_seeds(
-        config, seeds, out, jobs=options.jobs, say=lambda line: console.print(line, highlight=False)
-    )
-    write_atomically(
-        out / "results.json", json.dumps(summary(results), indent=2, allow_nan=False).encode() + b"\n"
-    )
-    tables = [arms_table(results), exploits_table(results)]
-    names = [arm.name for arm in config.arms]
-    if len(results) > 1 and {"r-align", "outcome-only"} <= set(names):
-        tables.append(differences_table(results, "r-align", "outcome-only"))
-    if len(results) * len(names) >= 3:
-        tables.append(predictions_table(results))
+    with shown(console) as watch:
+        results = run_seeds(config, seeds, out, jobs=options.jobs, watch=watch)
+    document = json.dumps(summary(results), indent=2, allow_nan=False)
+    write_atomically(out / "results.json", document.encode() + b"\n")
+    tables = lab_tables(results)
+    write_atomically(out / "tables.md", pages(tables).encode())
     print_tables(tables, console)
     console.print(EXPLANATION, highlight=False)
     console.print(f"\nEvery figure: {out}/results.json", highlight=False, soft_wrap=True)
@@ -75,6 +71,11 @@ def summary(results: Sequence[SeedResult]) -> dict[str, Any]:
             for name, prediction in predictions(results).items()
         },
     }
+
+
+def pages(tables: Sequence[Table]) -> str:
+    """The tables in Markdown, each under its title."""
+    return "\n".join(f"**{table.title}**\n\n{markdown(table)}\n" for table in tables)
 
 
 def default_out(options: LabOptions) -> Path:

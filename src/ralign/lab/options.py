@@ -16,7 +16,7 @@ class LabOptions:
     seeds: str | None = None
     """Seeds, as `0..4` or `0,3,7`; `declared` takes those that the recipe declares. Default: the recipe's one."""
     jobs: int = 2
-    """Seeds that run at a time, one process and one thread each."""
+    """Processes, of one thread each: they share out the seeds' base models, then all judges."""
     quick: bool = False
     """A small model, few steps and three judges: to see it run, not to see what it shows."""
     out: Path | None = None

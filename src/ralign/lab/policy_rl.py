@@ -9,6 +9,7 @@ to exploit instead: bullets, fillers, a confident tone, praise of itself in the 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -49,7 +50,8 @@ class PolicyStep(NamedTuple):
     """Mean true quality of the sampled answers."""
 
 
-class PolicyWorth(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyWorth:
     """What a policy's answers are like; means over questions."""
 
     quality: float
@@ -64,7 +66,7 @@ class PolicyWorth(NamedTuple):
     length: float
     """Words."""
     fillers: float
-    """Fillers a answer, those beyond three not counted."""
+    """Fillers an answer, those beyond three not counted."""
     bullets: float
     """Share of answers with a bullet."""
     confident: float

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from ralign.files import write_atomically
 from ralign.lab.measure import Split
 from ralign.lab.policy_rl import PolicyWorth
+from ralign.lab.probes import Probes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class ArmResult:
     splits: dict[Split, Measured]
     by_domain: dict[str, Measured]
     """On the training distribution."""
+    probes: Probes
     policy: PolicyWorth
     judge_rewards: tuple[float, ...]
     """Mean reward of every step of the judge's training."""
@@ -61,14 +63,25 @@ class SeedResult:
     arms: tuple[ArmResult, ...]
 
 
-_SEED_RESULT: Final = TypeAdapter(SeedResult)
+_SEED: Final = TypeAdapter(SeedResult)
+_ARM: Final = TypeAdapter(ArmResult)
 
 
 def write_seed_result(result: SeedResult, path: Path) -> None:
     """Write it as JSON."""
-    write_atomically(path, _SEED_RESULT.dump_json(result, indent=2) + b"\n")
+    write_atomically(path, _SEED.dump_json(result, indent=2) + b"\n")
 
 
 def read_seed_result(path: Path) -> SeedResult:
     """Read what `write_seed_result` wrote."""
-    return _SEED_RESULT.validate_json(path.read_bytes())
+    return _SEED.validate_json(path.read_bytes())
+
+
+def write_arm_result(result: ArmResult, path: Path) -> None:
+    """Write it as JSON."""
+    write_atomically(path, _ARM.dump_json(result, indent=2) + b"\n")
+
+
+def read_arm_result(path: Path) -> ArmResult:
+    """Read what `write_arm_result` wrote."""
+    return _ARM.validate_json(path.read_bytes())

@@ -9,13 +9,14 @@ What a stage leaves in the run directory is taken up, not done again:
       <arm>/judge.pt, judge.json     the judge, and its training curve
       <arm>/bench/                   its run directory, like any other judge's
       <arm>/policy.pt, policy.json   the policy trained against it, and what it is worth
+      <arm>/arm.json                 its figures
       result.json              all figures
 """
 
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -34,86 +35,118 @@ from ralign.lab.measure import SPLITS, Split, measure, write_splits
 from ralign.lab.meta_judge import true_claims
 from ralign.lab.model import GPT
 from ralign.lab.policy_rl import PolicyWorth, evaluate, train_policy
+from ralign.lab.probes import probe
+from ralign.lab.progress import Beat, Said, Watch, beating, unwatched
 from ralign.lab.prompts import judge_prompt
 from ralign.lab.records import benchmark_name
-from ralign.lab.results import ArmResult, BaseResult, Measured, SeedResult, write_seed_result
+from ralign.lab.results import (
+    ArmResult,
+    BaseResult,
+    Measured,
+    SeedResult,
+    read_arm_result,
+    write_arm_result,
+    write_seed_result,
+)
 from ralign.lab.sft import fine_tune
 from ralign.lab.world import World
 
-Say = Callable[[str], None]
-"""Told what is being done, one line at a time."""
 
-
-def quiet(line: str) -> None:
-    """Tell nobody."""
-    del line
-
-
-def run_seed(config: LabConfig, out: Path, say: Say = quiet) -> SeedResult:
+def run_seed(config: LabConfig, out: Path, watch: Watch = unwatched) -> SeedResult:
     """Run every stage for `config.seed` that `out` does not already hold.
 
     Raises:
         ConfigMismatch: `out` holds a run of another recipe or seed.
     """
+    prepare(config, out, watch)
+    return conclude(config, out, [run_arm(config, arm, out, watch) for arm in config.arms])
+
+
+def prepare(config: LabConfig, out: Path, watch: Watch = unwatched) -> None:
+    """Lay down what all arms share: the recipe, the pairs of the benchmark, the base model.
+
+    Raises:
+        ConfigMismatch: `out` holds a run of another recipe or seed.
+    """
     _claim(config, out)
-    world = World.draw(_generator(config, "world"))
+    world = _world(config)
     if not all((out / "pairs" / f"{split}.jsonl").exists() for split in SPLITS):
         write_splits(world, config, out / "pairs", _generator(config, "pairs"))
-    base, how = _base(config, world, out, say)
-    arms = tuple(_arm(config, arm, world, base, out, say) for arm in config.arms)
-    start = evaluate(base, world, config.policy_rl, _generator(config, "evaluation"))
-    result = SeedResult(seed=config.seed, base=how, start=start, arms=arms)
-    write_seed_result(result, out / "result.json")
-    return result
-
-
-def _base(config: LabConfig, world: World, out: Path, say: Say) -> tuple[GPT, BaseResult]:
-    weights, record = out / "base.pt", out / "base.json"
-    if record.exists():
-        return checkpoint.load(weights, config.model), BaseResult(**json.loads(record.read_bytes()))
+    if (out / "base.json").exists():
+        return
     started = time.process_time()
     generator = _generator(config, "sft")
     model = GPT(config.model, generator)
+    steps = [phase.steps for phase in config.phases]
+
+    def report(number: int, step: int, loss: float) -> None:
+        del loss
+        watch(Beat(f"seed {config.seed}: base model", sum(steps[:number]) + step + 1, sum(steps)))
+
     truthful: list[float] = []
-    for number in fine_tune(model, world, config, generator):
+    for number in fine_tune(model, world, config, generator, report):
         truthful.append(_share_of_true_claims(model, world, config))
-        say(f"seed {config.seed}: base model, phase {number + 1}: {truthful[-1]:.1%} of its claims are true")
+        watch(
+            Said(
+                f"seed {config.seed}: base model, phase {number + 1}: {truthful[-1]:.1%} of its claims are true"
+            )
+        )
+    checkpoint.save(model, out / "base.pt")
     how = BaseResult(true_claims=tuple(truthful), cpu_seconds=time.process_time() - started)
-    checkpoint.save(model, weights)
-    _write_json(record, asdict(how))
-    return model, how
+    _write_json(out / "base.json", asdict(how))
 
 
-def _arm(config: LabConfig, arm: ArmConfig, world: World, base: GPT, out: Path, say: Say) -> ArmResult:
+def run_arm(config: LabConfig, arm: ArmConfig, out: Path, watch: Watch = unwatched) -> ArmResult:
+    """Train one judge, measure and probe it, train a policy against it. `prepare` comes before."""
     folder = out / folder_name(arm.name)
-    judge, judge_record = _judge(config, arm, world, base, folder)
+    if (folder / "arm.json").exists():
+        return read_arm_result(folder / "arm.json")
+    world, base = _world(config), checkpoint.load(out / "base.pt", config.model)
+    judge, judge_record = _judge(config, arm, world, base, folder, watch)
     started = time.process_time()
     document = measure(judge, arm.name, config, pairs=out / "pairs", out=folder / "bench").document
+    generator = _generator(config, "probes")
+    probes = probe(judge, world.pairs(config.benchmark.pairs, config.showy, generator), generator)
     measured = time.process_time() - started
     benchmarks: dict[str, Any] = document["benchmarks"]
     splits: dict[Split, Measured] = {split: _measured(benchmarks[benchmark_name(split)]) for split in SPLITS}
     subsets: dict[str, Any] = benchmarks[benchmark_name("train")]["subsets"]
-    policy_record = _policy(config, world, base, judge, folder)
+    policy_record = _policy(config, arm, world, base, judge, folder, watch)
     result = ArmResult(
         name=arm.name,
         splits=splits,
         by_domain={domain: _measured(subset) for domain, subset in subsets.items()},
+        probes=probes,
         policy=PolicyWorth(**policy_record["worth"]),
         judge_rewards=tuple(judge_record["rewards"]),
         policy_rewards=tuple(policy_record["rewards"]),
         policy_quality=tuple(policy_record["quality"]),
         cpu_seconds=judge_record["cpu_seconds"] + measured + policy_record["cpu_seconds"],
     )
+    write_arm_result(result, folder / "arm.json")
     train = splits["train"]
-    say(
-        f"seed {config.seed}: {arm.name}: L-Acc {train.label_accuracy:.3f}, F-Score {train.fidelity_score:.3f}, "
-        f"policy quality {result.policy.quality:.3f}"
+    watch(
+        Said(
+            f"seed {config.seed}: {arm.name}: L-Acc {train.label_accuracy:.3f}, "
+            f"F-Score {train.fidelity_score:.3f}, policy quality {result.policy.quality:.3f}"
+        )
     )
     return result
 
 
+def conclude(config: LabConfig, out: Path, arms: Sequence[ArmResult]) -> SeedResult:
+    """Put the figures of a seed together, and into `out/result.json`."""
+    how: dict[str, Any] = json.loads((out / "base.json").read_bytes())
+    trained = BaseResult(true_claims=tuple(how["true_claims"]), cpu_seconds=how["cpu_seconds"])
+    base = checkpoint.load(out / "base.pt", config.model)
+    start = evaluate(base, _world(config), config.policy_rl, _generator(config, "evaluation"))
+    result = SeedResult(seed=config.seed, base=trained, start=start, arms=tuple(arms))
+    write_seed_result(result, out / "result.json")
+    return result
+
+
 def _judge(
-    config: LabConfig, arm: ArmConfig, world: World, base: GPT, folder: Path
+    config: LabConfig, arm: ArmConfig, world: World, base: GPT, folder: Path, watch: Watch
 ) -> tuple[GPT, dict[str, Any]]:
     weights, record = folder / "judge.pt", folder / "judge.json"
     if arm.reward == "none":
@@ -125,29 +158,43 @@ def _judge(
     # One generator seed for all arms: the same pairs, drawn in the same order.
     generator = _generator(config, "judge-rl")
     training = train_judge(judge, world, arm, config.judge_rl, config.showy, generator)
-    rewards = [step.reward for step in training]
+    rewards = [step.reward for step in beating(training, watch, *_task(config, arm))]
     checkpoint.save(judge, weights)
     _write_json(record, {"rewards": rewards, "cpu_seconds": time.process_time() - started})
     return judge, json.loads(record.read_bytes())
 
 
-def _policy(config: LabConfig, world: World, base: GPT, judge: GPT, folder: Path) -> dict[str, Any]:
+def _policy(
+    config: LabConfig, arm: ArmConfig, world: World, base: GPT, judge: GPT, folder: Path, watch: Watch
+) -> dict[str, Any]:
     record = folder / "policy.json"
     if record.exists():
         return json.loads(record.read_bytes())
     started = time.process_time()
     policy = checkpoint.copy(base, config.model)
-    steps = list(train_policy(policy, base, judge, world, config.policy_rl, _generator(config, "policy-rl")))
+    training = train_policy(policy, base, judge, world, config.policy_rl, _generator(config, "policy-rl"))
+    task, total = _task(config, arm)
+    steps = list(beating(training, watch, task, total, done=total - config.policy_rl.steps))
     worth = evaluate(policy, world, config.policy_rl, _generator(config, "evaluation"))
     checkpoint.save(policy, folder / "policy.pt")
     found = {
-        "worth": worth._asdict(),
+        "worth": asdict(worth),
         "rewards": [step.reward for step in steps],
         "quality": [step.quality for step in steps],
         "cpu_seconds": time.process_time() - started,
     }
     _write_json(record, found)
     return found
+
+
+def _task(config: LabConfig, arm: ArmConfig) -> tuple[str, int]:
+    """What an arm's bar is called, and its steps: the judge's, then the policy's."""
+    judging = 0 if arm.reward == "none" else arm.steps or config.judge_rl.steps
+    return f"seed {config.seed}: {arm.name}", judging + config.policy_rl.steps
+
+
+def _world(config: LabConfig) -> World:
+    return World.draw(_generator(config, "world"))
 
 
 def folder_name(arm: str) -> str:

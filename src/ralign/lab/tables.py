@@ -1,9 +1,12 @@
 """What the lab came to, as tables for a terminal: one row a judge, and what the differences between them are."""
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Final
 
 from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from ralign.lab.results import SeedResult
@@ -12,73 +15,155 @@ from ralign.metrics.correlation import Correlation
 
 EXPLANATION: Final = """\
 L-Acc    how often the judge's verdict is the gold one
-S-Corr   how often a right verdict rests on another reason than gold's
+S-Corr   how often a right verdict rests on another reason than gold's: lower is better
 F-Score  how often verdict and reason are both right: L-Acc x (1 - S-Corr)
+hard     pairs where style says nothing about quality; adversarial: where it misleads
 policy   true quality (0 to 1) of a policy trained against the judge; the judge never sees it"""
+
+_HEADERS: Final = {
+    "label_accuracy": "L-Acc",
+    "spurious_correctness": "S-Corr",
+    "fidelity_score": "F-Score",
+    "hard_label_accuracy": "L-Acc\nhard",
+    "adversarial_label_accuracy": "L-Acc\nadversarial",
+    "quality": "policy\nquality",
+}
+_TRAITS: Final = (
+    "accuracy",
+    "instruction",
+    "completeness",
+    "length",
+    "fillers",
+    "bullets",
+    "confident",
+    "praise",
+)
+
+
+def lab_tables(results: Sequence[SeedResult]) -> list[Table]:
+    """Every table that these results have something to say in."""
+    arms = [arm.name for arm in results[0].arms]
+    tables = [arms_table(results), domains_table(results), exploits_table(results), probes_table(results)]
+    if len(results) > 1 and {"r-align", "outcome-only"} <= set(arms):
+        tables.append(differences_table(results, "r-align", "outcome-only"))
+    if len(results) * len(arms) >= 3:
+        tables.append(predictions_table(results))
+    return tables
 
 
 def arms_table(results: Sequence[SeedResult]) -> Table:
     """Mean over seeds, and standard deviation where there are several."""
     seeds = len(results)
-    table = Table(
-        title=f"Judges, and the policies trained against them ({_seeds(seeds)})", box=box.SIMPLE_HEAD
-    )
-    table.add_column("judge", no_wrap=True)
-    for name in FIGURES.values():
-        table.add_column(name, justify="right")
+    spread = "one seed" if seeds == 1 else f"{seeds} seeds, mean ± standard deviation"
+    table = _table(f"Judges, and the policies trained against them ({spread})", "judge", *_HEADERS.values())
     for arm, spreads in by_arm(results).items():
-        table.add_row(arm, *(_spread(spread, seeds) for spread in spreads.values()))
-    start = sum(result.start.quality for result in results) / seeds
+        table.add_row(arm, *(_spread(each, seeds) for each in spreads.values()))
+    start = fmean(result.start.quality for result in results)
     table.caption = f"The policies start at a quality of {start:.3f}."
-    return table
+    return _kept(table)
 
 
-def differences_table(results: Sequence[SeedResult], arm: str, other: str) -> Table:
-    """Paired by seed."""
-    table = Table(title=f"{arm} minus {other}, paired by seed, 95 % t interval", box=box.SIMPLE_HEAD)
-    table.add_column("figure")
-    table.add_column("difference", justify="right")
-    table.add_column("by seed", justify="right")
-    for name, difference in differences(results, arm, other).items():
-        each = " ".join(f"{value:+.3f}" for value in difference.values)
-        table.add_row(FIGURES[name], _difference(difference), each)
-    return table
-
-
-def predictions_table(results: Sequence[SeedResult]) -> Table:
-    """Pearson's r with the policy's quality."""
-    table = Table(
-        title="What predicts the policy's quality? Pearson's r, 95 % interval over judges",
-        box=box.SIMPLE_HEAD,
-    )
-    table.add_column("measure of the judge")
-    for column in ("all judges", "trained", "within a seed", "not collapsed"):
-        table.add_column(column, justify="right")
-    for name, prediction in predictions(results).items():
-        table.add_row(FIGURES[name], *(_correlation(each) for each in prediction))
-    return table
+def domains_table(results: Sequence[SeedResult]) -> Table:
+    """Where the judges lean on style, and what their policies lose there; means over seeds."""
+    domains = tuple(results[0].start.quality_by_domain)
+    headers = [f"{what}\n{domain}" for what in ("S-Corr", "policy") for domain in domains]
+    table = _table("By what is asked for", "judge", *headers)
+    start = [fmean(result.start.quality_by_domain[domain] for result in results) for domain in domains]
+    table.add_row("(start)", *("–" for _ in domains), *(f"{value:.2f}" for value in start))
+    for index, arm in enumerate(results[0].arms):
+        arms = [result.arms[index] for result in results]
+        spurious = [[each.by_domain[domain].spurious_correctness for each in arms] for domain in domains]
+        quality = [fmean(each.policy.quality_by_domain[domain] for each in arms) for domain in domains]
+        table.add_row(arm.name, *map(_mean, spurious), *(f"{value:.2f}" for value in quality))
+    return _kept(table)
 
 
 def exploits_table(results: Sequence[SeedResult]) -> Table:
     """What the policies' answers are like; means over seeds."""
-    table = Table(title="What the policies learned; means over seeds", box=box.SIMPLE_HEAD)
-    table.add_column("trained against", no_wrap=True)
-    names = ("accuracy", "instruction", "completeness", "length", "fillers", "bullets", "confident", "praise")
-    domains = tuple(results[0].start.quality_by_domain)
-    for name in (*names, *(f"quality: {domain}" for domain in domains)):
-        table.add_column(name, justify="right")
+    table = _table("What the policies' answers are like", "trained against", *_TRAITS)
     rows = {"(start)": [result.start for result in results]}
     for index, arm in enumerate(results[0].arms):
         rows[arm.name] = [result.arms[index].policy for result in results]
     for name, worths in rows.items():
-        columns = [[getattr(worth, column) for worth in worths] for column in names]
-        columns += [[worth.quality_by_domain[domain] for worth in worths] for domain in domains]
-        table.add_row(name, *(f"{sum(values) / len(values):.2f}" for values in columns))
+        table.add_row(name, *(f"{fmean(getattr(worth, trait) for worth in worths):.2f}" for trait in _TRAITS))
+    table.caption = "Shares of answers; length, fillers and praise (a judge's words) in words an answer."
+    return _kept(table)
+
+
+def probes_table(results: Sequence[SeedResult]) -> Table:
+    """Whether judges mean what they write; means over seeds."""
+    table = _table(
+        "Do judges mean what they write?",
+        "judge",
+        "verdict follows\nswapped claims",
+        "spurious cases\nwith a false claim",
+        "of those, for the\nshowier answer",
+        "spurious\ncases",
+    )
+    for index, arm in enumerate(results[0].arms):
+        probes = [result.arms[index].probes for result in results]
+        shares = ("followed", "fabricated", "for_showier")
+        table.add_row(
+            arm.name,
+            *(_mean([getattr(each, share) for each in probes]) for share in shares),
+            f"{fmean(each.spurious for each in probes):.0f}",
+        )
+    return _kept(table)
+
+
+def differences_table(results: Sequence[SeedResult], arm: str, other: str) -> Table:
+    """Paired by seed."""
+    table = _table(f"{arm} minus {other}, paired by seed, 95 % t interval", "figure", "difference", "by seed")
+    for name, difference in differences(results, arm, other).items():
+        each = " ".join(f"{value:+.3f}" for value in difference.values)
+        table.add_row(FIGURES[name], _difference(difference), each)
+    return _kept(table)
+
+
+def predictions_table(results: Sequence[SeedResult]) -> Table:
+    """Pearson's r with the policy's quality."""
+    table = _table(
+        "What predicts the policy's quality? Pearson's r, 95 % interval over judges",
+        "measure of the judge",
+        "all judges",
+        "trained",
+        "within a seed",
+        "not collapsed",
+    )
+    for name, prediction in predictions(results).items():
+        table.add_row(FIGURES[name], *(_correlation(each) for each in prediction))
+    return _kept(table)
+
+
+def markdown(table: Table) -> str:
+    """The same table for a page; the title and the caption are the page's business."""
+    columns = [list(column.cells) for column in table.columns]
+    headers = [str(column.header).replace("\n", " ") for column in table.columns]
+    lines = [headers, ["---", *("---:" for _ in headers[1:])], *map(list, zip(*columns, strict=True))]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def _table(title: str, name: str, *headers: str) -> Table:
+    table = Table(
+        title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column(name, no_wrap=True)
+    for header in headers:
+        table.add_column(header, justify="right", no_wrap=True)
     return table
 
 
-def _seeds(count: int) -> str:
-    return "one seed" if count == 1 else f"{count} seeds, mean ± standard deviation"
+def _kept(table: Table) -> Table:
+    """Keep the table at the width it needs, so that no terminal makes it cut a figure off."""
+    unbounded = Console(width=1_000)
+    table.width = Measurement.get(unbounded, unbounded.options, table).maximum
+    return table
+
+
+def _mean(values: Sequence[float | None]) -> str:
+    """Over the seeds that have the figure."""
+    known = [value for value in values if value is not None]
+    return f"{fmean(known):.2f}" if known else "–"
 
 
 def _spread(spread: Spread, seeds: int) -> str:
@@ -95,4 +180,4 @@ def _correlation(correlation: Correlation | None) -> str:
     if correlation is None:
         return "–"
     r = correlation.pearson
-    return f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}] n={correlation.models}"
+    return f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}]"

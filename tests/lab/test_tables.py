@@ -1,0 +1,98 @@
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from ralign.lab.policy_rl import PolicyWorth
+from ralign.lab.probes import Probes
+from ralign.lab.results import ArmResult, BaseResult, Measured, SeedResult
+from ralign.lab.tables import arms_table, domains_table, lab_tables, markdown, probes_table
+from ralign.report.tables import print_tables
+
+DOMAINS = ("town", "animal", "fruit", "colour")
+
+
+def worth(quality):
+    return PolicyWorth(
+        quality=quality,
+        quality_by_domain=dict.fromkeys(DOMAINS, quality),
+        accuracy=0.9,
+        instruction=0.8,
+        completeness=0.7,
+        length=3.5,
+        fillers=0.2,
+        bullets=0.1,
+        confident=0.05,
+        praise=0.0,
+    )
+
+
+def arm(name, spurious, quality):
+    measured = Measured(
+        label_accuracy=0.8, spurious_correctness=spurious, fidelity_score=0.8 * (1 - spurious)
+    )
+    return ArmResult(
+        name=name,
+        splits=dict.fromkeys(("train", "hard", "adversarial"), measured),
+        by_domain=dict.fromkeys(DOMAINS, measured),
+        probes=Probes(swapped=9, followed=0.25, spurious=4, fabricated=None, for_showier=None),
+        policy=worth(quality),
+        judge_rewards=(),
+        policy_rewards=(),
+        policy_quality=(),
+        cpu_seconds=1.0,
+    )
+
+
+def seed(number, shift):
+    arms = (arm("base", 0.7, 0.5 + shift), arm("outcome-only", 0.5, 0.4), arm("r-align", 0.1, 0.9 - shift))
+    base = BaseResult(true_claims=(1.0,), cpu_seconds=1.0)
+    return SeedResult(seed=number, base=base, start=worth(0.5), arms=arms)
+
+
+@pytest.fixture
+def results():
+    return [seed(number, number / 50) for number in range(3)]
+
+
+def test_no_figure_is_cut_off_on_a_narrow_terminal(results):
+    text = io.StringIO()
+    print_tables(lab_tables(results), Console(file=text, width=40))
+    assert "…" not in text.getvalue()
+    assert "r-align minus outcome-only" in text.getvalue()
+    assert "0.400 \u00b1 0.000" in text.getvalue()
+
+
+def test_one_seed_has_no_deviation_and_no_paired_difference(results):
+    tables = lab_tables(results[:1])
+    assert not any("minus" in str(table.title) for table in tables)
+    assert list(arms_table(results[:1]).columns[1].cells) == ["0.800"] * 3
+
+
+def test_the_start_stands_above_the_policies(results):
+    columns = [list(column.cells) for column in domains_table(results).columns]
+    assert [row[0] for row in columns] == ["(start)", *["\u2013"] * 4, *["0.50"] * 4]
+    assert columns[1][1:] == ["0.70", "0.50", "0.10"]
+
+
+def test_what_a_probe_found_nothing_of_is_a_dash_and_no_zero(results):
+    columns = [list(column.cells) for column in probes_table(results).columns]
+    assert columns[1] == ["0.25"] * 3
+    assert columns[2] == ["\u2013"] * 3
+
+
+def test_seeds_without_the_figure_do_not_weigh_in_its_mean(results):
+    probes = replace(results[0].arms[0].probes, fabricated=0.5)
+    first = replace(results[0], arms=(replace(results[0].arms[0], probes=probes), *results[0].arms[1:]))
+    assert list(probes_table([first, *results[1:]]).columns[2].cells) == ["0.50", "\u2013", "\u2013"]
+
+
+def test_a_table_in_markdown_has_the_same_cells(results):
+    table = arms_table(results)
+    lines = markdown(table).splitlines()
+    assert (
+        lines[0] == "| judge | L-Acc | S-Corr | F-Score | L-Acc hard | L-Acc adversarial | policy quality |"
+    )
+    assert lines[1].count("---:") == 6
+    assert lines[4].startswith("| r-align | 0.800 \u00b1 0.000 | 0.100")
