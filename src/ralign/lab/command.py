@@ -15,14 +15,17 @@ from rich.table import Table
 from ralign.errors import InputError
 from ralign.files import write_atomically
 from ralign.lab.config import LabConfig, preset_path, read_recipe
+from ralign.lab.measure import SPLITS
 from ralign.lab.options import LabOptions
 from ralign.lab.progress import shown
 from ralign.lab.quick import quickened
+from ralign.lab.records import benchmark_name
 from ralign.lab.results import SeedResult
+from ralign.lab.run import folder_name
 from ralign.lab.seeds import run_seeds
 from ralign.lab.statistics import by_arm, differences, predictions
 from ralign.lab.tables import EXPLANATION, lab_tables, markdown
-from ralign.report.tables import print_tables
+from ralign.report.tables import BenchmarkDict, print_tables, results_tables
 
 
 def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
@@ -43,10 +46,23 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
     write_atomically(out / "results.json", document.encode() + b"\n")
     tables = lab_tables(results)
     write_atomically(out / "tables.md", pages(tables).encode())
+    if len(results) == 1:
+        judges = benchmarks(results[0], out / f"seed-{results[0].seed}")
+        tables = [*results_tables(judges), *tables]
     print_tables(tables, console)
     console.print(EXPLANATION, highlight=False)
     console.print(f"\nEvery figure: {out}/results.json", highlight=False, soft_wrap=True)
     return results
+
+
+def benchmarks(result: SeedResult, folder: Path) -> dict[str, BenchmarkDict]:
+    """Every judge of one seed on every split, with intervals, as its run directory has it."""
+    found: dict[str, BenchmarkDict] = {}
+    for arm in result.arms:
+        document = json.loads((folder / folder_name(arm.name) / "bench" / "results.json").read_bytes())
+        for split in SPLITS:
+            found[f"{arm.name}: {split}"] = document["benchmarks"][benchmark_name(split)] | {"subsets": {}}
+    return found
 
 
 def summary(results: Sequence[SeedResult]) -> dict[str, Any]:

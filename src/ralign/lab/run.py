@@ -14,6 +14,7 @@ What a stage leaves in the run directory is taken up, not done again:
 """
 
 import json
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -158,7 +159,7 @@ def _judge(
     # One generator seed for all arms: the same pairs, drawn in the same order.
     generator = _generator(config, "judge-rl")
     training = train_judge(judge, world, arm, config.judge_rl, config.showy, generator)
-    rewards = [step.reward for step in beating(training, watch, *_task(config, arm))]
+    rewards = [_known(step.reward) for step in beating(training, watch, *_task(config, arm))]
     checkpoint.save(judge, weights)
     _write_json(record, {"rewards": rewards, "cpu_seconds": time.process_time() - started})
     return judge, json.loads(record.read_bytes())
@@ -179,7 +180,7 @@ def _policy(
     checkpoint.save(policy, folder / "policy.pt")
     found = {
         "worth": asdict(worth),
-        "rewards": [step.reward for step in steps],
+        "rewards": [_known(step.reward) for step in steps],
         "quality": [step.quality for step in steps],
         "cpu_seconds": time.process_time() - started,
     }
@@ -195,6 +196,11 @@ def _task(config: LabConfig, arm: ArmConfig) -> tuple[str, int]:
 
 def _world(config: LabConfig) -> World:
     return World.draw(_generator(config, "world"))
+
+
+def _known(mean: float) -> float | None:
+    """A mean over the scored; None where nothing was, which JSON has no number for."""
+    return None if math.isnan(mean) else mean
 
 
 def folder_name(arm: str) -> str:
