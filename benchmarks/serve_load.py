@@ -29,6 +29,7 @@ import uvicorn
 from ralign.chat import Sampling, ScriptedModel
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
 from ralign.serving.app import create_app
+from ralign.serving.command import spare_collection
 from ralign.serving.config import ServeConfig
 
 ANSWER = (
@@ -65,6 +66,7 @@ def serve(judge_seconds: float, **config: Any) -> None:
     judge = ChatJudge(model=model, prompt=Prompt.load(None, JUDGE_PROMPT), sampling=Sampling())
     listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
     app = create_app(ServeConfig(judge="scripted", **config), judge)
+    spare_collection()
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")).run(
@@ -170,8 +172,8 @@ def request_of(number: int) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def load(url: str, clients: int, seconds: float, pause: float) -> list[Asked]:
-    """Ask for so many seconds; every request that was sent is waited for."""
+async def load(url: str, clients: int, seconds: float, pause: float, *, period: float) -> list[Asked]:
+    """Ask for so many seconds; every request that was sent is waited for. Clients start spread over one period."""
     host, port = url.removeprefix("http://").split(":")
     numbers = iter(range(sys.maxsize))
     until = time.perf_counter() + seconds
@@ -198,7 +200,7 @@ async def load(url: str, clients: int, seconds: float, pause: float) -> list[Ask
 
     async with asyncio.TaskGroup() as group:
         for place in range(clients):
-            group.create_task(client(place / clients * 0.25))
+            group.create_task(client(place / clients * period))
     return asked
 
 
@@ -223,7 +225,7 @@ async def run_load(
         url = (await service.stdout.readline()).decode().strip()
         memory: list[float] = []
         watching = asyncio.create_task(_watch(service.pid, memory))
-        asked = await load(url, clients, seconds, pause)
+        asked = await load(url, clients, seconds, pause, period=judge_seconds + pause)
         watching.cancel()
         metrics = await _metrics(url) if kind == "service" else {}
         cpu = _cpu_seconds(service.pid)
