@@ -21,6 +21,7 @@ from ralign.lab.config import LabConfig, PhaseConfig
 from ralign.lab.critics import critiques, margin_notes
 from ralign.lab.lexicon import BLANK, ID, SUBSTANCE
 from ralign.lab.model import GPT
+from ralign.lab.muon import Muon
 from ralign.lab.prompts import answer_prompt, judge_prompt
 from ralign.lab.world import World
 
@@ -29,17 +30,16 @@ from ralign.lab.world import World
 class Optimiser:
     """Muon on the matrices of the blocks, AdamW on embeddings and head."""
 
-    muon: torch.optim.Muon
+    muon: Muon
     adamw: torch.optim.AdamW
 
     def step(self, phase: PhaseConfig, share: float) -> None:
         """Follow the gradients at this share of the phase's learning rates, and clear them."""
-        rated = ((self.muon, phase.rate_matrices), (self.adamw, phase.rate_rest))
-        for optimiser, rate in rated:
-            for group in optimiser.param_groups:
-                group["lr"] = rate * share
-            optimiser.step()
-            optimiser.zero_grad()
+        self.muon.step(phase.rate_matrices * share)
+        for group in self.adamw.param_groups:
+            group["lr"] = phase.rate_rest * share
+        self.adamw.step()
+        self.adamw.zero_grad()
 
 
 def fine_tune(
@@ -105,6 +105,6 @@ def _optimiser(model: GPT, phase: PhaseConfig) -> Optimiser:
     matrices = list(model.blocks.parameters())
     rest = [*model.words.parameters(), *model.places.parameters(), *model.head.parameters()]
     return Optimiser(
-        muon=torch.optim.Muon(matrices, lr=phase.rate_matrices, weight_decay=phase.weight_decay),
+        muon=Muon(matrices, weight_decay=phase.weight_decay),
         adamw=torch.optim.AdamW(rest, lr=phase.rate_rest, betas=(0.9, 0.95), weight_decay=0.0),
     )
