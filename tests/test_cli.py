@@ -251,7 +251,7 @@ def test_bad_rows_stop_the_run_or_are_listed(pairs: Path, url: str, tmp_path: Pa
     assert not (tmp_path / "run").exists()
     done = ralign("bench", pairs, *flags, "--skip-bad-rows")
     assert done.returncode == 0
-    assert "1 bad row" in done.stdout
+    assert "1 bad row left out" in done.stdout
     assert "bakery.jsonl:13: gt_label is 'C'" in done.stdout.replace("\n", "")
 
 

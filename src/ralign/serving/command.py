@@ -5,26 +5,22 @@ and ends. A second Ctrl-C ends it at once.
 """
 
 import gc
-import json
 import math
 import os
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import NamedTuple, cast
+from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import uvicorn
 
-from ralign.chat import ChatModel, Endpoint, EndpointModel, Patience, Sampling
+from ralign.chat import LoadLocalModel, ModelChoice, OpenModels, Sampling
 from ralign.errors import InputError
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, MetaJudge
 from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig
-
-LocalModel = Callable[[str], ChatModel]
-"""Loads a model on this machine by path or hub name."""
 
 _BACKLOG = 2048
 """Connections that wait to be taken: a rollout of 1,024 answers may open as many at once."""
@@ -38,7 +34,7 @@ class Models(NamedTuple):
 
 
 async def run_serve(
-    config: ServeConfig, local_model: LocalModel, announce: Callable[[str], None] = print
+    config: ServeConfig, local_model: LoadLocalModel, announce: Callable[[str], None] = print
 ) -> None:
     """Serve until terminated. `announce` gets the address once connections are taken.
 
@@ -101,54 +97,43 @@ def read_token(config: ServeConfig) -> str | None:
 
 
 @asynccontextmanager
-async def open_models(config: ServeConfig, local_model: LocalModel) -> AsyncGenerator[Models]:
+async def open_models(config: ServeConfig, local_model: LoadLocalModel) -> AsyncGenerator[Models]:
     """The judge and the meta-judge, with their connections open. Models at the same address share its connections.
 
     Raises:
         InputError: a prompt, a key or an address cannot be used.
     """
-    async with AsyncExitStack() as stack:
-        endpoints: dict[tuple[str, str], Endpoint] = {}
-
-        async def model(name: str, url: str | None, key_variable: str, body: dict[str, object]) -> ChatModel:
-            if url is None:
-                local = local_model(name)
-                if isinstance(local, AbstractAsyncContextManager):  # one that batches ends its batches
-                    await stack.enter_async_context(local)
-                return local
-            if (url, key_variable) not in endpoints:
-                patience = Patience(deadline=config.deadline, try_timeout=config.deadline)
-                endpoints[url, key_variable] = await stack.enter_async_context(
-                    Endpoint(
-                        url, key_variable=key_variable, concurrency=config.concurrency, patience=patience
-                    )
-                )
-            return EndpointModel(endpoints[url, key_variable], name, extra_body=body)
-
+    async with OpenModels(
+        local_model, concurrency=config.concurrency, deadline=config.deadline, try_timeout=config.deadline
+    ) as opened:
+        judge_choice = ModelChoice(
+            name=config.judge,
+            url=config.judge_url,
+            key_variable=config.judge_key_variable,
+            body=config.judge_body,
+            body_flag="--judge-body",
+        )
         judge = ChatJudge(
             prompt=Prompt.load(config.judge_prompt, JUDGE_PROMPT),
             sampling=Sampling(temperature=config.judge_temperature, max_tokens=config.judge_max_tokens),
             seed=config.seed,
-            model=await model(
-                config.judge,
-                config.judge_url,
-                config.judge_key_variable,
-                _body(config.judge_body, "--judge-body"),
-            ),
+            model=await opened.open(judge_choice),
         )
         if config.meta_judge is None:
             yield Models(judge, None)
             return
+        meta_choice = ModelChoice(
+            name=config.meta_judge,
+            url=config.meta_judge_url or config.judge_url,
+            key_variable=config.meta_judge_key_variable,
+            body=config.meta_body,
+            body_flag="--meta-body",
+        )
         meta_judge = ChatMetaJudge(
             prompt=Prompt.load(config.meta_prompt, META_PROMPT),
             sampling=Sampling(temperature=config.meta_temperature, max_tokens=config.meta_max_tokens),
             seed=config.seed,
-            model=await model(
-                config.meta_judge,
-                config.meta_judge_url or config.judge_url,
-                config.meta_judge_key_variable,
-                _body(config.meta_body, "--meta-body"),
-            ),
+            model=await opened.open(meta_choice),
         )
         yield Models(judge, meta_judge)
 
@@ -159,15 +144,3 @@ def _listen(config: ServeConfig) -> socket.socket:
         return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise InputError(f"cannot listen on {config.host} port {config.port}: {error.strerror}") from None
-
-
-def _body(text: str | None, flag: str) -> dict[str, object]:
-    if text is None:
-        return {}
-    try:
-        body: object = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{flag} is not JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise InputError(f"{flag} is {text}, expected a JSON object")
-    return cast("dict[str, object]", body)
