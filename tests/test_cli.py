@@ -408,4 +408,4 @@ def test_the_lab_runs_every_stage_and_takes_up_what_is_there(tmp_path: Path) -> 
 def test_a_preset_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
     done = ralign("lab", "--preset", "rosy", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == "ralign: there is no preset 'rosy', expected one of graded\n"
+    assert done.stderr == "ralign: there is no preset 'rosy', expected one of collapse, graded, honest\n"
