@@ -5,9 +5,10 @@ they are made of (`results.json`, and each seed's `result.json`), and they thems
 """
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -42,7 +43,7 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
     out = options.out or default_out(options)
     with shown(console) as watch:
         results = run_seeds(config, seeds, out, jobs=options.jobs, watch=watch)
-    document = json.dumps(summary(results), indent=2, allow_nan=False)
+    document = json.dumps(_known(summary(results)), indent=2, allow_nan=False)
     write_atomically(out / "results.json", document.encode() + b"\n")
     tables = lab_tables(results)
     write_atomically(out / "tables.md", pages(tables).encode())
@@ -51,6 +52,8 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
         tables = [*results_tables(judges), *tables]
     print_tables(tables, console)
     console.print(EXPLANATION, highlight=False)
+    if options.quick:
+        console.print("\nA quick run: every stage ran, none long enough to show what the method does.")
     console.print(f"\nEvery figure: {out}/results.json", highlight=False, soft_wrap=True)
     return results
 
@@ -72,6 +75,9 @@ def summary(results: Sequence[SeedResult]) -> dict[str, Any]:
     return {
         "seeds": [result.seed for result in results],
         "start_quality": [result.start.quality for result in results],
+        "cpu_seconds": [
+            result.base.cpu_seconds + sum(arm.cpu_seconds for arm in result.arms) for result in results
+        ],
         "arms": {
             arm: {name: spread._asdict() for name, spread in figures.items()}
             for arm, figures in by_arm(results).items()
@@ -87,6 +93,15 @@ def summary(results: Sequence[SeedResult]) -> dict[str, Any]:
             for name, prediction in predictions(results).items()
         },
     }
+
+
+def _known(value: Any) -> Any:
+    """The same with null for what is not a number: JSON has none, and a judge that was never right has no S-Corr."""
+    if isinstance(value, dict):
+        return {key: _known(each) for key, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_known(each) for each in cast("Sequence[Any]", value)]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def pages(tables: Sequence[Table]) -> str:

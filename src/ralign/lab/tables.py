@@ -15,10 +15,13 @@ from ralign.metrics.correlation import Correlation
 
 EXPLANATION: Final = """\
 L-Acc    how often the judge's verdict is the gold one
-S-Corr   how often a right verdict rests on another reason than gold's: lower is better
+S-Corr   how often a right verdict rests on another reason than gold's
 F-Score  how often verdict and reason are both right: L-Acc x (1 - S-Corr)
-hard     pairs where style says nothing about quality; adversarial: where it misleads
-policy   true quality (0 to 1) of a policy trained against the judge; the judge never sees it"""
+hard     pairs where style says nothing; adversarial: where it misleads
+policy   true quality, 0 to 1, of a policy trained against the judge"""
+
+FEWEST_JUDGES: Final = 6
+"""For a correlation: with fewer, its interval says nothing."""
 
 _HEADERS: Final = {
     "label_accuracy": "L-Acc",
@@ -46,7 +49,7 @@ def lab_tables(results: Sequence[SeedResult]) -> list[Table]:
     tables = [arms_table(results), domains_table(results), exploits_table(results), probes_table(results)]
     if len(results) > 1 and {"r-align", "outcome-only"} <= set(arms):
         tables.append(differences_table(results, "r-align", "outcome-only"))
-    if len(results) * len(arms) >= 3:
+    if len(results) * len(arms) >= FEWEST_JUDGES:
         tables.append(predictions_table(results))
     return tables
 
@@ -72,7 +75,11 @@ def domains_table(results: Sequence[SeedResult]) -> Table:
     table.add_row("(start)", *("–" for _ in domains), *(f"{value:.2f}" for value in start))
     for index, arm in enumerate(results[0].arms):
         arms = [result.arms[index] for result in results]
-        spurious = [[each.by_domain[domain].spurious_correctness for each in arms] for domain in domains]
+        # a benchmark of a few pairs may have none of a domain
+        measured = [
+            [each.by_domain[domain] for each in arms if domain in each.by_domain] for domain in domains
+        ]
+        spurious = [[each.spurious_correctness for each in judges] for judges in measured]
         quality = [fmean(each.policy.quality_by_domain[domain] for each in arms) for domain in domains]
         table.add_row(arm.name, *map(_mean, spurious), *(f"{value:.2f}" for value in quality))
     return _kept(table)
