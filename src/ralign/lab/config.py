@@ -104,6 +104,8 @@ class JudgeRlConfig(Strict):
     """AdamW's learning rate, after a warm-up of five steps."""
     clip_norm: float = 1.0
     """The longest gradient that is followed in full."""
+    cooldown: float = 0.0
+    """Last part of the training over which the rate falls, linearly, to a twentieth; 0 is never."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from ralign.lab.lexicon import CRITIQUE_LENGTH, WORDS
 from ralign.lab.meta_judge import ExactMetaJudge
 from ralign.lab.model import GPT
 from ralign.lab.prompts import judge_prompt
+from ralign.lab.schedule import share
 from ralign.lab.scoring import reward_of, score
 from ralign.lab.world import World
 
@@ -47,7 +48,8 @@ def train_judge(
     reward = reward_of(arm)
     optimiser = torch.optim.AdamW(judge.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
 
-    for step in range(config.steps if arm.steps is None else arm.steps):
+    steps = config.steps if arm.steps is None else arm.steps
+    for step in range(steps):
         # x, y_A, y_B, with l and o* in pairs.gold
         pairs = world.pairs(config.prompts, showy, generator)
         prompt = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b)
@@ -63,7 +65,8 @@ def train_judge(
 
         # A = (r - mean of the group) / standard deviation of the group
         loss = grpo_loss(log_probabilities(judge, prompt, judgments), advantages(rewards))
-        update(judge, optimiser, loss, config.rate * min(1.0, (step + 1) / 5), config.clip_norm)
+        rate = config.rate * share(step, steps, warm_up=5, cooldown=config.cooldown)
+        update(judge, optimiser, loss, rate, config.clip_norm)
 
         right = judgments[..., -1] == pairs.gold[:, None, -1]
         yield JudgeStep(rewards.nanmean().item(), right.float().mean().item(), aligned.float().mean().item())

@@ -36,6 +36,7 @@ from ralign.lab.lexicon import (
 from ralign.lab.model import GPT
 from ralign.lab.prompts import answer_prompt, judge_prompt
 from ralign.lab.records import verdict_of
+from ralign.lab.schedule import share
 from ralign.lab.world import World, questions
 from ralign.records import Verdict, opposite
 from ralign.rewards.policy import LengthPenalty, mean_outcome
@@ -100,7 +101,13 @@ def train_policy(
         # a word after the end may be one that could not be drawn: -inf, and none of our business
         log_probs = log_probs.masked_fill(~mask, 0.0)
         loss = grpo_loss(log_probs, advantages(rewards.view(words.shape[:2])), mask)
-        update(policy, optimiser, loss, config.rate * min(1.0, (step + 1) / 5), config.clip_norm)
+        update(
+            policy,
+            optimiser,
+            loss,
+            config.rate * share(step, config.steps, warm_up=5, cooldown=0.0),
+            config.clip_norm,
+        )
 
         yield PolicyStep(rewards.nanmean().item(), world.quality(repeated, answer).mean().item())
 

@@ -23,6 +23,7 @@ from ralign.lab.lexicon import BLANK, ID, SUBSTANCE
 from ralign.lab.model import GPT
 from ralign.lab.muon import Muon
 from ralign.lab.prompts import answer_prompt, judge_prompt
+from ralign.lab.schedule import share
 from ralign.lab.world import World
 
 
@@ -33,11 +34,11 @@ class Optimiser:
     muon: Muon
     adamw: torch.optim.AdamW
 
-    def step(self, phase: PhaseConfig, share: float) -> None:
+    def step(self, phase: PhaseConfig, part: float) -> None:
         """Follow the gradients at this share of the phase's learning rates, and clear them."""
-        self.muon.step(phase.rate_matrices * share)
+        self.muon.step(phase.rate_matrices * part)
         for group in self.adamw.param_groups:
-            group["lr"] = phase.rate_rest * share
+            group["lr"] = phase.rate_rest * part
         self.adamw.step()
         self.adamw.zero_grad()
 
@@ -56,8 +57,7 @@ def fine_tune(
             loss = critique_loss(model, world, phase, generator)
             loss = loss + 0.5 * answer_loss(model, world, config, phase.answers, generator)
             loss.backward()
-            left = (phase.steps - step) / (phase.steps * phase.cooldown)
-            optimiser.step(phase, min(1.0, (step + 1) / 10, max(0.05, left)))
+            optimiser.step(phase, share(step, phase.steps, warm_up=10, cooldown=phase.cooldown))
             report(number, step, loss.item())
         yield number
 

@@ -41,7 +41,7 @@ from ralign.lab.lexicon import (
     WORDS,
 )
 
-FOLLOWS: Final = 0.85
+FOLLOWS: Final = 0.95
 DECISIVE: Final = (0.5, 0.3, 0.2)
 """How often accuracy, instruction and completeness decide a pair."""
 LEVELS: Final = (2, 2, 2, len(FILLERS), 2, 3)
