@@ -18,7 +18,13 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from torch import Tensor, nn
-from transformers import DynamicCache, GenerationMixin, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    DynamicCache,
+    GenerationMixin,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
 from ralign.lab.lexicon import WORDS
@@ -33,6 +39,15 @@ class TransformersConfig(PreTrainedConfig):
     """A GPT's size in transformers' names."""
 
     model_type = "ralign-lab"
+
+    vocab_size: int = len(WORDS)
+    hidden_size: int = 0
+    num_hidden_layers: int = 0
+    num_attention_heads: int = 0
+    max_position_embeddings: int = 0
+    eos_token_id: int = len(WORDS)  # STOP
+    pad_token_id: int = len(WORDS)
+    tie_word_embeddings: bool = False
 
 
 class _Backbone(nn.Module):
@@ -81,19 +96,21 @@ class TransformersGPT(PreTrainedModel, GenerationMixin):
         """Take the GPT to be used, and trained, through transformers."""
         attention = gpt.blocks[0].attention
         assert isinstance(attention, Attention)
-        vocabulary, width = gpt.words.weight.shape
         config = TransformersConfig(
-            vocab_size=vocabulary,
-            hidden_size=width,
+            hidden_size=gpt.words.embedding_dim,
             num_hidden_layers=len(gpt.blocks),
             num_attention_heads=attention.heads,
             max_position_embeddings=gpt.places.num_embeddings,
-            tie_word_embeddings=False,
         )
         super().__init__(config)
         self.model = _Backbone(gpt, config)
         self.lm_head = gpt.head
         self.post_init()
+
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        """Never. TRL 1.16 asks by this name, and transformers' own answer is a deprecation warning."""
+        return False
 
     def _init_weights(self, module: nn.Module) -> None:
         """Leave the weights as they come: transformers would draw its own."""

@@ -49,6 +49,7 @@ from ralign.lab.model import GPT
 from ralign.lab.prompts import judge_prompt
 from ralign.lab.scoring import reward_of, score
 from ralign.lab.world import Pairs, World
+from ralign.rewards.judge import JudgeReward
 
 
 def train_judge(
@@ -63,7 +64,8 @@ def train_judge(
     steps = config.steps if arm.steps is None else arm.steps
     pairs = pairs_of(world, steps, config, showy, generator)
     told: SimpleQueue[JudgeStep | None] = SimpleQueue()
-    reward = GroupReward(arm, ExactMetaJudge(error_rate=arm.meta_error, seed=seed), told.put)
+    meta_judge = ExactMetaJudge(error_rate=arm.meta_error, seed=seed)
+    reward = GroupReward(reward_of(arm), meta_judge, told.put)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1, "trl") as thread:
         args = grpo_config(config, steps=steps, seed=seed, folder=folder)
         trainer = grpo_trainer(TransformersGPT(judge), reward, pairs, config, args)
@@ -74,9 +76,7 @@ def train_judge(
         training.result()  # raises what it raised
 
 
-def pairs_of(
-    world: World, steps: int, config: JudgeRlConfig, showy: ByDomain, generator: Generator
-) -> Pairs:
+def pairs_of(world: World, steps: int, config: JudgeRlConfig, showy: ByDomain, generator: Generator) -> Pairs:
     """All steps' pairs, one after another, as the lab's own loop draws them from a generator in the same state."""
     drawn: list[Pairs] = []
     for _ in range(steps):
@@ -97,9 +97,11 @@ def dataset_of(pairs: Pairs) -> Dataset:
 class GroupReward:
     """A TRL reward function: `ralign.rewards` on every judgment of a step."""
 
-    def __init__(self, arm: ArmConfig, meta_judge: ExactMetaJudge, tell: Callable[[JudgeStep], object]) -> None:
-        """Take the arm whose reward it is, the training's meta-judge, and who is told each step's figures."""
-        self._reward: Final = reward_of(arm)
+    def __init__(
+        self, reward: JudgeReward, meta_judge: ExactMetaJudge, tell: Callable[[JudgeStep], object]
+    ) -> None:
+        """Take the reward, the training's meta-judge, and who is told each step's figures."""
+        self._reward: Final = reward
         self._meta_judge: Final = meta_judge
         self._tell: Final = tell
 
@@ -122,7 +124,9 @@ class GroupReward:
         self._tell(
             JudgeStep(rewards.nanmean().item(), right.float().mean().item(), aligned.float().mean().item())
         )
-        return [None if reward != reward else reward for reward in rewards[:, 0].tolist()]  # NaN is not itself
+        return [
+            None if reward != reward else reward for reward in rewards[:, 0].tolist()
+        ]  # NaN is not itself
 
 
 def grpo_config(config: JudgeRlConfig, *, steps: int, seed: int, folder: str) -> GRPOConfig:
@@ -150,7 +154,7 @@ def grpo_config(config: JudgeRlConfig, *, steps: int, seed: int, folder: str) ->
         # The machine.
         use_cpu=True,
         bf16=False,
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
         dataloader_pin_memory=False,
         # Nothing written, nothing printed.
         save_strategy="no",
