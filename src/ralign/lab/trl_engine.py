@@ -40,6 +40,7 @@ from transformers import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from ralign.judging import call_seed
 from ralign.lab.config import ArmConfig, ByDomain, JudgeRlConfig
 from ralign.lab.hf_model import TransformersGPT, word_tokenizer
 from ralign.lab.judge_rl import JudgeStep
@@ -67,7 +68,8 @@ def train_judge(
     meta_judge = ExactMetaJudge(error_rate=arm.meta_error, seed=seed)
     reward = GroupReward(reward_of(arm), meta_judge, told.put)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1, "trl") as thread:
-        args = grpo_config(config, steps=steps, seed=seed, folder=folder)
+        # A seed of its own: torch's global generator must not repeat the numbers that the pairs were drawn from.
+        args = grpo_config(config, steps=steps, seed=call_seed(seed, "trl"), folder=folder)
         trainer = grpo_trainer(TransformersGPT(judge), reward, pairs, config, args)
         training = thread.submit(trainer.train)
         training.add_done_callback(lambda _: told.put(None))
@@ -134,7 +136,7 @@ def grpo_config(config: JudgeRlConfig, *, steps: int, seed: int, folder: str) ->
     return GRPOConfig(
         output_dir=folder,
         max_steps=steps,
-        seed=seed % 2**32,  # as NumPy takes it
+        seed=seed,
         # The batch: whole groups of one step's pairs, in their order, used for one update.
         per_device_train_batch_size=config.prompts * config.group_size,
         gradient_accumulation_steps=1,
