@@ -16,6 +16,7 @@ from rich.table import Table
 from ralign.errors import InputError
 from ralign.files import write_atomically
 from ralign.lab.config import LabConfig, preset_path, read_recipe
+from ralign.lab.engines import with_engine
 from ralign.lab.measure import SPLITS
 from ralign.lab.options import LabOptions
 from ralign.lab.progress import shown
@@ -36,7 +37,7 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
         InputError: the recipe or a flag cannot be used.
         ConfigMismatch: the run directory holds a run of another recipe.
     """
-    config = read_recipe(options.recipe or preset_path(options.preset))
+    config = with_engine(read_recipe(options.recipe or preset_path(options.preset)), options.engine)
     if options.quick:
         config = quickened(config)
     seeds = _seeds(options.seeds, config)
@@ -114,6 +115,8 @@ def default_out(options: LabOptions) -> Path:
     name = "lab" if options.preset == "graded" and options.recipe is None else f"lab-{options.preset}"
     if options.recipe is not None:
         name = f"lab-{options.recipe.stem}"
+    if options.engine == "trl":
+        name += "-trl"
     return Path("runs") / (f"{name}-quick" if options.quick else name)
 
 

@@ -30,7 +30,7 @@ from ralign.files import write_atomically
 from ralign.judging import call_seed
 from ralign.lab import checkpoint
 from ralign.lab.config import ArmConfig, LabConfig
-from ralign.lab.judge_rl import train_judge
+from ralign.lab.engines import training_with
 from ralign.lab.lexicon import CRITIQUE_LENGTH, WORDS
 from ralign.lab.measure import SPLITS, Split, measure, write_splits
 from ralign.lab.meta_judge import true_claims
@@ -158,6 +158,7 @@ def _judge(
     judge = checkpoint.copy(base, config.model)
     # One generator seed for all arms: the same pairs, drawn in the same order.
     generator = _generator(config, "judge-rl")
+    train_judge = training_with(config.judge_rl.engine)
     training = train_judge(judge, world, arm, config.judge_rl, config.showy, generator)
     rewards = [_known(step.reward) for step in beating(training, watch, *_task(config, arm))]
     checkpoint.save(judge, weights)
