@@ -82,13 +82,8 @@ def _title(letter: str, better: Verdict | None) -> Child:
 
 def _says(who: str, style: str, reading: Reading, truth: Html | None = None) -> Html:
     sides = [[f"Answer {letter}: ", _claims(reading, side), ". "] for side, letter in enumerate("AB")]
-    verdict = reading.verdict or "none"
-    end = [
-        "Decisive: ",
-        tag("span", reading.factor, class_="factor"),
-        ". ",
-        tag("span", f"→ {verdict}", class_="verdict"),
-    ]
+    verdict = tag("span", f"→ {reading.verdict or 'none'}", class_="verdict")
+    end: list[Child] = ["Decisive: ", tag("span", reading.factor, class_="factor"), ". ", verdict]
     return tag("div", tag("b", who, class_="who"), tag("p", sides, end), truth, class_=style)
 
 

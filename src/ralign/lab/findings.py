@@ -145,8 +145,9 @@ def consequence(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str
     figures = f"{number(one)} against outcome-only, {number(two)} against R-Align"
     seen = _standing(difference, wanted=1) == "holds" or (difference.low is None and difference.value >= SEEN)
     if seen:
+        where = "In this one run it shows" if difference.low is None else "It shows"
         return (
-            f"It shows in the policies trained against them: from a true quality of {number(start)}, they come to "
+            f"{where} in the policies trained against them: from a true quality of {number(start)}, they come to "
             f"{figures}."
         )
     return (
@@ -223,5 +224,5 @@ def _times(share: float) -> str:
     if tenths == 10:
         return "nearly always"
     if tenths <= 2:
-        return f"{('once', 'twice')[tenths - 1]} in ten times"
+        return f"{('once', 'twice')[tenths - 1]} in ten"
     return f"{_WORDS[tenths]} times in ten"

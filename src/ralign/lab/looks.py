@@ -1,4 +1,4 @@
-"""How each judge looks on a page, the same in every table and figure: colour and shape by reward, filling by variant."""
+"""How each judge looks on a page, in every table and figure: colour and shape by reward, filling by variant."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

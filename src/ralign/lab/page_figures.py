@@ -26,8 +26,8 @@ def bars(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
         right, faithful = (spreads[figure].mean for figure in ("label_accuracy", "fidelity_score"))
         spurious = right - faithful
         parts = [
-            Part(f"F-Score {per_cent(faithful)}", "full", faithful),
-            Part(f"wrong reason {per_cent(spurious)}", "hatched", spurious),
+            Part(per_cent(faithful), "full", faithful),
+            Part(per_cent(spurious), "hatched", spurious),
         ]
         title = f"{name}: L-Acc {per_cent(right)}, F-Score {per_cent(faithful)}"
         rows.append(
@@ -39,9 +39,13 @@ def bars(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
                 class_=f"row {shown[name].style}",
             )
         )
-    head = tag(
-        "div", tag("span", class_="who"), tag("span"), tag("small", "L-Acc", class_="sum"), class_="row head"
-    )
+    key = [
+        tag("span", _swatch("full"), "right, for gold’s reason: F-Score"),
+        tag("span", _swatch("hatched"), "right, for another reason"),
+        tag("span", _swatch("rest"), "not right"),
+    ]
+    end = tag("small", "L-Acc", class_="sum")
+    head = tag("div", tag("small", class_="who"), tag("small", key, class_="bar-key"), end, class_="row head")
     return join([_hatches(), tag("div", head, rows, class_="bars")])
 
 
@@ -94,6 +98,11 @@ def _lines(
 
 def _tick(value: float) -> str:
     return f"{value:.1f}" if math.isfinite(value) else ""
+
+
+def _swatch(style: str) -> Html:
+    box = tag("rect", width=16, height=12, rx=2, class_=style)
+    return tag("svg", box, width=16, height=12, class_="bar-swatch arm none", aria_hidden="true")
 
 
 def _hatches() -> Html:

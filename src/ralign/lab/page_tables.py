@@ -42,7 +42,7 @@ _SHARES: Final = ("accuracy", "instruction", "completeness", "bullets", "confide
 
 def judges_table(results: Sequence[SeedResult], out: Path, shown: Mapping[str, Look]) -> Html:
     """One row a judge: means and deviations over seeds, or one seed's figures with their intervals over pairs."""
-    head = ("judge", "L-Acc", "S-Corr", "F-Score", "L-Acc, hard", "L-Acc, advers.", "policy quality")
+    head = ("judge", "L-Acc", "S-Corr", "F-Score", "L-Acc, hard", "L-Acc, adversarial", "policy quality")
     rows: list[Html] = []
     for name, spreads in by_arm(results).items():
         intervals = {} if len(results) > 1 else _intervals(out / f"seed-{results[0].seed}", name)
@@ -57,7 +57,16 @@ def seeds_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Htm
     """Every seed's figures; None for one seed."""
     if len(results) < 2:
         return None
-    head = ("judge", "seed", "L-Acc", "S-Corr", "F-Score", "L-Acc, hard", "L-Acc, advers.", "policy quality")
+    head = (
+        "judge",
+        "seed",
+        "L-Acc",
+        "S-Corr",
+        "F-Score",
+        "L-Acc, hard",
+        "L-Acc, adversarial",
+        "policy quality",
+    )
     rows = [
         tag(
             "tr",
@@ -80,7 +89,7 @@ def domains_table(results: Sequence[SeedResult], config: LabConfig, shown: Mappi
         [tag("th", title, colspan=len(DOMAINS), class_="group") for title in ("S-Corr", "policy quality")],
     )
     cues = [
-        tag("th", domain, tag("small", f"style {per_cent(cue)}"))
+        tag("th", domain, tag("small", f"style {100 * cue:.0f}\N{NARROW NO-BREAK SPACE}%"))
         for domain, cue in zip(DOMAINS, config.showy, strict=True)
     ]
     none = [tag("td", "–") for _ in DOMAINS]
@@ -170,13 +179,17 @@ def _judge(name: str, look: Look, small: str | None = None) -> Html:
 
 
 def _cell(figure: str, spread: Spread, seeds: int, interval: Mapping[str, float] | None) -> Html:
-    write = number if figure == "quality" else lambda value: per_cent(value, "")
+    write = number if figure == "quality" else _bare
     small: Child = None
     if seeds > 1 and math.isfinite(spread.mean):
         small = tag("small", f"± {write(spread.deviation)}")
     elif interval is not None:
         small = tag("small", f"{write(interval['low'])} to {write(interval['high'])}")
     return tag("td", _figure(figure, spread.mean), small)
+
+
+def _bare(share: float) -> str:
+    return per_cent(share, "")
 
 
 def _figure(figure: str, value: float) -> str:
@@ -196,7 +209,7 @@ def _traits(worths: Sequence[PolicyWorth]) -> list[Html]:
     cells: list[Html] = []
     for trait, (_, full) in _TRAITS.items():
         value = _mean(getattr(worth, trait) for worth in worths)
-        text = per_cent(value) if trait in _SHARES else number(value)
+        text = per_cent(value) if trait in _SHARES else number(value, decimals=2)
         kind = "high" if trait in _SHARES[:3] else "low" if trait != "length" else "neutral"
         cells.append(_heat(value, kind, text, full))
     return cells
@@ -230,4 +243,4 @@ def _correlation(found: Correlation | None) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+    return number(value, decimals=2)

@@ -137,7 +137,7 @@ def _compared(
     """What sets R-Align against outcome-only, where the run has both."""
     arms = _arms(configs[0])
     if arms is None:
-        missing = "This recipe does not have both an outcome-only judge and an R-Align judge, so there is nothing to compare."
+        missing = "This recipe has not both an outcome-only judge and an R-Align judge: nothing is compared."
         start = f"The policies start at a true quality of {number(start_quality(results))}."
         nothing = tag("p", missing, class_="nothing")
         return {
@@ -191,12 +191,12 @@ def _invented(found: Sequence[Found], arms: Arms) -> str:
     right, spurious, invented = (sum(column) for column in zip(*(each[:3] for each in found), strict=True))
     both = sum(len(each.exhibits) for each in found)
     words = (
-        f"Of {right:,} right verdicts of {arms.outcome} on pairs as in training, {spurious:,} rest on another reason than "
-        f"gold’s; {invented:,} of these on a false claim about the very factor that they call decisive."
+        f"Of {right:,} right verdicts of {arms.outcome} on pairs as in training, {spurious:,} rest on another "
+        f"reason than gold’s; {invented:,} of these on a false claim about the very factor that they call decisive."
     )
     if not both:
         return f"{words} On none of those pairs is {arms.ralign} right for gold’s reason, so there is nothing to show."
-    return f"{words} On {both:,} of those pairs {arms.ralign} is right for gold’s reason; these are some, of many kinds."
+    return f"{words} On {both:,} of those pairs {arms.ralign} is right for gold’s reason; here are some."
 
 
 def _exploited(results: Sequence[SeedResult], arms: Arms | None) -> str:

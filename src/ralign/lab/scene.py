@@ -5,7 +5,7 @@ In: records, or word ids. Out: the words of answers and the claims of judgments,
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -15,13 +15,16 @@ from ralign.lab.lexicon import (
     BULLET,
     CONFIDENT,
     CRITIQUE_LENGTH,
+    DOMAINS,
     END,
     FACTORS,
     FILLERS,
     FIRST_CLAIM,
     FIRST_FACTOR,
+    FIRST_VALUE,
     HEDGING,
     ID,
+    VALUES_PER_DOMAIN,
     WORDS,
 )
 from ralign.lab.meta_judge import true_claims
@@ -30,8 +33,10 @@ from ralign.lab.tokenizer import read_answer, read_question
 from ralign.lab.world import World
 from ralign.records import Order, PreferencePair, Verdict
 
+_STYLE: Final = frozenset(ID[word] for word in (BULLET, HEDGING, CONFIDENT, *FILLERS))
+
 Kind = Literal["right", "wrong", "style"]
-"""A value or a polite word is right or wrong; the rest is style."""
+"""A value or a polite word is right or wrong; the rest, and what was said before, is style."""
 
 
 class Word(NamedTuple):
@@ -81,6 +86,7 @@ class Scene(NamedTuple):
 
     @classmethod
     def of(cls, pair: PreferencePair, order: Order, world: World) -> "Scene":
+        """Look at a pair, its answers in the order shown."""
         question = read_question(pair.conversation[-1].content)
         texts = (pair.response_a, pair.response_b)
         first, other = (read_answer(text) for text in (texts if order == "ab" else texts[::-1]))
@@ -90,6 +96,7 @@ class Scene(NamedTuple):
         return cls(question, (first, other), int(right), int(second), traits)
 
     def words(self, side: int) -> tuple[Word, ...]:
+        """The words of A (0) or of B (1)."""
         return words_of(self.answers[side], self.question, self.right, self.second)
 
     def read(self, critique: Sequence[int]) -> Reading:
@@ -138,10 +145,20 @@ class Scene(NamedTuple):
 
 def words_of(answer: Sequence[int], question: Sequence[int], right: int, second: int) -> tuple[Word, ...]:
     """The words up to the end, each with what it is worth here."""
-    style = {ID[word] for word in (BULLET, HEDGING, CONFIDENT, *FILLERS)}
-    wanted = {right, second, question[3]}
     ends = answer.index(ID[END]) if ID[END] in answer else len(answer)
-    return tuple(
-        Word(WORDS[word], "style" if word in style else "right" if word in wanted else "wrong")
-        for word in answer[:ends]
-    )
+    said = list(answer[:ends])
+    found: list[Word] = []
+    for place, word in enumerate(said):
+        if word in _STYLE or word in said[:place]:
+            kind: Kind = "style"  # to say it again adds nothing either
+        else:
+            # as `World.traits` has it: who lists everything has answered nothing
+            alone = all(each == word for each in said if each not in _STYLE and _sort(each) == _sort(word))
+            kind = "right" if alone and word in (right, second, question[3]) else "wrong"
+        found.append(Word(WORDS[word], kind))
+    return tuple(found)
+
+
+def _sort(word: int) -> int:
+    """A number for what a word is a word of: a domain's values, or the polite words, which come after them."""
+    return min((word - FIRST_VALUE) // VALUES_PER_DOMAIN, len(DOMAINS))

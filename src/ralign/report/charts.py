@@ -14,8 +14,12 @@ Text = Callable[[float], str]
 """How an axis writes a number."""
 Shape = Literal["circle", "square", "triangle", "diamond"]
 
-_WIDTH, _HEIGHT = 420.0, 290.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 14.0, 10.0, 44.0
+_WIDE: Final = (420.0, 290.0)
+_NARROW: Final = (330.0, 262.0)
+"""Width and height of a drawing; letters keep their size, so a narrow one is for a narrow place."""
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 14.0, 10.0, 44.0
+_ROOM: Final = 0.018
+"""What share of a bar a letter of a label takes, on a narrow screen."""
 _SMOOTHED: Final = 2
 """Steps on either side that a line is averaged with."""
 
@@ -47,17 +51,28 @@ class Part(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """Where numbers go: the ranges of both axes."""
+    """Where numbers go: the ranges of both axes, and the size of the drawing."""
 
     x: tuple[float, float]
     y: tuple[float, float]
+    size: tuple[float, float]
+
+    @property
+    def right(self) -> float:
+        """Where the x axis ends."""
+        return self.size[0] - _RIGHT
+
+    @property
+    def bottom(self) -> float:
+        """Where the x axis lies."""
+        return self.size[1] - _BOTTOM
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """The place of a point, in the units of the drawing."""
         (left, right), (low, high) = self.x, self.y
         return (
-            _LEFT + (x - left) / (right - left) * (_WIDTH - _LEFT - _RIGHT),
-            _TOP + (high - y) / (high - low) * (_HEIGHT - _TOP - _BOTTOM),
+            _LEFT + (x - left) / (right - left) * (self.right - _LEFT),
+            _TOP + (high - y) / (high - low) * (self.bottom - _TOP),
         )
 
 
@@ -68,12 +83,12 @@ def line_chart(lines: Sequence[Line], *, x_name: str, y_name: str, y_text: Text)
         return _nothing()
     values = [value for line in drawn for run in line.runs for value in _known(run)]
     frame = _Frame(
-        (0, max(max(map(len, line.runs)) for line in drawn)), (min(0.0, *values), max(1.0, *values))
+        (0, max(max(map(len, line.runs)) for line in drawn)), (min(0.0, *values), max(1.0, *values)), _WIDE
     )
     body = [_axes(frame, x_name, y_name, lambda step: f"{step:.0f}", y_text)]
     body += [_band(line, frame) for line in drawn if len(line.runs) > 1]
     body += [_curve(line, frame) for line in drawn]
-    return _svg(f"{y_name} by {x_name}: {', '.join(line.name for line in drawn)}", body)
+    return _svg(f"{y_name} by {x_name}: {', '.join(line.name for line in drawn)}", frame, body)
 
 
 def scatter_chart(
@@ -85,13 +100,13 @@ def scatter_chart(
         return _nothing()
     xs = [dot.x for dot in shown]
     margin = 0.08 * (max(xs) - min(xs)) or 0.05
-    frame = _Frame((min(xs) - margin, max(xs) + margin), y_range)
+    frame = _Frame((min(xs) - margin, max(xs) + margin), y_range, _NARROW)
     body = [_axes(frame, x_name, y_name, x_text, y_text), _trend(shown, frame)]
     body += [
         tag("g", marker(dot.shape, *frame.at(dot.x, dot.y)), tag("title", dot.name), class_=dot.style)
         for dot in shown
     ]
-    return _svg(f"{y_name} against {x_name}", body)
+    return _svg(f"{y_name} against {x_name}", frame, body)
 
 
 def bar(parts: Sequence[Part], *, title: str) -> Html:
@@ -102,7 +117,7 @@ def bar(parts: Sequence[Part], *, title: str) -> Html:
         share = max(0.0, part.share) if math.isfinite(part.share) else 0.0
         x = f"{100 * start:.2f}%"
         body.append(tag("rect", x=x, width=f"{100 * share:.2f}%", height="100%", class_=part.style))
-        if share > 0.012 * len(part.label):
+        if share > _ROOM * len(part.label):
             middle = f"{100 * (start + share / 2):.2f}%"
             body.append(tag("text", part.label, x=middle, y="50%", class_=f"label {part.style}"))
         start += share
@@ -138,7 +153,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 
 def _axes(frame: _Frame, x_name: str, y_name: str, x_text: Text, y_text: Text) -> Html:
     body: list[Html] = []
-    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
+    bottom, right = frame.bottom, frame.right
     for value in ticks(*frame.y):
         _, y = frame.at(frame.x[0], value)
         body.append(tag("line", x1=_LEFT, x2=right, y1=y, y2=y, class_="grid"))
@@ -148,7 +163,7 @@ def _axes(frame: _Frame, x_name: str, y_name: str, x_text: Text, y_text: Text) -
         body.append(tag("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_="axis"))
         body.append(tag("text", x_text(value), x=x, y=bottom + 16, class_="tick x"))
     body.append(tag("line", x1=_LEFT, x2=right, y1=bottom, y2=bottom, class_="axis"))
-    body.append(tag("text", x_name, x=(_LEFT + right) / 2, y=_HEIGHT - 6, class_="name"))
+    body.append(tag("text", x_name, x=(_LEFT + right) / 2, y=bottom + 38, class_="name"))
     turned = f"translate(11 {(_TOP + bottom) / 2:.0f}) rotate(-90)"
     body.append(tag("text", y_name, transform=turned, class_="name"))
     return tag("g", body)
@@ -203,9 +218,7 @@ def _means(runs: Sequence[Sequence[float | None]]) -> list[float | None]:
 def _smooth(values: Sequence[float | None]) -> list[float | None]:
     found: list[float | None] = []
     for index, value in enumerate(values):
-        # Fewer neighbours near an end, the same number on both sides: no line is drawn to where it was not.
-        reach = min(_SMOOTHED, index, len(values) - 1 - index)
-        near = _known(values[index - reach : index + reach + 1])
+        near = _known(values[max(0, index - _SMOOTHED) : index + _SMOOTHED + 1])
         found.append(None if value is None or not near else sum(near) / len(near))
     return found
 
@@ -214,8 +227,8 @@ def _known(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None and math.isfinite(value)]
 
 
-def _svg(title: str, body: Sequence[Html | None]) -> Html:
-    box = f"0 0 {_WIDTH:.0f} {_HEIGHT:.0f}"
+def _svg(title: str, frame: _Frame, body: Sequence[Html | None]) -> Html:
+    box = "0 0 {:.0f} {:.0f}".format(*frame.size)
     return tag("svg", body, viewBox=box, class_="chart", role="img", aria_label=title)
 
 

@@ -3,11 +3,11 @@
 import math
 
 
-def number(value: float | None, sign: bool = False) -> str:
-    """A figure that is no share of cases: three decimals, a true minus, a dash where there is none."""
+def number(value: float | None, sign: bool = False, decimals: int = 3) -> str:
+    """A figure that is no share of cases: three decimals unless told, a true minus, a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:{'+' if sign else ''}.3f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:{'+' if sign else ''}.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def per_cent(value: float | None, unit: str = "\N{NARROW NO-BREAK SPACE}%", sign: bool = False) -> str:
