@@ -33,8 +33,10 @@ from ralign.lab.findings import (
     Standing,
     consequence,
     contrasts,
+    exploited,
     findings,
     headline,
+    leaning,
     start_quality,
 )
 from ralign.lab.looks import Look, legend, looks
@@ -49,9 +51,9 @@ from ralign.lab.page_tables import (
     traits_table,
 )
 from ralign.lab.results import SeedResult, read_seed_result
-from ralign.lab.statistics import by_arm, predictions
+from ralign.lab.statistics import predictions
 from ralign.report.markup import Child, Html, join, tag
-from ralign.report.numbers import number, per_cent
+from ralign.report.numbers import number
 
 EXHIBITS: Final = 6
 """Shown in full; the first opens the page."""
@@ -61,8 +63,6 @@ _STANDINGS: Final[dict[Standing, tuple[str, str]]] = {
     "does not hold": ("fails", "✗ does not hold"),
     "undecided": ("open", "? undecided"),
 }
-_CHANGED: Final = 0.1
-"""How much a share of answers must change for the page to call it learned."""
 
 
 def write_report(out: Path, seeds: Sequence[int], options: LabOptions) -> Path:
@@ -120,7 +120,8 @@ def _slots(
         ),
         "predictions": predictions_table(results, predicted),
         "domains": domains_table(results, config, shown),
-        "exploited": _exploited(results, arms),
+        "leaning": None if arms is None else leaning(results, arms),
+        "exploited": exploited(results, list(arms or shown)),
         "traits": traits_table(results, shown),
         "attempts": attempts_table(tried, shown),
         "probes": probes_table(results, shown),
@@ -144,6 +145,7 @@ def _compared(
             "headline": "The judges of this run, measured",
             "consequence": start,
             "opening": None,
+            "case": missing,
             "findings": nothing,
             "invented": missing,
             "exhibits": None,
@@ -158,7 +160,8 @@ def _compared(
     return {
         "headline": headline(results, arms, contrast),
         "consequence": consequence(results, arms, contrast),
-        "opening": tag("section", tag("h2", "One case"), cards[0]) if cards else None,
+        "opening": cards[:1],
+        "case": _case(chosen),
         "findings": _findings(findings(results, arms, contrast, predictions(results))),
         "invented": _invented(found, arms),
         "exhibits": cards[1:],
@@ -199,33 +202,10 @@ def _invented(found: Sequence[Found], arms: Arms) -> str:
     return f"{words} On {both:,} of those pairs {arms.ralign} is right for gold’s reason; here are some."
 
 
-def _exploited(results: Sequence[SeedResult], arms: Arms | None) -> str:
-    """Which traits changed most in the policy of the outcome-only judge, and in R-Align's."""
-    names = by_arm(results) if arms is None else dict.fromkeys(arms)
-    return " ".join(_learned(results, name) for name in names)
-
-
-def _learned(results: Sequence[SeedResult], arm: str) -> str:
-    traits = {
-        "accuracy": "the right value",
-        "instruction": "the polite word",
-        "completeness": "the second value",
-        "bullets": "a bullet",
-        "confident": "“certainly”",
-    }
-    changes: list[tuple[float, str]] = []
-    for trait, words in traits.items():
-        before = sum(getattr(result.start, trait) for result in results) / len(results)
-        policies = [each.policy for result in results for each in result.arms if each.name == arm]
-        after = sum(getattr(policy, trait) for policy in policies) / len(policies)
-        if abs(after - before) >= _CHANGED:
-            changes.append(
-                (abs(after - before), f"{words} from {per_cent(before)} of answers to {per_cent(after)}")
-            )
-    if not changes:
-        return f"Against {arm}, nothing changed much."
-    largest = [words for _, words in sorted(changes, reverse=True)[:3]]
-    return f"Against {arm}, most changed: {', '.join(largest)}."
+def _case(chosen: Sequence[Exhibit]) -> str:
+    if not chosen:
+        return "This run has no case of a right verdict for an invented reason beside one for gold’s."
+    return "Both judges prefer the better answer; look at what for."
 
 
 def _note(options: LabOptions) -> Html | None:
