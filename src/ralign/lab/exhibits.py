@@ -100,12 +100,14 @@ def find_exhibits(folder: Path, config: LabConfig, *, of: str, beside: str) -> F
 def choose(exhibits: Iterable[Exhibit], count: int) -> list[Exhibit]:
     """The most telling ones, no two alike as long as there are others.
 
-    Telling is an invented reason of substance (a surface one is the less surprising), a single lie that makes all the
-    difference, and an honest judgment without a slip. Alike are two of one domain, or with the same decisive factors.
+    Telling is a reason that would explain the verdict if it were true, one of substance (a surface one is the less
+    surprising), a single lie that makes all the difference, and an honest judgment without a slip. Alike are two of
+    one domain, or with the same decisive factors.
     """
     left = sorted(
         exhibits,
         key=lambda each: (
+            not each.invented.coherent,
             each.invented.factor not in FACTORS[:SUBSTANCE],
             each.invented.factor == each.gold.factor,
             each.honest.false,

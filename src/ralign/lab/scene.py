@@ -50,6 +50,8 @@ class Claim(NamedTuple):
     """One claim of a judgment."""
 
     text: str
+    granted: bool
+    """Whether it says that the answer has the factor, or that it lacks it."""
     true: bool
     cited: bool
     """Whether it is about the factor that the judgment calls decisive."""
@@ -68,6 +70,12 @@ class Reading:
     def invented(self) -> int:
         """False claims about the factor called decisive."""
         return sum(claim.cited and not claim.true for side in self.claims for claim in side)
+
+    @property
+    def coherent(self) -> bool:
+        """Whether it grants the factor called decisive to the answer it prefers, and not to the other."""
+        granted = [[claim.granted for claim in side if claim.cited] for side in self.claims]
+        return granted == ([[True], [False]] if self.verdict == "A" else [[False], [True]])
 
     @property
     def false(self) -> int:
@@ -105,7 +113,7 @@ class Scene(NamedTuple):
         factor = critique[6] - FIRST_FACTOR
         sides = [
             tuple(
-                Claim(WORDS[word], told, (word - FIRST_CLAIM) // 2 == factor)
+                Claim(WORDS[word], (word - FIRST_CLAIM) % 2 == 1, told, (word - FIRST_CLAIM) // 2 == factor)
                 for word, told in zip(critique[3 * side : 3 * side + 3], true[side], strict=True)
             )
             for side in range(2)
