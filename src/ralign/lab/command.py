@@ -1,7 +1,8 @@
 """What `ralign lab` does: read the recipe, run its seeds, print what came of it.
 
 Comes in: `LabOptions`, one field a flag. Goes out: the tables on the console, and in the run directory the figures
-they are made of (`results.json`, and each seed's `result.json`), and they themselves in Markdown (`tables.md`).
+they are made of (`results.json`, and each seed's `result.json`), they themselves in Markdown (`tables.md`), and a page
+that explains them (`report.html`).
 """
 
 import json
@@ -22,6 +23,7 @@ from ralign.lab.options import LabOptions
 from ralign.lab.progress import shown
 from ralign.lab.quick import quickened
 from ralign.lab.records import benchmark_name
+from ralign.lab.report import open_page, write_report
 from ralign.lab.results import SeedResult
 from ralign.lab.run import folder_name
 from ralign.lab.seeds import run_seeds
@@ -48,6 +50,7 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
     write_atomically(out / "results.json", document.encode() + b"\n")
     tables = lab_tables(results)
     write_atomically(out / "tables.md", pages(tables).encode())
+    page = write_report(out, seeds, options)
     if len(results) == 1:
         judges = benchmarks(results[0], out / f"seed-{results[0].seed}")
         tables = [*results_tables(judges), *tables]
@@ -56,6 +59,8 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
     if options.quick:
         console.print("\nA quick run: every stage ran, none long enough to show what the method does.")
     console.print(f"\nEvery figure: {out}/results.json", highlight=False, soft_wrap=True)
+    console.print(f"What they mean, as a page: {page}", highlight=False, soft_wrap=True)
+    open_page(page)
     return results
 
 

@@ -70,7 +70,7 @@ def prepare(config: LabConfig, out: Path, watch: Watch = unwatched) -> None:
         ConfigMismatch: `out` holds a run of another recipe or seed.
     """
     _claim(config, out)
-    world = _world(config)
+    world = world_of(config)
     if not all((out / "pairs" / f"{split}.jsonl").exists() for split in SPLITS):
         write_splits(world, config, out / "pairs", _generator(config, "pairs"))
     if (out / "base.json").exists():
@@ -102,7 +102,7 @@ def run_arm(config: LabConfig, arm: ArmConfig, out: Path, watch: Watch = unwatch
     folder = out / folder_name(arm.name)
     if (folder / "arm.json").exists():
         return read_arm_result(folder / "arm.json")
-    world, base = _world(config), checkpoint.load(out / "base.pt", config.model)
+    world, base = world_of(config), checkpoint.load(out / "base.pt", config.model)
     judge, judge_record = _judge(config, arm, world, base, folder, watch)
     started = time.process_time()
     document = measure(judge, arm.name, config, pairs=out / "pairs", out=folder / "bench").document
@@ -140,7 +140,7 @@ def conclude(config: LabConfig, out: Path, arms: Sequence[ArmResult]) -> SeedRes
     how: dict[str, Any] = json.loads((out / "base.json").read_bytes())
     trained = BaseResult(true_claims=tuple(how["true_claims"]), cpu_seconds=how["cpu_seconds"])
     base = checkpoint.load(out / "base.pt", config.model)
-    start = evaluate(base, _world(config), config.policy_rl, _generator(config, "evaluation"))
+    start = evaluate(base, world_of(config), config.policy_rl, _generator(config, "evaluation"))
     result = SeedResult(seed=config.seed, base=trained, start=start, arms=tuple(arms))
     write_seed_result(result, out / "result.json")
     return result
@@ -195,7 +195,8 @@ def _task(config: LabConfig, arm: ArmConfig) -> tuple[str, int]:
     return f"seed {config.seed}: {arm.name}", judging + config.policy_rl.steps
 
 
-def _world(config: LabConfig) -> World:
+def world_of(config: LabConfig) -> World:
+    """The world of the recipe's seed."""
     return World.draw(_generator(config, "world"))
 
 
