@@ -243,7 +243,9 @@ async def test_an_address_that_never_answered_stops_the_run_soon(messages, sampl
         port = free.getsockname()[1]
     async with Endpoint(f"http://127.0.0.1:{port}", patience=quick) as endpoint:
         started = time.monotonic()
-        with pytest.raises(EndpointRefused, match=rf"cannot reach http://127.0.0.1:{port}/v1.*is the server up"):
+        with pytest.raises(
+            EndpointRefused, match=rf"cannot reach http://127.0.0.1:{port}/v1.*is the server up"
+        ):
             await EndpointModel(endpoint, "m").reply(messages, sampling)
     assert time.monotonic() - started < quick.deadline
 
