@@ -168,7 +168,7 @@ def test_words_are_marked_as_the_world_counts_them(world, generator):
 def test_every_lie_has_a_truth_in_words(world, generator):
     pairs = world.pairs(25, (0.5, 0.5, 0.5, 0.5), generator)
     for pair, true in zip(to_records(pairs, "train"), pairs.gold, strict=True):
-        scene = Scene.of(pair, "ab", world)
+        [scene] = Scene.of([pair], "ab", world)
         for factor in range(len(FACTORS)):
             # all that can be said of A about this factor, one of which is false
             for claim in (ID["wrong"] + 2 * factor, ID["wrong"] + 2 * factor + 1):

@@ -18,7 +18,7 @@ Shape = Literal["circle", "square", "triangle", "diamond"]
 _WIDE: Final = (420.0, 290.0)
 _NARROW: Final = (330.0, 262.0)
 """Width and height of a drawing; letters keep their size, so a narrow one is for a narrow place."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 14.0, 10.0, 44.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 20.0, 10.0, 44.0
 _ROOM: Final = 0.018
 """What share of a bar a letter of a label takes, on a narrow screen."""
 _SMOOTHED: Final = 2
