@@ -23,7 +23,7 @@ from ralign.lab.run import folder_name, world_of
 from ralign.lab.scene import Reading, Scene, Word, words_of
 from ralign.lab.tokenizer import CRITIQUE, QUESTION
 from ralign.lab.world import questions
-from ralign.records import Order
+from ralign.records import Order, PreferencePair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +60,22 @@ def find_exhibits(folder: Path, config: LabConfig, *, of: str, beside: str) -> F
     order = config.benchmark.order_list[0]
     world = world_of(config)
     judged, other = (_judged(folder / folder_name(arm) / "bench", order) for arm in (of, beside))
-    right = spurious = invented = 0
-    exhibits: list[Exhibit] = []
+    right = 0
+    spurious: list[tuple[PreferencePair, list[int]]] = []
     for pair in read_pairs([_pairs_file(folder)]):
         one = judged.get(pair.id)
         if one is None or not one.right:
             continue
         right += 1
         critique = CRITIQUE.read(one.text)
-        if one.aligned is not False or critique is None:
-            continue
-        spurious += 1
-        scene = Scene.of(pair, order, world)
-        reading = scene.read(critique)
-        if not reading.invented:
-            continue
-        invented += 1
+        if one.aligned is False and critique is not None:
+            spurious.append((pair, critique))
+    scenes = Scene.of([pair for pair, _ in spurious], order, world)
+    invented = [
+        (scene, *case) for scene, case in zip(scenes, spurious, strict=True) if scene.read(case[1]).invented
+    ]
+    exhibits: list[Exhibit] = []
+    for scene, pair, critique in invented:
         two = other.get(pair.id)
         beside_it = CRITIQUE.read(two.text) if two is not None and two.right and two.aligned else None
         gold = CRITIQUE.read(pair.gold_rationale or "")
@@ -89,12 +89,12 @@ def find_exhibits(folder: Path, config: LabConfig, *, of: str, beside: str) -> F
                 question=pair.conversation[-1].content,
                 answers=(scene.words(0), scene.words(1)),
                 gold=scene.read(gold if order == "ab" else swapped(torch.tensor([gold]))[0].tolist()),
-                invented=reading,
+                invented=scene.read(critique),
                 honest=scene.read(beside_it),
                 truth=tuple(scene.truths(critique)),
             )
         )
-    return Found(right, spurious, invented, tuple(exhibits))
+    return Found(right, len(spurious), len(invented), tuple(exhibits))
 
 
 def choose(exhibits: Iterable[Exhibit], count: int) -> list[Exhibit]:

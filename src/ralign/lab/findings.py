@@ -25,7 +25,7 @@ NOT_WORSE: Final = 0.02
 FEWEST_JUDGES: Final = 6
 """For a correlation: with fewer, its interval says nothing."""
 SEEN: Final = 0.1
-"""The least difference in the quality of two single policies that is worth a headline: runs of one judge differ too."""
+"""The least difference, in S-Corr or in policy quality, that is worth a headline without an interval to back it."""
 
 _CHANGED: Final = 0.1
 """How much a share of answers must change to be told."""
@@ -129,21 +129,26 @@ def findings(
 def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Contrast]) -> str:
     """The result in two or three short sentences; what the figures do not show, it does not say."""
     spreads = by_arm(results)
-    accuracy, spurious = contrast["label_accuracy"].value, contrast["spurious_correctness"]
+    accuracy, spurious = contrast["label_accuracy"], contrast["spurious_correctness"]
     one, two = (spreads[arm]["spurious_correctness"].mean for arm in arms)
-    if math.isnan(accuracy) or math.isnan(one) or math.isnan(two):
+    if math.isnan(accuracy.value) or math.isnan(one) or math.isnan(two):
         return "Two judges, too few right verdicts to compare them"
-    if abs(accuracy) <= NOT_WORSE:
+    if abs(accuracy.value) <= NOT_WORSE:
         verdicts = "Two judges are right about equally often."
+    elif (better := _standing(accuracy, wanted=1)) != "undecided":
+        verdicts = f"{'R-Align' if better == 'holds' else 'The outcome-only judge'} is right more often."
     else:
-        verdicts = f"{'R-Align' if accuracy > 0 else 'The outcome-only judge'} is right more often."
+        verdicts = "Two judges, neither clearly right more often."
+    reasons = f"Outcome-only is right for the wrong reason {_times(one)}, R-Align {_times(two)}"
     match _standing(spurious, wanted=-1):
         case "holds":
-            reasons = f"Outcome-only is right for the wrong reason {_times(one)}, R-Align {_times(two)}."
+            reasons = f"{reasons}."
         case "does not hold":
             reasons = f"And R-Align’s reasons are the worse ones: wrong {_times(two)}, against {_times(one)}."
-        case _ if max(one, two) < 0.1:
+        case _ if max(one, two) < SEEN:
             reasons = "Both are right for the right reasons."
+        case _ if abs(one - two) >= SEEN:
+            reasons = f"{reasons}; too few seeds to be sure."
         case _:
             reasons = "Neither has clearly better reasons."
     return f"{verdicts} {reasons}"
@@ -154,17 +159,17 @@ def consequence(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str
     spreads = by_arm(results)
     one, two = (spreads[arm]["quality"].mean for arm in arms)
     start, difference = start_quality(results), contrast["quality"]
-    figures = f"{number(one)} against outcome-only, {number(two)} against R-Align"
-    seen = _standing(difference, wanted=1) == "holds" or (difference.low is None and difference.value >= SEEN)
-    if seen:
-        where = "In this one run it shows" if difference.low is None else "It shows"
-        return (
-            f"{where} in the policies trained against them: from a true quality of {number(start)}, they come to "
-            f"{figures}."
-        )
+    if _standing(difference, wanted=1) == "holds":
+        shows = "It shows in the policies trained against them"
+    elif difference.value >= SEEN and difference.low is None:
+        shows = "In this one run it shows in the policies trained against them"
+    elif difference.value >= SEEN:
+        shows = "In these seeds, too few to be sure, it shows in the policies trained against them"
+    else:
+        shows = "It does not show in the policies trained against them"
     return (
-        "It does not show in the policies trained against them: from a true quality of "
-        f"{number(start)}, they come to {figures}."
+        f"{shows}: from a true quality of {number(start)}, they come to {number(one)} against outcome-only, "
+        f"{number(two)} against R-Align."
     )
 
 

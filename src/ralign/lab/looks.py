@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 from ralign.lab.config import ArmConfig
 from ralign.report.charts import Shape, marker
 from ralign.report.markup import Html, tag
-from ralign.report.numbers import per_cent
 
 _SHAPES: Final[dict[str, Shape]] = {
     "none": "square",
@@ -58,7 +57,7 @@ def looks(arms: Iterable[ArmConfig]) -> dict[str, Look]:
     for arm in arms:
         paid = _PAID[arm.reward]
         if arm.meta_error:
-            paid += f", by a meta-judge that errs {per_cent(arm.meta_error)} of the time"
+            paid += f", by a meta-judge that errs {100 * arm.meta_error:.0f}\N{NARROW NO-BREAK SPACE}% of the time"
         if arm.steps is not None:
             paid += f", {arm.steps} steps"
         found[arm.name] = Look(f"arm {arm.reward} v{seen[arm.reward]}", _SHAPES[arm.reward], paid)

@@ -51,7 +51,7 @@ from ralign.lab.page_tables import (
     traits_table,
 )
 from ralign.lab.results import SeedResult, read_seed_result
-from ralign.lab.statistics import predictions
+from ralign.lab.statistics import Prediction, predictions
 from ralign.report.markup import Child, Html, join, tag
 from ralign.report.numbers import number
 
@@ -114,7 +114,7 @@ def _slots(
         "qualities": quality_lines(results, shown),
         "scatters": scatters(results, shown, predicted),
         "rival": (
-            "The right one is the rival that needs no rationale: the same verdicts, on pairs where style says "
+            "The last one is the rival that needs no rationale: the same verdicts, on pairs where style says "
             "nothing."
             + ("" if len(results) > 1 else " These are the judges of one seed: too few to settle it.")
         ),
@@ -128,12 +128,16 @@ def _slots(
         "seed_caveat": _seed_caveat(results),
         "made": _made(results, config, options),
         "version": __version__,
-        **_compared(out, results, configs, shown),
+        **_compared(out, results, configs, shown, predicted),
     }
 
 
 def _compared(
-    out: Path, results: Sequence[SeedResult], configs: Sequence[LabConfig], shown: Mapping[str, Look]
+    out: Path,
+    results: Sequence[SeedResult],
+    configs: Sequence[LabConfig],
+    shown: Mapping[str, Look],
+    predicted: Mapping[str, Prediction],
 ) -> dict[str, Child]:
     """What sets R-Align against outcome-only, where the run has both."""
     arms = _arms(configs[0])
@@ -162,7 +166,7 @@ def _compared(
         "consequence": consequence(results, arms, contrast),
         "opening": cards[:1],
         "case": _case(chosen),
-        "findings": _findings(findings(results, arms, contrast, predictions(results))),
+        "findings": _findings(findings(results, arms, contrast, predicted)),
         "invented": _invented(found, arms),
         "exhibits": cards[1:],
     }

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from ralign.lab.lexicon import (
     BULLET,
@@ -27,10 +25,9 @@ from ralign.lab.lexicon import (
     VALUES_PER_DOMAIN,
     WORDS,
 )
-from ralign.lab.meta_judge import true_claims
 from ralign.lab.records import verdict_of
 from ralign.lab.tokenizer import read_answer, read_question
-from ralign.lab.world import World
+from ralign.lab.world import World, claims
 from ralign.records import Order, PreferencePair, Verdict
 
 _STYLE: Final = frozenset(ID[word] for word in (BULLET, HEDGING, CONFIDENT, *FILLERS))
@@ -90,18 +87,26 @@ class Scene(NamedTuple):
     answers: tuple[list[int], list[int]]
     right: int
     second: int
-    traits: Int[Tensor, "2 6"]
+    traits: list[list[int]]
+    """Of A and of B, by factor."""
+    claims: list[list[int]]
+    """The true claims about A and about B, by factor."""
 
     @classmethod
-    def of(cls, pair: PreferencePair, order: Order, world: World) -> "Scene":
-        """Look at a pair, its answers in the order shown."""
-        question = read_question(pair.conversation[-1].content)
-        texts = (pair.response_a, pair.response_b)
-        first, other = (read_answer(text) for text in (texts if order == "ab" else texts[::-1]))
-        asked = torch.tensor([question])
+    def of(cls, pairs: Sequence[PreferencePair], order: Order, world: World) -> "list[Scene]":
+        """Look at pairs, their answers in the order shown."""
+        if not pairs:
+            return []
+        questions = [read_question(pair.conversation[-1].content) for pair in pairs]
+        texts = [(pair.response_a, pair.response_b)[:: 1 if order == "ab" else -1] for pair in pairs]
+        answers = [(read_answer(first), read_answer(other)) for first, other in texts]
+        asked = torch.tensor(questions)
         right, second = world.truth(asked)
-        traits = world.traits(asked.expand(2, -1), torch.tensor([first, other]))
-        return cls(question, (first, other), int(right), int(second), traits)
+        traits = world.traits(
+            asked.repeat_interleave(2, dim=0), torch.tensor(answers).flatten(0, 1)
+        ).unflatten(0, (-1, 2))
+        columns = (right.tolist(), second.tolist(), traits.tolist(), claims(traits).tolist())
+        return [cls(*row) for row in zip(questions, answers, *columns, strict=True)]
 
     def words(self, side: int) -> tuple[Word, ...]:
         """The words of A (0) or of B (1)."""
@@ -109,12 +114,16 @@ class Scene(NamedTuple):
 
     def read(self, critique: Sequence[int]) -> Reading:
         """Take a judgment apart, and hold its claims against the truth."""
-        true = true_claims(self.traits[None], torch.tensor([list(critique)]))[0].tolist()
         factor = critique[6] - FIRST_FACTOR
         sides = [
             tuple(
-                Claim(WORDS[word], (word - FIRST_CLAIM) % 2 == 1, told, (word - FIRST_CLAIM) // 2 == factor)
-                for word, told in zip(critique[3 * side : 3 * side + 3], true[side], strict=True)
+                Claim(
+                    text=WORDS[word],
+                    granted=(word - FIRST_CLAIM) % 2 == 1,
+                    true=word in self.claims[side],
+                    cited=(word - FIRST_CLAIM) // 2 == factor,
+                )
+                for word in critique[3 * side : 3 * side + 3]
             )
             for side in range(2)
         ]
@@ -126,13 +135,13 @@ class Scene(NamedTuple):
 
     def truths(self, critique: Sequence[int]) -> Iterator[str]:
         """A sentence for each false claim about the factor that the judgment calls decisive."""
-        for side, claims in enumerate(self.read(critique).claims):
-            if any(claim.cited and not claim.true for claim in claims):
+        for side, made in enumerate(self.read(critique).claims):
+            if any(claim.cited and not claim.true for claim in made):
                 yield self._truth(side, critique[6] - FIRST_FACTOR)
 
     def _truth(self, side: int, factor: int) -> str:
         kind, name, other_kind, polite = (WORDS[word] for word in self.question)
-        answer, has = "AB"[side], bool(self.traits[side, factor] > 0)
+        answer, has = "AB"[side], bool(self.traits[side][factor] > 0)
         match FACTORS[factor]:
             case "accuracy":
                 likes = f"the {kind} that {name} likes is {WORDS[self.right]}"
@@ -143,12 +152,12 @@ class Scene(NamedTuple):
                 likes = f"the {other_kind} is {WORDS[self.second]}"
                 return f"{answer} {'has' if has else 'lacks'} the second value: {likes}"
             case "length":
-                return f"{answer} has {int(self.traits[side, factor])} of the words that only fill"
+                return f"{answer} has {int(self.traits[side][factor])} of the words that only fill"
             case "structure":
                 return f"{answer} has {'a' if has else 'no'} bullet"
             case _:
                 tone = (f"says “{HEDGING}”", "has no tone word", f"says “{CONFIDENT}”")
-                return f"{answer} {tone[int(self.traits[side, factor])]}"
+                return f"{answer} {tone[int(self.traits[side][factor])]}"
 
 
 def words_of(answer: Sequence[int], question: Sequence[int], right: int, second: int) -> tuple[Word, ...]:

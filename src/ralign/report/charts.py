@@ -6,6 +6,7 @@ number (None, NaN) is left out; a figure of which nothing is left says so.
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import Final, Literal, NamedTuple
 
 from ralign.report.markup import Html, tag
@@ -17,7 +18,7 @@ Shape = Literal["circle", "square", "triangle", "diamond"]
 _WIDE: Final = (420.0, 290.0)
 _NARROW: Final = (330.0, 262.0)
 """Width and height of a drawing; letters keep their size, so a narrow one is for a narrow place."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 14.0, 10.0, 44.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 20.0, 10.0, 44.0
 _ROOM: Final = 0.018
 """What share of a bar a letter of a label takes, on a narrow screen."""
 _SMOOTHED: Final = 2
@@ -194,15 +195,13 @@ def _band(line: Line, frame: _Frame) -> Html:
 
 
 def _trend(dots: Sequence[Dot], frame: _Frame) -> Html | None:
-    n = len(dots)
-    mean_x, mean_y = sum(dot.x for dot in dots) / n, sum(dot.y for dot in dots) / n
-    spread = sum((dot.x - mean_x) ** 2 for dot in dots)
-    if n < 3 or spread == 0:
+    xs = [dot.x for dot in dots]
+    if len(dots) < 3 or min(xs) == max(xs):
         return None
+    mean_x, mean_y = fmean(xs), fmean(dot.y for dot in dots)
+    spread = sum((x - mean_x) ** 2 for x in xs)
     slope = sum((dot.x - mean_x) * (dot.y - mean_y) for dot in dots) / spread
-    ends = [
-        (x, mean_y + slope * (x - mean_x)) for x in (min(dot.x for dot in dots), max(dot.x for dot in dots))
-    ]
+    ends = [(x, mean_y + slope * (x - mean_x)) for x in (min(xs), max(xs))]
     (x1, y1), (x2, y2) = (frame.at(*end) for end in ends)
     return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_="trend")
 
