@@ -25,6 +25,7 @@ from ralign.errors import InputError, RalignError
 from ralign.gold.config import GoldConfig
 from ralign.gold.convert_config import ConvertConfig
 from ralign.lab.options import LabOptions
+from ralign.serving.config import ServeConfig
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -237,6 +238,22 @@ def _draw_correlation(panels: "list[Panel]", path: Path) -> None:
     except ImportError as error:
         raise InputError(f"--figure needs {error.name}: pip install 'ralign[report]'") from None
     draw_correlation(panels, path)
+
+
+@app.command
+def serve(config: Annotated[ServeConfig, Parameter(name="*")]) -> int:
+    """Serve a judge as a policy's reward over HTTP, for TRL, verl, OpenRLHF and anything else."""
+    try:
+        # Here and not above: it brings in a web framework, which is an extra.
+        from ralign.serving.command import run_serve
+    except ImportError as error:
+        raise InputError(f"{error.name} is not installed: pip install 'ralign[serve]'") from None
+
+    try:
+        asyncio.run(run_serve(config, _local_model, lambda address: print(address, flush=True)))
+    except KeyboardInterrupt:
+        return 130
+    return 0
 
 
 def _needs(extra: str, *modules: str) -> None:

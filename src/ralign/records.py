@@ -8,7 +8,7 @@ y_B are `response_a` and `response_b`, l is `label`, o* is `gold_rationale`; (o,
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 Verdict = Literal["A", "B"]
 """Which answer is better, in the letters of the pairs file."""
@@ -64,8 +64,8 @@ class PreferencePair:
         """The part of the benchmark that the pair counts under: `source.subset`, or `source` where it is a string."""
         if isinstance(self.source, str):
             return self.source
-        if isinstance(self.source, Mapping):
-            subset: object = self.source.get("subset")
+        if isinstance(self.source, dict):
+            subset = cast("dict[str, object]", self.source).get("subset")
             return None if subset is None else str(subset)
         return None
 

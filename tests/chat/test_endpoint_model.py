@@ -237,14 +237,13 @@ async def test_trivial_questions_of_several_runs_are_told_apart(sampling):
     assert len(server.answered) == len(set(server.answered)) == 2
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
-async def test_an_address_that_never_answered_stops_the_run_soon(messages, sampling, quick, host):
+async def test_an_address_that_never_answered_stops_the_run_soon(messages, sampling, quick):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    async with Endpoint(f"http://{host}:{port}", patience=quick) as endpoint:
+    async with Endpoint(f"http://127.0.0.1:{port}", patience=quick) as endpoint:
         started = time.monotonic()
-        with pytest.raises(EndpointRefused, match=rf"cannot reach http://{host}:{port}/v1.*is the server up"):
+        with pytest.raises(EndpointRefused, match=rf"cannot reach http://127.0.0.1:{port}/v1.*is the server up"):
             await EndpointModel(endpoint, "m").reply(messages, sampling)
     assert time.monotonic() - started < quick.deadline
 

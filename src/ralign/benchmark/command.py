@@ -24,8 +24,8 @@ from ralign.benchmark.run_directory import count_recorded
 from ralign.benchmark.tally import Tally
 from ralign.chat import ChatModel, EndpointModel, LoadLocalModel, ModelChoice, OpenModels, Sampling
 from ralign.chat.price import Expected, Price, parse_prices
-from ralign.errors import BadRow, InputError
-from ralign.files import find_pairs_files
+from ralign.errors import InputError
+from ralign.files import find_pairs_files, list_bad_rows
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt, RecordedJudge
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, MetaJudge, RecordedMetaJudge
 
@@ -71,7 +71,8 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
     prompts = _prompts(config)
     plan = bench_plan(config)
     index = plan.index()
-    _show_skipped(plan.skipped, console)
+    for line in list_bad_rows(plan.skipped):
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     out = config.out or default_out(config)
     if config.dry_run:
         tally = Tally(
@@ -215,16 +216,6 @@ def _versions(config: BenchConfig) -> dict[str, str]:
     return {"ralign": __version__, "python": platform.python_version()} | {
         name: version(name) for name in packages
     }
-
-
-def _show_skipped(skipped: list[BadRow], console: Console) -> None:
-    if not skipped:
-        return
-    console.print(f"{len(skipped):,} bad rows left out:", style="yellow")
-    for row in skipped[:20]:
-        console.print(f"  {row}", style="yellow", markup=False, highlight=False)
-    if len(skipped) > 20:
-        console.print(f"  … and {len(skipped) - 20:,} more", style="yellow")
 
 
 def _show_expected(stages: Mapping[str, Expected], completion_tokens: int, console: Console) -> None:

@@ -24,6 +24,9 @@ from ralign.judging import Judge
 from ralign.metajudging import MetaJudge
 from ralign.records import Judgment, Order, PreferencePair
 
+# Larger files are read twice, once to count and once to ask, so that memory stays flat.
+_KEPT_BYTES = 8 << 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -41,13 +44,17 @@ class Plan:
     resamples: int = 10_000
     skipped: list[BadRow] = field(default_factory=list[BadRow])
     """Filled with the rows left out, where bad rows are skipped."""
+    kept: list[PreferencePair] = field(default_factory=list[PreferencePair])
+    """Filled with the pairs by `index()`, where the files are small enough to be read once."""
 
     def pairs(self) -> Iterator[PreferencePair]:
-        """The pairs, read from disk one by one.
+        """The pairs, one by one; read from disk unless they are kept.
 
         Raises:
             BadRow: a row cannot be used, unless bad rows are skipped.
         """
+        if self.kept:
+            return iter(self.kept)
         self.skipped.clear()
         return islice(
             read_pairs(self.files, skip_bad_rows=self.skipped if self.skip_bad_rows else None), self.limit
@@ -59,6 +66,9 @@ class Plan:
         Raises:
             InputError: there are none.
         """
+        self.kept.clear()
+        if sum(file.path.stat().st_size for file in self.files) <= _KEPT_BYTES:
+            self.kept.extend(self.pairs())
         index = index_pairs(self.pairs())
         if not len(index):
             raise InputError(f"{', '.join(file.name for file in self.files)}: no usable pair")

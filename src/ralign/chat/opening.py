@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, cast
@@ -62,7 +62,10 @@ class OpenModels:
             InputError: an address, a key or a body that cannot be used.
         """
         if choice.url is None:
-            return self._local_model(choice.name)
+            local = self._local_model(choice.name)
+            if isinstance(local, AbstractAsyncContextManager):  # one that batches ends its batches
+                await self._stack.enter_async_context(local)
+            return local
         place = choice.url, choice.key_variable
         if place not in self._endpoints:
             endpoint = Endpoint(

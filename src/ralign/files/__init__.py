@@ -14,6 +14,7 @@ Two modules are imported inside the functions that need them, against the house 
 """
 
 from ralign.files.atomic import replacing, write_atomically
+from ralign.files.bad_rows import list_bad_rows
 from ralign.files.claim import claim_directory
 from ralign.files.digest import PairsDigest
 from ralign.files.judgments import (
@@ -49,6 +50,7 @@ __all__ = [
     "encode_judgment",
     "encode_meta_judgment",
     "find_pairs_files",
+    "list_bad_rows",
     "read_line_at",
     "read_log",
     "read_pairs",

@@ -16,7 +16,6 @@ What counts as a row that can be used:
 - `source` may be missing, a string, or an object, whose `benchmark`, where it has one, is a string.
 """
 
-from collections.abc import Mapping
 from typing import cast
 
 from ralign.files.rows import Place, Row, expected, identifier, optional_string, shown, string
@@ -103,9 +102,8 @@ def messages_of(row: Row, key: str, place: Place) -> tuple[Message, ...]:
         raise expected(row, key, "a list of messages", place)
     if not turns:
         raise place.bad(f"{key} is empty, expected at least one message")
-    return tuple(
-        _message(turn, f"{key}[{number}]", place) for number, turn in enumerate(cast("list[object]", turns))
-    )
+    turns = cast("list[object]", turns)
+    return tuple([_message(turn, key, number, place) for number, turn in enumerate(turns)])
 
 
 def _conversation(row: Row, place: Place) -> tuple[Message, ...]:
@@ -115,15 +113,16 @@ def _conversation(row: Row, place: Place) -> tuple[Message, ...]:
     return conversation
 
 
-def _message(turn: object, at: str, place: Place) -> Message:
+def _message(turn: object, key: str, number: int, place: Place) -> Message:
     if not isinstance(turn, dict):
-        raise place.bad(f"{at} is {shown(turn)}, expected an object with role and content")
+        raise place.bad(f"{key}[{number}] is {shown(turn)}, expected an object with role and content")
     turn = cast(Row, turn)
-    return Message(
-        role=string(turn, "role", place, at=f"{at}."),
-        content=string(turn, "content", place, at=f"{at}."),
-        unknown={key: value for key, value in turn.items() if key not in _KNOWN_IN_MESSAGE},
-    )
+    role, content = turn.get("role"), turn.get("content")
+    if not isinstance(role, str) or not isinstance(content, str):
+        at = f"{key}[{number}]."
+        role, content = string(turn, "role", place, at=at), string(turn, "content", place, at=at)
+    unknown = {name: value for name, value in turn.items() if name not in _KNOWN_IN_MESSAGE}
+    return Message(role=role, content=content, unknown=unknown)
 
 
 def _label(row: Row, place: Place) -> Verdict:
@@ -140,9 +139,9 @@ def _label(row: Row, place: Place) -> Verdict:
 def _benchmark(source: object, row: Row, place: Place) -> str | None:
     if source is None or isinstance(source, str):
         return None
-    if not isinstance(source, Mapping):
+    if not isinstance(source, dict):
         raise expected(row, "source", "an object, a string or null", place)
-    source = cast("Mapping[str, object]", source)
+    source = cast(Row, source)
     benchmark = source.get("benchmark")
     if benchmark is not None and not isinstance(benchmark, str):
         raise expected(source, "benchmark", "a string or null", place, at="source.")

@@ -5,8 +5,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar, cast
 
-import orjson
-
 from ralign.errors import BadRow
 
 Row = dict[str, object]
@@ -14,8 +12,6 @@ Choice = TypeVar("Choice", bound=str)
 
 # An escape in the range of UTF-16 surrogates: only then can a row hold half a character.
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-# What orjson may not give back to the digit.
-_LONG_NUMBER = re.compile(rb"[0-9]{16}|[0-9][eE]")
 _LONGEST_SHOWN = 60
 
 
@@ -36,22 +32,15 @@ class Place(NamedTuple):
 def parse_row(data: bytes, place: Place) -> Row:
     """Read one line of JSON as an object.
 
-    Numbers of any length stay exact, and NaN, which pandas and Python write, is read: where orjson would round
-    or refuse, the standard library's slower parser reads the row, and says what is wrong with it.
+    The standard library's parser, not orjson: integers of any size stay exact, and NaN, which pandas and
+    Python write, is read.
 
     Raises:
         BadRow: the line is not UTF-8, not JSON, not an object, or holds half a surrogate pair, which no
             endpoint and no Parquet file would take.
     """
     try:
-        if _LONG_NUMBER.search(data) is None:
-            row: object = orjson.loads(data)
-            if isinstance(row, dict):
-                return cast(Row, row)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        row = json.loads(data.decode())
+        row: object = json.loads(data.decode())
         if _SURROGATE_ESCAPE.search(data):
             json.dumps(row, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:

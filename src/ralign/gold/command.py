@@ -14,8 +14,7 @@ from ralign import __version__
 from ralign.chat import ChatModel, EndpointModel, LoadLocalModel, ModelChoice, OpenModels, Sampling
 from ralign.chat.price import Price, parse_prices
 from ralign.errors import InputError
-from ralign.files import find_pairs_files
-from ralign.gold.bad_rows import show_bad_rows
+from ralign.files import find_pairs_files, list_bad_rows
 from ralign.gold.config import GoldConfig
 from ralign.gold.expected import Range, expect
 from ralign.gold.judgment_log import JudgmentLog
@@ -48,7 +47,8 @@ async def run_gold(config: GoldConfig, local_model: LoadLocalModel, console: Con
         pairs_in_flight=config.concurrency * (2 if config.check_judge is not None else 1),
     )
     index = plan.index()
-    show_bad_rows(plan.skipped, console)
+    for line in list_bad_rows(plan.skipped):
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if config.dry_run:
         _show_expected(_expect(config, plan, index, prompts, prices), config, console)
         return None

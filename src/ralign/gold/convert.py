@@ -11,9 +11,8 @@ from typing import NamedTuple
 from rich.console import Console
 
 from ralign.errors import BadRow
-from ralign.files import find_pairs_files, read_rows, write_pairs
+from ralign.files import find_pairs_files, list_bad_rows, read_rows, write_pairs
 from ralign.files.rows import Place, Row
-from ralign.gold.bad_rows import show_bad_rows
 from ralign.gold.convert_config import ConvertConfig
 from ralign.gold.placing import place
 from ralign.gold.schemas.chosen_rejected import ChosenRejected, skywork
@@ -82,7 +81,8 @@ def convert(config: ConvertConfig) -> Converted:
 
 def show_converted(converted: Converted, config: ConvertConfig, console: Console) -> None:
     """Say what came of the rows."""
-    show_bad_rows(converted.bad_rows, console)
+    for line in list_bad_rows(converted.bad_rows):
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{converted.pairs:,} pairs of {converted.rows:,} rows in {config.out}, the better answer A in "
         f"{converted.label_a:,}.",

@@ -24,11 +24,11 @@ def fresh_nonce(hashed: Sequence[str], unhashed: Sequence[str], *, salt: bytes) 
 
     Only where the first choice occurs in one of them do the unhashed texts matter too.
     """
+    together = "\0".join(hashed)
     digest = blake2b(salt, digest_size=4)
-    for text in hashed:
-        digest.update(text.encode("utf-8", "surrogatepass"))
+    digest.update(together.encode("utf-8", "surrogatepass"))
     nonce = digest.hexdigest()
-    while any(nonce in text for text in hashed) or any(nonce in text for text in unhashed):
+    while nonce in together or any(nonce in text for text in unhashed):
         digest.update(b"\0")  # the whole state goes on, so that this cannot run in a circle
         nonce = digest.hexdigest()
     return nonce

@@ -79,6 +79,9 @@ def parse_verdict(answer: str, finish_reason: str | None = None) -> ParsedJudgme
     rationale = answer.strip()
     if not rationale:
         return ParsedJudgment("", None, "empty answer")
+    before, _, last = rationale.rpartition("\\boxed{")
+    if last in ("A}", "B}") and "\\boxed" not in before:  # nearly always: one box, at the end
+        return ParsedJudgment(_tidied(before.rstrip("\\$*")), "A" if last == "A}" else "B", None)
     boxes = list(_boxes(answer))
     votes = [box for box in boxes if box.vote is not None]
     if not votes:
@@ -123,13 +126,17 @@ def _read(content: str) -> _Vote | None:
 
 
 def _without(answer: str, boxes: list[_Box]) -> str:
-    """Cut the boxes out, with the dollars and stars around them, and a last line that was left hanging."""
+    """Cut the boxes out, with the dollars and stars around them, and last lines that were left hanging."""
     starts = [0, *(box.end for box in boxes)]
     ends = [*(box.start for box in boxes), len(answer)]
     kept = [answer[start:end] for start, end in zip(starts, ends, strict=True)]
     kept[:-1] = [text.rstrip("\\$*") for text in kept[:-1]]
     kept[1:] = [text.lstrip("$*") for text in kept[1:]]
-    rationale = "".join(kept)
+    return _tidied("".join(kept))
+
+
+def _tidied(rationale: str) -> str:
+    """Cut off last lines that only announce the verdict that stood behind them."""
     end = len(rationale)
     while end > 0:
         start = rationale.rfind("\n", 0, end) + 1

@@ -1,7 +1,8 @@
 """What `ralign lab` does: read the recipe, run its seeds, print what came of it.
 
 Comes in: `LabOptions`, one field a flag. Goes out: the tables on the console, and in the run directory the figures
-they are made of (`results.json`, and each seed's `result.json`), and they themselves in Markdown (`tables.md`).
+they are made of (`results.json`, and each seed's `result.json`), they themselves in Markdown (`tables.md`), and a page
+that explains them (`report.html`).
 """
 
 import json
@@ -16,14 +17,19 @@ from rich.table import Table
 from ralign.errors import InputError
 from ralign.files import write_atomically
 from ralign.lab.config import LabConfig, preset_path, read_recipe
+from ralign.lab.engines import with_engine
+from ralign.lab.measure import SPLITS
 from ralign.lab.options import LabOptions
 from ralign.lab.progress import shown
 from ralign.lab.quick import quickened
+from ralign.lab.records import benchmark_name
+from ralign.lab.report import open_page, write_report
 from ralign.lab.results import SeedResult
+from ralign.lab.run import folder_name
 from ralign.lab.seeds import run_seeds
 from ralign.lab.statistics import by_arm, differences, predictions
 from ralign.lab.tables import EXPLANATION, lab_tables, markdown
-from ralign.report.tables import print_tables
+from ralign.report.tables import BenchmarkDict, print_tables, results_tables
 
 
 def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
@@ -33,7 +39,7 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
         InputError: the recipe or a flag cannot be used.
         ConfigMismatch: the run directory holds a run of another recipe.
     """
-    config = read_recipe(options.recipe or preset_path(options.preset))
+    config = with_engine(read_recipe(options.recipe or preset_path(options.preset)), options.engine)
     if options.quick:
         config = quickened(config)
     seeds = _seeds(options.seeds, config)
@@ -44,12 +50,28 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
     write_atomically(out / "results.json", document.encode() + b"\n")
     tables = lab_tables(results)
     write_atomically(out / "tables.md", pages(tables).encode())
+    page = write_report(out, seeds, options)
+    if len(results) == 1:
+        judges = benchmarks(results[0], out / f"seed-{results[0].seed}")
+        tables = [*results_tables(judges), *tables]
     print_tables(tables, console)
     console.print(EXPLANATION, highlight=False)
     if options.quick:
         console.print("\nA quick run: every stage ran, none long enough to show what the method does.")
     console.print(f"\nEvery figure: {out}/results.json", highlight=False, soft_wrap=True)
+    console.print(f"What they mean, as a page: {page}", highlight=False, soft_wrap=True)
+    open_page(page)
     return results
+
+
+def benchmarks(result: SeedResult, folder: Path) -> dict[str, BenchmarkDict]:
+    """Every judge of one seed on every split, with intervals, as its run directory has it."""
+    found: dict[str, BenchmarkDict] = {}
+    for arm in result.arms:
+        document = json.loads((folder / folder_name(arm.name) / "bench" / "results.json").read_bytes())
+        for split in SPLITS:
+            found[f"{arm.name}: {split}"] = document["benchmarks"][benchmark_name(split)] | {"subsets": {}}
+    return found
 
 
 def summary(results: Sequence[SeedResult]) -> dict[str, Any]:
@@ -98,6 +120,8 @@ def default_out(options: LabOptions) -> Path:
     name = "lab" if options.preset == "graded" and options.recipe is None else f"lab-{options.preset}"
     if options.recipe is not None:
         name = f"lab-{options.recipe.stem}"
+    if options.engine == "trl":
+        name += "-trl"
     return Path("runs") / (f"{name}-quick" if options.quick else name)
 
 

@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ralign.errors import InputError
+from ralign.lab.options import Engine
 from ralign.records import Order
 
 ByDomain = tuple[float, float, float, float]
@@ -100,6 +101,8 @@ class JudgeRlConfig(Strict):
     """Pairs a step."""
     group_size: int = 8
     """Judgments a pair."""
+    engine: Engine = "ours"
+    """Whose loop it is: the lab's own, or TRL's."""
     rate: float = 5e-4
     """AdamW's learning rate, after a warm-up of five steps."""
     clip_norm: float = 1.0

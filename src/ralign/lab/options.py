@@ -2,6 +2,10 @@
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import Literal
+
+Engine = Literal["ours", "trl"]
+"""What trains the judges: the lab's own loop, or TRL's GRPOTrainer."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,9 @@ class LabOptions:
     """Seeds, as `0..4` or `0,3,7`; `declared` takes those that the recipe declares. Default: the recipe's one."""
     jobs: int = 2
     """Processes, of one thread each: they share out the seeds' base models, then all judges."""
+    engine: Engine | None = None
+    """What trains the judges, instead of the recipe's `judge_rl.engine`: `trl` is TRL's GRPOTrainer on the same model,
+    pairs and rewards, at four times the cost (needs the extra `train`)."""
     quick: bool = False
     """A small model, few steps and three judges: to see it run, not to see what it shows."""
     out: Path | None = None

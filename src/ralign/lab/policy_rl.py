@@ -1,7 +1,7 @@
 """Reinforcement learning of a policy with a judge as its reward, and what the policy is truly worth.
 
 The paper's RLHF (arXiv 2602.06763, section 5): for every prompt there is one fixed reference answer; the judge
-compares the policy's answer with it, a win is +1 and a loss -1 (`ralign.rewards.contest_reward`). The policy starts
+compares the policy's answer with it, a win is +1 and a loss -1 (`ralign.rewards.policy`). The policy starts
 from the base model, which also writes the reference answers. The paper uses PPO; here it is the GRPO of `judge_rl`.
 
 The judge sees what the policy wrote; only we see the world. True quality is exact, and so is what the policy learned
@@ -38,8 +38,8 @@ from ralign.lab.prompts import answer_prompt, judge_prompt
 from ralign.lab.records import verdict_of
 from ralign.lab.schedule import share
 from ralign.lab.world import World, questions
-from ralign.records import Judgment, Verdict, opposite
-from ralign.rewards import LengthPenalty, contest_reward
+from ralign.records import Verdict, opposite
+from ralign.rewards.policy import LengthPenalty, mean_outcome
 
 
 class PolicyStep(NamedTuple):
@@ -160,19 +160,14 @@ def contest(
         noise = torch.rand(n, 1, CRITIQUE_LENGTH, len(WORDS), generator=generator)
         letters = judge.sample(judge_prompt(question, one, other), noise).words[:, 0, -1]
         verdicts.append([_for_answer(*pair) for pair in zip(letters.tolist(), first.tolist(), strict=True)])
-    penalty = LengthPenalty(weight=config.length_weight) if config.length_weight else None
-    lengths = zip(length(answer).tolist(), length(reference).tolist(), strict=True)
-    rewards = [
-        contest_reward(
-            [Judgment(pair_id="", verdict=verdict) for verdict in given],
-            "A",
-            length=own,
-            reference_length=others,
-            penalty=penalty,
-        )
-        for given, (own, others) in zip(zip(*verdicts, strict=True), lengths, strict=True)
-    ]
-    return torch.tensor([torch.nan if reward is None else reward for reward in rewards])
+    penalty = LengthPenalty(coefficient=config.length_weight)
+    rewards: list[float] = []
+    for given, own, others in zip(
+        zip(*verdicts, strict=True), length(answer).tolist(), length(reference).tolist(), strict=True
+    ):
+        score = mean_outcome(given)
+        rewards.append(torch.nan if score is None else score - penalty.of(own, others))
+    return torch.tensor(rewards)
 
 
 def _for_answer(word: int, shown_first: bool) -> Verdict | None:

@@ -42,10 +42,10 @@ class ArmResult:
     """On the training distribution."""
     probes: Probes
     policy: PolicyWorth
-    judge_rewards: tuple[float, ...]
-    """Mean reward of every step of the judge's training."""
-    policy_rewards: tuple[float, ...]
-    """Mean reward of every step of the policy's training."""
+    judge_rewards: tuple[float | None, ...]
+    """Mean reward of every step of the judge's training; None where nothing was scored."""
+    policy_rewards: tuple[float | None, ...]
+    """Mean reward of every step of the policy's training; None where nothing was scored."""
     policy_quality: tuple[float, ...]
     """Mean true quality of the answers of every step of the policy's training."""
     cpu_seconds: float

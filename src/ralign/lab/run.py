@@ -14,6 +14,7 @@ What a stage leaves in the run directory is taken up, not done again:
 """
 
 import json
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from ralign.files import write_atomically
 from ralign.judging import call_seed
 from ralign.lab import checkpoint
 from ralign.lab.config import ArmConfig, LabConfig
-from ralign.lab.judge_rl import train_judge
+from ralign.lab.engines import training_with
 from ralign.lab.lexicon import CRITIQUE_LENGTH, WORDS
 from ralign.lab.measure import SPLITS, Split, measure, write_splits
 from ralign.lab.meta_judge import true_claims
@@ -69,7 +70,7 @@ def prepare(config: LabConfig, out: Path, watch: Watch = unwatched) -> None:
         ConfigMismatch: `out` holds a run of another recipe or seed.
     """
     _claim(config, out)
-    world = _world(config)
+    world = world_of(config)
     if not all((out / "pairs" / f"{split}.jsonl").exists() for split in SPLITS):
         write_splits(world, config, out / "pairs", _generator(config, "pairs"))
     if (out / "base.json").exists():
@@ -101,7 +102,7 @@ def run_arm(config: LabConfig, arm: ArmConfig, out: Path, watch: Watch = unwatch
     folder = out / folder_name(arm.name)
     if (folder / "arm.json").exists():
         return read_arm_result(folder / "arm.json")
-    world, base = _world(config), checkpoint.load(out / "base.pt", config.model)
+    world, base = world_of(config), checkpoint.load(out / "base.pt", config.model)
     judge, judge_record = _judge(config, arm, world, base, folder, watch)
     started = time.process_time()
     document = measure(judge, arm.name, config, pairs=out / "pairs", out=folder / "bench").document
@@ -139,7 +140,7 @@ def conclude(config: LabConfig, out: Path, arms: Sequence[ArmResult]) -> SeedRes
     how: dict[str, Any] = json.loads((out / "base.json").read_bytes())
     trained = BaseResult(true_claims=tuple(how["true_claims"]), cpu_seconds=how["cpu_seconds"])
     base = checkpoint.load(out / "base.pt", config.model)
-    start = evaluate(base, _world(config), config.policy_rl, _generator(config, "evaluation"))
+    start = evaluate(base, world_of(config), config.policy_rl, _generator(config, "evaluation"))
     result = SeedResult(seed=config.seed, base=trained, start=start, arms=tuple(arms))
     write_seed_result(result, out / "result.json")
     return result
@@ -157,8 +158,9 @@ def _judge(
     judge = checkpoint.copy(base, config.model)
     # One generator seed for all arms: the same pairs, drawn in the same order.
     generator = _generator(config, "judge-rl")
+    train_judge = training_with(config.judge_rl.engine)
     training = train_judge(judge, world, arm, config.judge_rl, config.showy, generator)
-    rewards = [step.reward for step in beating(training, watch, *_task(config, arm))]
+    rewards = [_known(step.reward) for step in beating(training, watch, *_task(config, arm))]
     checkpoint.save(judge, weights)
     _write_json(record, {"rewards": rewards, "cpu_seconds": time.process_time() - started})
     return judge, json.loads(record.read_bytes())
@@ -179,7 +181,7 @@ def _policy(
     checkpoint.save(policy, folder / "policy.pt")
     found = {
         "worth": asdict(worth),
-        "rewards": [step.reward for step in steps],
+        "rewards": [_known(step.reward) for step in steps],
         "quality": [step.quality for step in steps],
         "cpu_seconds": time.process_time() - started,
     }
@@ -193,8 +195,14 @@ def _task(config: LabConfig, arm: ArmConfig) -> tuple[str, int]:
     return f"seed {config.seed}: {arm.name}", judging + config.policy_rl.steps
 
 
-def _world(config: LabConfig) -> World:
+def world_of(config: LabConfig) -> World:
+    """The world of the recipe's seed."""
     return World.draw(_generator(config, "world"))
+
+
+def _known(mean: float) -> float | None:
+    """A mean over the scored; None where nothing was, which JSON has no number for."""
+    return None if math.isnan(mean) else mean
 
 
 def folder_name(arm: str) -> str:

@@ -11,7 +11,7 @@ from ralign.lab.meta_judge import ExactMetaJudge, stated
 from ralign.lab.records import verdict_of
 from ralign.lab.world import Pairs
 from ralign.records import GoldPoint, Judgment, MetaJudgment
-from ralign.rewards import HybridReward, JudgeReward, PointsReward, outcome_reward, ralign_reward
+from ralign.rewards.judge import HybridReward, JudgeReward, PointsReward, outcome_reward, ralign_reward
 
 _POINTS: Final = ("what decides", "A", "B")
 

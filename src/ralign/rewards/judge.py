@@ -1,4 +1,4 @@
-"""Judgments -> numbers to train on: the paper's two rewards for a judge, two mixtures, and the policy's reward.
+"""Judgments -> numbers to train on: the paper's two rewards for a judge, and two mixtures.
 
 Pure: records in, a float out. None means not scored: the judge's or the meta-judge's call failed, so nothing is
 known about the completion. It must leave the batch (no gradient, no part in its group's mean), because a 0 in its
@@ -9,7 +9,6 @@ that is its own doing, and earns 0.
     ralign    [verdict = label] x [m = aligned]                        R-Align (arXiv 2602.06763, section 4)
     hybrid    (1 - w) [verdict = label] + w [m = aligned]              a sum instead of the gate
     points    [verdict = label] + w AP(decisive points stated)         after arXiv 2602.04649
-    contest   +1 win, -1 loss against a reference answer, less a penalty for length    the policy's (section 5)
 """
 
 from collections.abc import Callable, Sequence
@@ -79,49 +78,3 @@ def average_precision(points: Sequence[GoldPoint]) -> float:
             stated += 1
             total += stated / rank
     return total / len(points) if points else 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LengthPenalty:
-    """What an answer loses for being longer than the reference answer.
-
-    The paper speaks of a dynamic length penalty and publishes no formula; this one is fixed, and linear so that
-    there is no length at which growing becomes free.
-    """
-
-    weight: float = 0.5
-    """What twice the allowed length costs, in units of the reward (a win is 1)."""
-    allowance: float = 1.0
-    """The length that is free, as a multiple of the reference's."""
-
-    def cost(self, length: int, reference_length: int) -> float:
-        """In units of the reward; 0 up to the allowance. Lengths in tokens, words or characters alike."""
-        free = max(self.allowance * reference_length, 1.0)
-        return self.weight * max(0.0, length / free - 1.0)
-
-
-def contest_reward(
-    judgments: Sequence[Judgment],
-    answer: Verdict,
-    *,
-    length: int = 0,
-    reference_length: int = 0,
-    penalty: LengthPenalty | None = None,
-) -> float | None:
-    """Reward a policy's answer: +1 where the judge prefers it to the reference answer, -1 where not.
-
-    Args:
-        judgments: of one contest, in one order or both; the mean counts. Verdicts in the letters of the pair.
-        answer: which letter the policy's answer has; the reference has the other.
-        length: of the policy's answer.
-        reference_length: of the reference answer.
-        penalty: taken off for length; None for none.
-
-    A judgment without a verdict scores nothing, whatever its failure: that is the judge's doing, not the policy's.
-    Without any, the answer is not scored.
-    """
-    verdicts = [judgment.verdict for judgment in judgments if judgment.verdict is not None]
-    if not verdicts:
-        return None
-    score = sum(1.0 if verdict == answer else -1.0 for verdict in verdicts) / len(verdicts)
-    return score if penalty is None else score - penalty.cost(length, reference_length)

@@ -1,13 +1,11 @@
 import pytest
 
 from ralign.records import GoldPoint, Judgment, MetaJudgment
-from ralign.rewards import (
+from ralign.rewards.judge import (
     HybridReward,
     JudgeReward,
-    LengthPenalty,
     PointsReward,
     average_precision,
-    contest_reward,
     outcome_reward,
     ralign_reward,
 )
@@ -83,23 +81,3 @@ def test_points_adds_the_weighted_average_precision():
 def test_average_precision_worked_by_hand(stated, expected):
     points = [GoldPoint(text=str(rank), stated=flag == "1") for rank, flag in enumerate(stated)]
     assert average_precision(points) == pytest.approx(expected)
-
-
-def test_a_contest_is_won_lost_or_split_over_both_orders():
-    assert contest_reward([RIGHT], "A") == 1.0
-    assert contest_reward([RIGHT], "B") == -1.0
-    assert contest_reward([RIGHT, WRONG], "A") == 0.0
-
-
-@pytest.mark.parametrize("failed", [OUTAGE, NO_VERDICT])
-def test_a_contest_without_a_verdict_is_not_scored(failed):
-    """Pitfall 2."""
-    assert contest_reward([failed], "A") is None
-    assert contest_reward([failed, RIGHT], "A") == 1.0
-
-
-def test_the_length_penalty_is_free_up_to_the_allowance_and_linear_beyond():
-    penalty = LengthPenalty(weight=0.5, allowance=1.5)
-    assert [penalty.cost(length, 10) for length in (0, 10, 15, 30, 45)] == [0, 0, 0, 0.5, 1.0]
-    assert contest_reward([RIGHT], "A", length=30, reference_length=10, penalty=penalty) == 0.5
-    assert penalty.cost(1, 0) == 0.0

@@ -1,0 +1,202 @@
+"""What the figures look like in words: judgments right for an invented reason, and answers that policies write.
+
+In: a seed's folder, as `run` left it. Out: records of words, each word with what is true of it. The choice is
+deterministic: the same folder gives the same exhibits.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Generator
+
+from ralign.files import PairsFile, decode_judgment, read_log, read_pairs, read_scores
+from ralign.lab import checkpoint
+from ralign.lab.config import LabConfig
+from ralign.lab.lexicon import DOMAINS, FACTORS, FIRST_DOMAIN, SUBSTANCE, WORDS
+from ralign.lab.meta_judge import swapped
+from ralign.lab.policy_rl import as_answer, write
+from ralign.lab.records import benchmark_name
+from ralign.lab.run import folder_name, world_of
+from ralign.lab.scene import Reading, Scene, Word, words_of
+from ralign.lab.tokenizer import CRITIQUE, QUESTION
+from ralign.lab.world import questions
+from ralign.records import Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exhibit:
+    """One pair on which one judge is right for an invented reason, and another for gold's."""
+
+    seed: int
+    pair_id: str
+    domain: str
+    question: str
+    answers: tuple[tuple[Word, ...], tuple[Word, ...]]
+    """A and B, as they were shown."""
+    gold: Reading
+    invented: Reading
+    honest: Reading
+    truth: tuple[str, ...]
+    """What is true instead of each false claim about the factor called decisive."""
+
+
+class Found(NamedTuple):
+    """How one judge came by its right verdicts, on the training distribution."""
+
+    right: int
+    spurious: int
+    """Of those: for another reason than gold's."""
+    invented: int
+    """Of those: with a false claim about the factor called decisive."""
+    exhibits: tuple[Exhibit, ...]
+    """Where the other judge is right for gold's reason."""
+
+
+def find_exhibits(folder: Path, config: LabConfig, *, of: str, beside: str) -> Found:
+    """Look through what the judge `of` said of the training distribution, with what `beside` said of the same pairs."""
+    order = config.benchmark.order_list[0]
+    world = world_of(config)
+    judged, other = (_judged(folder / folder_name(arm) / "bench", order) for arm in (of, beside))
+    right = spurious = invented = 0
+    exhibits: list[Exhibit] = []
+    for pair in read_pairs([_pairs_file(folder)]):
+        one = judged.get(pair.id)
+        if one is None or not one.right:
+            continue
+        right += 1
+        critique = CRITIQUE.read(one.text)
+        if one.aligned is not False or critique is None:
+            continue
+        spurious += 1
+        scene = Scene.of(pair, order, world)
+        reading = scene.read(critique)
+        if not reading.invented:
+            continue
+        invented += 1
+        two = other.get(pair.id)
+        beside_it = CRITIQUE.read(two.text) if two is not None and two.right and two.aligned else None
+        gold = CRITIQUE.read(pair.gold_rationale or "")
+        if beside_it is None or gold is None:
+            continue
+        exhibits.append(
+            Exhibit(
+                seed=config.seed,
+                pair_id=pair.id,
+                domain=pair.subset or "",
+                question=pair.conversation[-1].content,
+                answers=(scene.words(0), scene.words(1)),
+                gold=scene.read(gold if order == "ab" else swapped(torch.tensor([gold]))[0].tolist()),
+                invented=reading,
+                honest=scene.read(beside_it),
+                truth=tuple(scene.truths(critique)),
+            )
+        )
+    return Found(right, spurious, invented, tuple(exhibits))
+
+
+def choose(exhibits: Iterable[Exhibit], count: int) -> list[Exhibit]:
+    """The most telling ones, no two alike as long as there are others.
+
+    Telling is a reason that would explain the verdict if it were true, one of substance (a surface one is the less
+    surprising), a single lie that makes all the difference, and an honest judgment without a slip. Alike are two of
+    one domain, or with the same decisive factors.
+    """
+    left = sorted(
+        exhibits,
+        key=lambda each: (
+            not each.invented.coherent,
+            each.invented.factor not in FACTORS[:SUBSTANCE],
+            each.invented.factor == each.gold.factor,
+            each.honest.false,
+            each.invented.invented,
+            each.seed,
+            each.pair_id,
+        ),
+    )
+    chosen: list[Exhibit] = []
+    while left and len(chosen) < count:
+        # min() takes the first of equals: the most telling one
+        best = min(left, key=lambda each: _alike(each, chosen))
+        chosen.append(best)
+        left.remove(best)
+    return chosen
+
+
+class Attempt(NamedTuple):
+    """One question, and what each policy answers it."""
+
+    question: str
+    wanted: tuple[str, ...]
+    """The value asked for, the polite word, the second value."""
+    answers: dict[str, tuple[Word, ...]]
+    """By judge that the policy was trained against; the start under an empty name."""
+
+
+def attempts(folder: Path, config: LabConfig) -> list[Attempt]:
+    """One question of each domain, answered once by every policy whose weights are there, all with the same draws."""
+    world = world_of(config)
+    drawn = questions(200, Generator().manual_seed(config.seed))
+    asked = torch.stack([drawn[drawn[:, 0] == FIRST_DOMAIN + index][0] for index in range(len(DOMAINS))])
+    weights = {"": folder / "base.pt"}
+    weights |= {arm.name: folder / folder_name(arm.name) / "policy.pt" for arm in config.arms}
+    written: dict[str, torch.Tensor] = {}
+    for name, path in weights.items():
+        if path.exists():
+            policy = checkpoint.load(path, config.model)
+            sampled = write(policy, asked, 1, config.policy_rl, Generator().manual_seed(config.seed))
+            written[name] = as_answer(sampled[:, 0])
+    right, second = world.truth(asked)
+    return [
+        Attempt(
+            QUESTION.write(asked[row].tolist()),
+            (WORDS[int(right[row])], WORDS[int(asked[row, 3])], WORDS[int(second[row])]),
+            {
+                name: words_of(answer[row].tolist(), asked[row].tolist(), int(right[row]), int(second[row]))
+                for name, answer in written.items()
+            },
+        )
+        for row in range(len(asked))
+    ]
+
+
+class _Judged(NamedTuple):
+    right: bool
+    aligned: bool | None
+    text: str
+
+
+def _pairs_file(folder: Path) -> PairsFile:
+    path = folder / "pairs" / "train.jsonl"
+    return PairsFile(path=path, name=path.name, benchmark=benchmark_name("train"))
+
+
+def _judged(bench: Path, order: Order) -> dict[str, _Judged]:
+    """What a run directory has of the training distribution, by pair: the first draw of one order."""
+    train = benchmark_name("train")
+    scores = {
+        score.pair_id: score
+        for score in read_scores(bench / "scores.jsonl")
+        if (score.benchmark, score.order, score.draw) == (train, order, 0)
+    }
+    path = bench / "judgments.jsonl"
+    judgments = (
+        decode_judgment(line.data, str(path), line.number) for line in read_log(path, skip_torn=True)
+    )
+    return {
+        each.pair_id: _Judged(score.verdict == score.label, score.aligned, each.text)
+        for each in judgments
+        if (each.benchmark, each.order, each.draw) == (train, order, 0)
+        and each.failure is None
+        and (score := scores.get(each.pair_id)) is not None
+    }
+
+
+def _alike(exhibit: Exhibit, chosen: Sequence[Exhibit]) -> tuple[int, int]:
+    """How much of it was shown before: the reasons, then the domain."""
+    reasons = (exhibit.gold.factor, exhibit.invented.factor)
+    same_reasons = sum((each.gold.factor, each.invented.factor) == reasons for each in chosen)
+    same_domain = sum(each.domain == exhibit.domain for each in chosen)
+    return same_reasons + same_domain, same_reasons

@@ -1,0 +1,280 @@
+"""The lab's report: one page that explains itself, from what a run left on disk.
+
+In: the run directory and its seeds. Out: `report.html`, one file without scripts that needs no network. The words of
+the page are in `report.html` beside this file, its looks in `report.css`; here its figures are put in. What the page
+says of the result follows from the figures (`findings`); a figure that is missing is a dash, a section without
+figures says why.
+"""
+
+import json
+import os
+import platform
+import shlex
+import sys
+import webbrowser
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from importlib.metadata import version
+from pathlib import Path
+from string import Template
+from typing import Final
+
+import torch
+from pydantic import TypeAdapter
+
+from ralign import __version__
+from ralign.files import write_atomically
+from ralign.lab.cards import attempts_table, exhibit_card
+from ralign.lab.config import LabConfig
+from ralign.lab.exhibits import Exhibit, Found, attempts, choose, find_exhibits
+from ralign.lab.findings import (
+    Arms,
+    Finding,
+    Standing,
+    consequence,
+    contrasts,
+    exploited,
+    findings,
+    headline,
+    leaning,
+    start_quality,
+)
+from ralign.lab.looks import Look, legend, looks
+from ralign.lab.options import LabOptions
+from ralign.lab.page_figures import bars, quality_lines, reward_lines, scatters
+from ralign.lab.page_tables import (
+    domains_table,
+    judges_table,
+    predictions_table,
+    probes_table,
+    seeds_table,
+    traits_table,
+)
+from ralign.lab.results import SeedResult, read_seed_result
+from ralign.lab.statistics import predictions
+from ralign.report.markup import Child, Html, join, tag
+from ralign.report.numbers import number
+
+EXHIBITS: Final = 6
+"""Shown in full; the first opens the page."""
+_LIBRARIES: Final = ("torch", "numpy", "scipy")
+_STANDINGS: Final[dict[Standing, tuple[str, str]]] = {
+    "holds": ("holds", "✓ holds here"),
+    "does not hold": ("fails", "✗ does not hold"),
+    "undecided": ("open", "? undecided"),
+}
+
+
+def write_report(out: Path, seeds: Sequence[int], options: LabOptions) -> Path:
+    """Write the page about these seeds of a run into its directory; returns its path.
+
+    Raises:
+        InputError: what the seeds should have left in `out` is missing or cannot be read.
+    """
+    results = [read_seed_result(out / f"seed-{seed}" / "result.json") for seed in seeds]
+    configs = [_config(out / f"seed-{seed}" / "config.json") for seed in seeds]
+    here = Path(__file__)
+    page = Template(here.with_suffix(".html").read_text(encoding="utf-8"))
+    slots = {name: join(child) for name, child in _slots(out, results, configs, options).items()}
+    text = page.substitute(slots, css=here.with_suffix(".css").read_text(encoding="utf-8"))
+    path = out / "report.html"
+    write_atomically(path, text.encode())
+    return path
+
+
+def open_page(path: Path) -> bool:
+    """Open the page in a browser where someone sits before it: at a terminal, with a display. Says whether it did."""
+    seen = sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    if not (seen and sys.stdout.isatty()):
+        return False
+    return webbrowser.open(path.resolve().as_uri())
+
+
+def _slots(
+    out: Path, results: Sequence[SeedResult], configs: Sequence[LabConfig], options: LabOptions
+) -> dict[str, Child]:
+    """Everything on the page that is not always the same."""
+    config = configs[0]
+    shown = looks(config.arms)
+    arms = _arms(config)
+    predicted = predictions(results)
+    trained = {name: look for name, look in shown.items() if "none" not in look.style}
+    tried = attempts(out / f"seed-{results[0].seed}", config)
+    return {
+        "title": f"ralign lab: {_recipe_name(options)}",
+        "eyebrow": f"ralign lab · {_recipe_name(options)} · {_seed_words(results)}",
+        "note": _note(options),
+        "spread": _spread_words(results),
+        "judges": judges_table(results, out, shown),
+        "seeds": seeds_table(results, shown),
+        "bars": bars(results, shown),
+        "legend": legend(shown, lines=True),
+        "legend_dots": legend(shown, lines=False),
+        "rewards": reward_lines(results, trained),
+        "qualities": quality_lines(results, shown),
+        "scatters": scatters(results, shown, predicted),
+        "rival": (
+            "The right one is the rival that needs no rationale: the same verdicts, on pairs where style says "
+            "nothing."
+            + ("" if len(results) > 1 else " These are the judges of one seed: too few to settle it.")
+        ),
+        "predictions": predictions_table(results, predicted),
+        "domains": domains_table(results, config, shown),
+        "leaning": None if arms is None else leaning(results, arms),
+        "exploited": exploited(results, list(arms or shown)),
+        "traits": traits_table(results, shown),
+        "attempts": attempts_table(tried, shown),
+        "probes": probes_table(results, shown),
+        "seed_caveat": _seed_caveat(results),
+        "made": _made(results, config, options),
+        "version": __version__,
+        **_compared(out, results, configs, shown),
+    }
+
+
+def _compared(
+    out: Path, results: Sequence[SeedResult], configs: Sequence[LabConfig], shown: Mapping[str, Look]
+) -> dict[str, Child]:
+    """What sets R-Align against outcome-only, where the run has both."""
+    arms = _arms(configs[0])
+    if arms is None:
+        missing = "This recipe has not both an outcome-only judge and an R-Align judge: nothing is compared."
+        start = f"The policies start at a true quality of {number(start_quality(results))}."
+        nothing = tag("p", missing, class_="nothing")
+        return {
+            "headline": "The judges of this run, measured",
+            "consequence": start,
+            "opening": None,
+            "case": missing,
+            "findings": nothing,
+            "invented": missing,
+            "exhibits": None,
+        }
+    contrast = contrasts(results, out, arms)
+    found = [
+        find_exhibits(out / f"seed-{config.seed}", config, of=arms.outcome, beside=arms.ralign)
+        for config in configs
+    ]
+    chosen = choose([exhibit for each in found for exhibit in each.exhibits], EXHIBITS)
+    cards = [_card(exhibit, arms, shown) for exhibit in chosen]
+    return {
+        "headline": headline(results, arms, contrast),
+        "consequence": consequence(results, arms, contrast),
+        "opening": cards[:1],
+        "case": _case(chosen),
+        "findings": _findings(findings(results, arms, contrast, predictions(results))),
+        "invented": _invented(found, arms),
+        "exhibits": cards[1:],
+    }
+
+
+def _arms(config: LabConfig) -> Arms | None:
+    """The plain judge of either reward: the first that has it."""
+    first = {arm.reward: arm.name for arm in reversed(config.arms)}
+    if "outcome" not in first or "ralign" not in first:
+        return None
+    return Arms(first["outcome"], first["ralign"])
+
+
+def _findings(found: Sequence[Finding]) -> Html:
+    entries: list[Html] = []
+    for finding in found:
+        style, words = _STANDINGS[finding.standing]
+        standing = tag("span", words, class_=f"standing {style}")
+        entries.append(tag("li", standing, tag("div", tag("b", finding.claim), tag("p", finding.words))))
+    lead = tag("p", "What the paper says of R-Align, against training on the outcome alone:", class_="prose")
+    return join([lead, tag("ul", entries, class_="claims")])
+
+
+def _card(exhibit: Exhibit, arms: Arms, shown: Mapping[str, Look]) -> Html:
+    return exhibit_card(exhibit, (arms.outcome, shown[arms.outcome]), (arms.ralign, shown[arms.ralign]))
+
+
+def _invented(found: Sequence[Found], arms: Arms) -> str:
+    right, spurious, invented = (sum(column) for column in zip(*(each[:3] for each in found), strict=True))
+    both = sum(len(each.exhibits) for each in found)
+    words = (
+        f"Of {right:,} right verdicts of {arms.outcome} on pairs as in training, {spurious:,} rest on another "
+        f"reason than gold’s; {invented:,} of these on a false claim about the very factor that they call decisive."
+    )
+    if not both:
+        return f"{words} On none of those pairs is {arms.ralign} right for gold’s reason, so there is nothing to show."
+    return f"{words} On {both:,} of those pairs {arms.ralign} is right for gold’s reason; here are some."
+
+
+def _case(chosen: Sequence[Exhibit]) -> str:
+    if not chosen:
+        return "This run has no case of a right verdict for an invented reason beside one for gold’s."
+    return "Both judges prefer the better answer; look at what for."
+
+
+def _note(options: LabOptions) -> Html | None:
+    if not options.quick:
+        return None
+    return tag(
+        "p", "A quick run: every stage ran, none long enough to show what the method does.", class_="note"
+    )
+
+
+def _recipe_name(options: LabOptions) -> str:
+    return f"preset {options.preset}" if options.recipe is None else f"recipe {options.recipe.name}"
+
+
+def _seed_words(results: Sequence[SeedResult]) -> str:
+    return f"seed{'s' if len(results) > 1 else ''} {', '.join(str(result.seed) for result in results)}"
+
+
+def _spread_words(results: Sequence[SeedResult]) -> str:
+    if len(results) == 1:
+        return "Under a figure is its 95 % interval over pairs; a policy is a single run and has none."
+    return f"Means over {len(results)} seeds, and the standard deviation."
+
+
+def _seed_caveat(results: Sequence[SeedResult]) -> str:
+    if len(results) == 1:
+        return (
+            "This is one seed. Policies are noisy, and worlds differ: run the seeds that the recipe declares, "
+            "--seeds declared, before you quote a figure."
+        )
+    return f"{len(results)} seeds are few; an interval over them is wide, and every seed is shown."
+
+
+def _made(results: Sequence[SeedResult], config: LabConfig, options: LabOptions) -> Html:
+    seconds = [result.base.cpu_seconds + sum(arm.cpu_seconds for arm in result.arms) for result in results]
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    facts = {
+        "recipe": _recipe_name(options),
+        "seeds": ", ".join(str(result.seed) for result in results),
+        "declared by the recipe": ", ".join(map(str, config.seeds)),
+        "CPU seconds": " + ".join(f"{each:,.0f}" for each in seconds)
+        + f" ({max(seconds):,.0f} at most for a seed)"
+        if len(seconds) > 1
+        else f"{seconds[0]:,.0f}",
+        "versions": f"ralign {__version__}, Python {platform.python_version()}, {libraries}",
+        "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} torch thread",
+    }
+    resolved = json.dumps(json.loads(TypeAdapter(LabConfig).dump_json(config)), indent=1)
+    return join(
+        [
+            tag("pre", command_line(options)),
+            tag("dl", [[tag("dt", name), tag("dd", fact)] for name, fact in facts.items()], class_="made"),
+            tag("details", tag("summary", "The recipe, resolved"), tag("pre", resolved)),
+        ]
+    )
+
+
+def command_line(options: LabOptions) -> str:
+    """The command that these options stand for; what has its default is left out."""
+    words = ["ralign", "lab"]
+    for option in fields(LabOptions):
+        value = getattr(options, option.name)
+        if value == option.default:
+            continue
+        words.append(f"--{option.name.replace('_', '-')}")
+        if value is not True:
+            words.append(str(value))
+    return shlex.join(words)
+
+
+def _config(path: Path) -> LabConfig:
+    return TypeAdapter(LabConfig).validate_json(path.read_bytes())

@@ -1,0 +1,172 @@
+"""A pair or an answer with all that is true of it: what a reader of the micro world sees at a glance, for pages.
+
+In: records, or word ids. Out: the words of answers and the claims of judgments, each with its truth.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from ralign.lab.lexicon import (
+    BULLET,
+    CONFIDENT,
+    CRITIQUE_LENGTH,
+    DOMAINS,
+    END,
+    FACTORS,
+    FILLERS,
+    FIRST_CLAIM,
+    FIRST_FACTOR,
+    FIRST_VALUE,
+    HEDGING,
+    ID,
+    VALUES_PER_DOMAIN,
+    WORDS,
+)
+from ralign.lab.meta_judge import true_claims
+from ralign.lab.records import verdict_of
+from ralign.lab.tokenizer import read_answer, read_question
+from ralign.lab.world import World
+from ralign.records import Order, PreferencePair, Verdict
+
+_STYLE: Final = frozenset(ID[word] for word in (BULLET, HEDGING, CONFIDENT, *FILLERS))
+
+Kind = Literal["right", "wrong", "style"]
+"""A value or a polite word is right or wrong; the rest, and what was said before, is style."""
+
+
+class Word(NamedTuple):
+    """One word of an answer."""
+
+    text: str
+    kind: Kind
+
+
+class Claim(NamedTuple):
+    """One claim of a judgment."""
+
+    text: str
+    granted: bool
+    """Whether it says that the answer has the factor, or that it lacks it."""
+    true: bool
+    cited: bool
+    """Whether it is about the factor that the judgment calls decisive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A judgment, taken apart."""
+
+    claims: tuple[tuple[Claim, ...], tuple[Claim, ...]]
+    """On A, on B."""
+    factor: str
+    verdict: Verdict | None
+
+    @property
+    def invented(self) -> int:
+        """False claims about the factor called decisive."""
+        return sum(claim.cited and not claim.true for side in self.claims for claim in side)
+
+    @property
+    def coherent(self) -> bool:
+        """Whether it grants the factor called decisive to the answer it prefers, and not to the other."""
+        granted = [[claim.granted for claim in side if claim.cited] for side in self.claims]
+        return granted == ([[True], [False]] if self.verdict == "A" else [[False], [True]])
+
+    @property
+    def false(self) -> int:
+        """False claims."""
+        return sum(not claim.true for side in self.claims for claim in side)
+
+
+class Scene(NamedTuple):
+    """A pair with all that is true of it, in the order shown."""
+
+    question: list[int]
+    answers: tuple[list[int], list[int]]
+    right: int
+    second: int
+    traits: Int[Tensor, "2 6"]
+
+    @classmethod
+    def of(cls, pair: PreferencePair, order: Order, world: World) -> "Scene":
+        """Look at a pair, its answers in the order shown."""
+        question = read_question(pair.conversation[-1].content)
+        texts = (pair.response_a, pair.response_b)
+        first, other = (read_answer(text) for text in (texts if order == "ab" else texts[::-1]))
+        asked = torch.tensor([question])
+        right, second = world.truth(asked)
+        traits = world.traits(asked.expand(2, -1), torch.tensor([first, other]))
+        return cls(question, (first, other), int(right), int(second), traits)
+
+    def words(self, side: int) -> tuple[Word, ...]:
+        """The words of A (0) or of B (1)."""
+        return words_of(self.answers[side], self.question, self.right, self.second)
+
+    def read(self, critique: Sequence[int]) -> Reading:
+        """Take a judgment apart, and hold its claims against the truth."""
+        true = true_claims(self.traits[None], torch.tensor([list(critique)]))[0].tolist()
+        factor = critique[6] - FIRST_FACTOR
+        sides = [
+            tuple(
+                Claim(WORDS[word], (word - FIRST_CLAIM) % 2 == 1, told, (word - FIRST_CLAIM) // 2 == factor)
+                for word, told in zip(critique[3 * side : 3 * side + 3], true[side], strict=True)
+            )
+            for side in range(2)
+        ]
+        return Reading(
+            claims=(sides[0], sides[1]),
+            factor=WORDS[critique[6]],
+            verdict=verdict_of(critique[CRITIQUE_LENGTH - 1]),
+        )
+
+    def truths(self, critique: Sequence[int]) -> Iterator[str]:
+        """A sentence for each false claim about the factor that the judgment calls decisive."""
+        for side, claims in enumerate(self.read(critique).claims):
+            if any(claim.cited and not claim.true for claim in claims):
+                yield self._truth(side, critique[6] - FIRST_FACTOR)
+
+    def _truth(self, side: int, factor: int) -> str:
+        kind, name, other_kind, polite = (WORDS[word] for word in self.question)
+        answer, has = "AB"[side], bool(self.traits[side, factor] > 0)
+        match FACTORS[factor]:
+            case "accuracy":
+                likes = f"the {kind} that {name} likes is {WORDS[self.right]}"
+                return f"{answer} is {'right' if has else 'wrong'}: {likes}"
+            case "instruction":
+                return f"{answer} {'says' if has else 'does not say'} “{polite}”, as asked"
+            case "completeness":
+                likes = f"the {other_kind} is {WORDS[self.second]}"
+                return f"{answer} {'has' if has else 'lacks'} the second value: {likes}"
+            case "length":
+                return f"{answer} has {int(self.traits[side, factor])} of the words that only fill"
+            case "structure":
+                return f"{answer} has {'a' if has else 'no'} bullet"
+            case _:
+                tone = (f"says “{HEDGING}”", "has no tone word", f"says “{CONFIDENT}”")
+                return f"{answer} {tone[int(self.traits[side, factor])]}"
+
+
+def words_of(answer: Sequence[int], question: Sequence[int], right: int, second: int) -> tuple[Word, ...]:
+    """The words up to the end, each with what it is worth here."""
+    ends = answer.index(ID[END]) if ID[END] in answer else len(answer)
+    said = list(answer[:ends])
+    found: list[Word] = []
+    for place, word in enumerate(said):
+        if word in _STYLE or word in said[:place]:
+            kind: Kind = "style"  # to say it again adds nothing either
+        else:
+            # as `World.traits` has it: who lists everything has answered nothing
+            alone = all(each == word for each in said if each not in _STYLE and _sort(each) == _sort(word))
+            kind = "right" if alone and word in (right, second, question[3]) else "wrong"
+        found.append(Word(WORDS[word], kind))
+    return tuple(found)
+
+
+def _sort(word: int) -> int:
+    """A number for what a word is a word of: a domain's values, or the polite words, which come after them."""
+    return min((word - FIRST_VALUE) // VALUES_PER_DOMAIN, len(DOMAINS))

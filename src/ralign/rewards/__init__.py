@@ -1,0 +1,7 @@
+"""Rewards for reinforcement learning: pure functions of what judges and meta-judges said.
+
+| module   | holds                                                                                       |
+| -------- | ------------------------------------------------------------------------------------------- |
+| `judge`  | a judge's own reward: for its verdict alone, or for verdict and rationale                       |
+| `policy` | a policy's reward with a pairwise judge: against a reference answer, or within its own group |
+"""

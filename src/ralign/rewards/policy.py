@@ -1,0 +1,234 @@
+"""How a judge of two answers rewards one: verdicts in, a number or None out. Pure.
+
+The paper (section 4, RLHF) has the judge compare the policy's answer with a fixed reference answer: a win is +1, a
+loss -1, with a dynamic length penalty that it does not define. Everything else here is ours:
+
+- In both orders, the reward is the mean of the two: +1, 0 (the judge follows the position), or -1. Where one order
+  gave no verdict there is no reward. The verdict that is left would be another, position-biased estimate of twice
+  the size, and which answers get it would depend on which answers make the judge fail.
+- In one order, the side is drawn by a hash of the prompt's id: half the prompts each way, and the same side for
+  every completion of a prompt, so that the judge's taste for a position falls out of a group's baseline.
+- No verdict is None, never 0: a 0 would be a draw, and would move the baseline of its whole group (Pitfall 2).
+- Only what the policy says after its thinking is judged. An answer that never ends is not judged at all: it counts
+  as lost, less a format penalty, so that running into the limit is worse than losing at the same length.
+- The length penalty is on what is longer than the reference answer, and never rewards what is shorter:
+  lambda * min(max(0, n / n_ref - 1), cap), with n and n_ref the lengths of answer and reference. Fixed: lambda is
+  a number. Dynamic: lambda is the multiplier of the constraint "mean n <= target * mean n_ref", moved by projected
+  dual ascent, lambda <- clip(lambda + rate * (mean n / mean n_ref - target), 0, highest).
+
+Without reference answers, a completion's reward is its win rate among the completions of its own group.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal, NamedTuple
+
+from ralign.chat.thinking import CLOSER, split_thinking
+from ralign.errors import InputError
+from ralign.records import Order, Verdict
+
+WIN = 1.0
+DRAW = 0.0
+LOSS = -1.0
+
+Side = Literal["both", "drawn"]
+"""Where the policy's answer is shown: once each way, or once, on a side drawn by the prompt's id."""
+
+
+def visible_answer(completion: str) -> str:
+    """What is judged: the completion without its thinking and the blank space around it."""
+    return split_thinking(completion).answer.strip()
+
+
+def never_ended(completion: str, finish_reason: str | None = None, *, thinks: bool = False) -> bool:
+    """Whether the completion has no end that could be judged.
+
+    Args:
+        completion: the policy's text, thinking included.
+        finish_reason: as the engine gives it; `length` is the token limit.
+        thinks: the prompt has already opened the thought, so a text without `</think>` is all thought.
+
+    Returns:
+        True where the token limit cut it off, where its thought is not closed, or where it says nothing after it.
+    """
+    if finish_reason == "length" or (thinks and CLOSER not in completion):
+        return True
+    return not visible_answer(completion)
+
+
+def orders_shown(side: Side, prompt_id: str, *, seed: int = 0) -> tuple[Order, ...]:
+    """The orders in which answer (a) and reference (b) are shown."""
+    return ("ab", "ba") if side == "both" else (drawn_order(prompt_id, seed=seed),)
+
+
+def drawn_order(prompt_id: str, *, seed: int = 0) -> Order:
+    """One order, from a hash of the id: the same in every process, and half of all ids each way."""
+    key = f"{seed}:{prompt_id}".encode("utf-8", "backslashreplace")
+    return "ab" if blake2b(key, digest_size=1).digest()[0] & 1 else "ba"
+
+
+def outcome(verdict: Verdict | None) -> float | None:
+    """+1 where the policy's answer (A) is better, -1 where the other (B) is, None where there is no verdict."""
+    if verdict is None:
+        return None
+    return WIN if verdict == "A" else LOSS
+
+
+def mean_outcome(verdicts: Sequence[Verdict | None]) -> float | None:
+    """The mean over the orders; None where any of them, or all, are missing. Verdicts: A is the policy's answer."""
+    outcomes = [score for verdict in verdicts if (score := outcome(verdict)) is not None]
+    if not outcomes or len(outcomes) < len(verdicts):
+        return None
+    return sum(outcomes) / len(outcomes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LengthPenalty:
+    """What is taken off for answers longer than their reference. Lengths in any unit, the same for both."""
+
+    coefficient: float
+    """lambda: taken off for an answer twice as long as its reference."""
+    cap: float = 2.0
+    """The most excess that counts, in lengths of the reference: a one-word reference must not decide alone."""
+
+    def __post_init__(self) -> None:
+        if not (self.coefficient >= 0 and self.cap >= 0):
+            raise InputError(
+                f"the length penalty has coefficient {self.coefficient} and cap {self.cap}, expected 0 or more"
+            )
+
+    def of(self, length: float, reference_length: float) -> float:
+        """What to take off: 0 or more."""
+        excess = max(0.0, length / max(reference_length, 1.0) - 1.0)
+        return self.coefficient * min(excess, self.cap)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LengthControl:
+    """How the dynamic length penalty's coefficient is steered; see the module's formula."""
+
+    rate: float = 0.05
+    """How far the coefficient moves in one step for a mean length of twice the target's."""
+    target: float = 1.0
+    """The mean length wanted, in mean lengths of the reference answers."""
+    highest: float = 1.0
+    """The coefficient's bound: with the cap at 2, an answer can lose as much by its length as by losing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LengthState:
+    """Where the dynamic length penalty stands: all that a checkpoint has to hold."""
+
+    coefficient: float = 0.0
+    steps: int = 0
+    ratio: float | None = None
+    """The last step's mean length over the references' mean length."""
+
+
+def steer(
+    state: LengthState, control: LengthControl, lengths: Sequence[float], reference_lengths: Sequence[float]
+) -> LengthState:
+    """One step of the dynamic length penalty: the state after a batch of answers, thinking left out.
+
+    Args:
+        state: before the batch.
+        control: rate, target and bound.
+        lengths: of the answers.
+        reference_lengths: of their references, in the same unit; only the sums matter.
+
+    Returns:
+        The next state; the same one where the batch has no answer.
+    """
+    if not lengths:
+        return state
+    mean = sum(lengths) / len(lengths)
+    reference = sum(reference_lengths) / max(len(reference_lengths), 1)
+    ratio = mean / max(reference, 1.0)
+    coefficient = state.coefficient + control.rate * (ratio - control.target)
+    return LengthState(
+        coefficient=min(max(coefficient, 0.0), control.highest), steps=state.steps + 1, ratio=ratio
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyReward:
+    """One completion's reward, and what it is made of."""
+
+    reward: float | None
+    """score - length_penalty - format_penalty; None where there is no score."""
+    score: float | None
+    """The judge's part alone: from -1 to 1."""
+    length_penalty: float = 0.0
+    format_penalty: float = 0.0
+
+
+def policy_reward(score: float | None, *, length_penalty: float = 0.0) -> PolicyReward:
+    """The reward of a completion that ended. `score` is its mean outcome."""
+    reward = None if score is None else score - length_penalty
+    return PolicyReward(reward=reward, score=score, length_penalty=length_penalty)
+
+
+def unended_reward(*, format_penalty: float, length_penalty: float = 0.0) -> PolicyReward:
+    """The reward of a completion that never ended: lost, less the format penalty."""
+    return PolicyReward(
+        reward=LOSS - format_penalty - length_penalty,
+        score=LOSS,
+        length_penalty=length_penalty,
+        format_penalty=format_penalty,
+    )
+
+
+class Comparison(NamedTuple):
+    """Two completions of a group, by their place in it; `a` is the one whose win is +1."""
+
+    a: int
+    b: int
+
+
+def round_robin(group_size: int, *, neighbours: int | None = None) -> list[Comparison]:
+    """The comparisons to make within a group.
+
+    Args:
+        group_size: how many completions the prompt has.
+        neighbours: compare each with so many of the next ones on a circle, which makes group_size * neighbours
+            comparisons and gives every completion 2 * neighbours of them, half as `a`. None: every pair once.
+
+    Raises:
+        InputError: fewer than two completions, or so many neighbours that a pair would come twice.
+    """
+    if group_size < 2:
+        raise InputError(f"the group has {group_size} completions, expected 2 or more to compare them")
+    furthest = (group_size - 1) // 2
+    if neighbours is None:
+        opposite = [Comparison(each, each + group_size // 2) for each in range(group_size // 2)]
+        rest = round_robin(group_size, neighbours=furthest) if furthest else []
+        return rest + (opposite if group_size % 2 == 0 else [])
+    if not 1 <= neighbours <= furthest:
+        raise InputError(
+            f"{neighbours} neighbours in a group of {group_size}, expected 1 to {furthest}; "
+            "leave it out to compare every pair"
+        )
+    return [
+        Comparison(each, (each + distance) % group_size)
+        for distance in range(1, neighbours + 1)
+        for each in range(group_size)
+    ]
+
+
+def win_rates(group_size: int, outcomes: Mapping[Comparison, float | None]) -> list[float | None]:
+    """Each completion's win rate among those it was compared with, from 0 to 1; a draw is half a win.
+
+    Args:
+        group_size: how many completions the group has.
+        outcomes: of each comparison, from -1 (b won) to 1 (a won), such as `mean_outcome` gives; None: no verdict.
+
+    Returns:
+        One number a completion; None where none of its comparisons has an outcome.
+    """
+    wins: list[list[float]] = [[] for _ in range(group_size)]
+    for (a, b), score in outcomes.items():
+        if score is not None:
+            wins[a].append((1.0 + score) / 2)
+            wins[b].append((1.0 - score) / 2)
+    return [sum(each) / len(each) if each else None for each in wins]

@@ -1,0 +1,147 @@
+"""One answer's reward, asked of a running service: `POST /reward` until there is an answer or no time left."""
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, NamedTuple, cast
+
+import aiohttp
+import orjson
+
+from ralign.chat.patience import Patience, read_retry_after
+from ralign.errors import CallFailed, EndpointRefused, InputError
+
+_TRY_AGAIN = frozenset({408, 429, 500, 502, 503})
+_jitter = random.Random()  # spreads retries; nothing that a reward depends on
+
+
+class Reward(NamedTuple):
+    """The service's answer, as far as an engine needs it."""
+
+    reward: float | None
+    reason: str | None
+    score: float | None
+    length_penalty: float
+    format_penalty: float
+    disagreed: bool
+    """Whether the two orders gave different verdicts."""
+
+
+def request_body(prompt: object, completion: object, reference: object, name: object) -> bytes:
+    """The body of a `/reward` request. Prompt and completion: a text, or messages (TRL's conversational data).
+
+    Raises:
+        InputError: one of them is neither.
+    """
+    if not isinstance(reference, str):
+        raise InputError(f"the reference answer is {type(reference).__name__}, expected a text")
+    conversation = (
+        [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _turns(prompt, "prompt")
+    )
+    answer = (
+        completion
+        if isinstance(completion, str)
+        else "".join(t["content"] for t in _turns(completion, "completion"))
+    )
+    fields = {
+        "conversation": conversation,
+        "answer": answer,
+        "reference_answer": reference,
+        "id": None if name is None else str(name),
+    }
+    try:
+        return orjson.dumps(fields)
+    except TypeError:  # half a surrogate pair, which no UTF-8 text can hold: a policy may say anything
+        return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _turns(messages: object, what: str) -> list[dict[str, str]]:
+    # verl hands nested columns on as numpy arrays, which are no sequences.
+    turns: list[object] = list(cast("Sequence[object]", messages)) if hasattr(messages, "__len__") else []
+    read: list[dict[str, str]] = []
+    for turn in turns:
+        fields = cast("Mapping[str, object]", turn) if isinstance(turn, Mapping) else {}
+        role, content = fields.get("role"), fields.get("content")
+        if not (isinstance(role, str) and isinstance(content, str)):
+            raise InputError(f"the {what} has a turn without role and content")
+        read.append({"role": role, "content": content})
+    if not read:
+        raise InputError(f"the {what} is neither a text nor messages")
+    return read
+
+
+async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, patience: Patience) -> Reward:
+    """Ask `/reward` until there is an answer.
+
+    Raises:
+        CallFailed: no answer within the deadline, or the service's judge had none within its own.
+        EndpointRefused: the service refuses the request.
+    """
+    address = f"{url.rstrip('/')}/reward"
+    deadline = monotonic() + patience.deadline
+    tries = 0
+    while True:
+        tries += 1
+        retry_after = None
+        try:
+            timeout = aiohttp.ClientTimeout(total=max(deadline - monotonic(), 0.001))
+            async with session.post(address, data=body, timeout=timeout, allow_redirects=False) as response:
+                content = await response.read()
+                if response.status == 200:
+                    return _read_reward(content)
+                problem = f"{address} answers {response.status}: {_reason(content)}"
+                if response.status == 504:
+                    raise CallFailed(problem)
+                if response.status not in _TRY_AGAIN:
+                    raise EndpointRefused(problem)
+                retry_after = read_retry_after(response.headers, datetime.now(UTC))
+        except aiohttp.InvalidURL:
+            raise EndpointRefused(f"'{url}' is no address of a service") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            problem = f"{address}: {type(error).__name__} {error}".rstrip()
+        wait = patience.wait(tries, retry_after, _jitter)
+        if monotonic() + wait >= deadline:
+            raise CallFailed(f"{problem} ({tries} tries)")
+        await asyncio.sleep(wait)
+
+
+def _read_reward(content: bytes) -> Reward:
+    try:
+        fields: Any = orjson.loads(content)
+        reward = fields["reward"]
+        return Reward(
+            reward=None if reward is None else float(reward),
+            reason=fields.get("reason"),
+            score=fields.get("score"),
+            length_penalty=float(fields.get("length_penalty", 0.0)),
+            format_penalty=float(fields.get("format_penalty", 0.0)),
+            disagreed=len(set(fields.get("verdicts", {}).values()) - {None}) == 2,
+        )
+    except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError, ValueError) as error:
+        raise EndpointRefused(
+            f"the answer is not a reward ({error}); is the address that of ralign serve?"
+        ) from None
+
+
+def _reason(content: bytes) -> str:
+    try:
+        return str(orjson.loads(content)["error"])
+    except (orjson.JSONDecodeError, TypeError, KeyError):
+        return content[:200].decode("utf-8", "replace")
+
+
+def reward_session(token_variable: str) -> aiohttp.ClientSession:
+    """Connections to the service, with the token that the variable holds; it may be unset.
+
+    Raises:
+        InputError: the token cannot be a header.
+    """
+    token = os.environ.get(token_variable, "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise InputError(f"the token in {token_variable} holds characters that no header can have")
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    return aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))
