@@ -191,8 +191,8 @@ def test_what_goes_wrong_in_training_reaches_whoever_takes_the_steps(judge, worl
 def test_both_engines_teach_the_judge_the_same(tmp_path):
     """R-Align from one base judge at half its budget: F-Score well above the base's, and within noise of each other.
 
-    Two trainings of one engine that differ in their seed alone come out 0.03 apart (standard deviation), so a mean of
-    two differs from the other engine's by 0.03 too: 0.1 is three of it (docs/decisions/trl_engine.md).
+    The F-Scores of one engine's trainings that differ in their seed alone have a standard deviation of 0.03 to 0.04, so
+    the means of two differ by that much too: 0.1 is about three of it (docs/decisions/trl_engine.md).
     """
     recipe = read_recipe(preset_path("graded"))
     phases = tuple(replace(phase, steps=steps) for phase, steps in zip(recipe.phases, (250, 80), strict=True))
