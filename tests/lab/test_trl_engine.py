@@ -191,8 +191,8 @@ def test_what_goes_wrong_in_training_reaches_whoever_takes_the_steps(judge, worl
 def test_both_engines_teach_the_judge_the_same(tmp_path):
     """R-Align from one base judge at half its budget: F-Score well above the base's, and within noise of each other.
 
-    The intervals of 1,000 pairs are 0.03 to either side, and two trainings that differ in nothing but their draws come
-    out 0.02 apart (standard deviation, eight seeds): docs/decisions/trl_engine.md.
+    The F-Scores of one engine's trainings that differ in their seed alone have a standard deviation of 0.03 to 0.04, so
+    the means of two differ by that much too: 0.1 is about three of it (docs/decisions/trl_engine.md).
     """
     recipe = read_recipe(preset_path("graded"))
     phases = tuple(replace(phase, steps=steps) for phase, steps in zip(recipe.phases, (250, 80), strict=True))
@@ -207,10 +207,13 @@ def test_both_engines_teach_the_judge_the_same(tmp_path):
         return document["benchmarks"]["micro-world-train"]["fidelity_score"]["value"]
 
     def trained(train, name):
-        judge = checkpoint.copy(base, recipe.model)
-        for _ in train(judge, world, arm, recipe.judge_rl, recipe.showy, Generator().manual_seed(0)):
-            pass
-        return fidelity(judge, name)
+        scores = []
+        for seed in range(2):
+            judge = checkpoint.copy(base, recipe.model)
+            for _ in train(judge, world, arm, recipe.judge_rl, recipe.showy, Generator().manual_seed(seed)):
+                pass
+            scores.append(fidelity(judge, f"{name}-{seed}"))
+        return sum(scores) / len(scores)
 
     start = fidelity(base, "base")
     ours, theirs = trained(judge_rl.train_judge, "ours"), trained(trl_engine.train_judge, "trl")

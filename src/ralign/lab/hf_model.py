@@ -4,7 +4,7 @@
 is converted back. Only the layout differs. The GPT computes a prompt once for its whole group of completions; a
 transformers model is given every completion as a sequence of its own, prompt included.
 
-No architecture of transformers fits (the nearest, NanoChat, has rotary positions; this one learns them), hence a
+We found no architecture of transformers that fits (the nearest, NanoChat, has rotary positions), hence a
 forward pass of our own. It is the arithmetic of `ralign.lab.model` on transformers' cache: a test holds both to the
 same logits. Sequences of one batch have one length, as everywhere in the lab; padding is refused.
 """
