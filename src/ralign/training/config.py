@@ -20,9 +20,9 @@ Report = Literal["none", "trackio", "wandb", "tensorboard"]
 _OPERATIONAL = frozenset(
     {
         "pairs", "out", "judge_prompt", "meta_judge_url", "meta_prompt", "meta_judge_key_variable", "concurrency",
-        "deadline", "try_timeout", "micro_batch", "gradient_checkpointing", "vllm", "vllm_url", "vllm_memory",
-        "vllm_tensor_parallel", "save_every", "keep_checkpoints", "report_to", "price", "expected_completion_tokens",
-        "skip_bad_rows", "dry_run",
+        "deadline", "try_timeout", "on_outage", "outage_patience", "micro_batch", "gradient_checkpointing", "vllm",
+        "vllm_url", "vllm_memory", "vllm_tensor_parallel", "save_every", "keep_checkpoints", "report_to", "price",
+        "expected_completion_tokens", "skip_bad_rows", "dry_run",
     }
 )  # fmt: skip
 
@@ -67,6 +67,8 @@ class TrainConfig:
     """rl: sampling temperature of the meta-judge."""
     meta_max_tokens: int | None = 16384
     """rl: the most tokens a meta-judgment may have, thinking included."""
+    meta_votes: int = 1
+    """rl: meta-judgments a judgment; the majority counts. Odd, so that there is one."""
     meta_body: str | None = None
     """rl: more fields for the meta-judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
     meta_judge_key_variable: str = "OPENAI_API_KEY"
@@ -77,6 +79,10 @@ class TrainConfig:
     """rl: seconds the meta-judge may take for one step's judgments; what is not there by then is not scored."""
     try_timeout: float = 120.0
     """rl: seconds one try of a meta-judge call may take."""
+    on_outage: Literal["pause", "stop"] = "pause"
+    """rl: what training does when the meta-judge is down: wait and ask again, or stop."""
+    outage_patience: float = 3600.0
+    """rl: seconds it waits; then it stops."""
     steps: int | None = None
     """Optimiser steps. Default: --epochs over the pairs."""
     epochs: float = 1.0
@@ -187,6 +193,10 @@ class TrainConfig:
             raise InputError("--reward outcome asks no meta-judge; leave --meta-judge out")
         if self.meta_judge_url is not None and self.meta_judge is None:
             raise InputError("--meta-judge-url needs --meta-judge MODEL")
+        if self.meta_votes < 1 or self.meta_votes % 2 == 0:
+            raise InputError(
+                f"--meta-votes is {self.meta_votes}, expected an odd number so that there is a majority"
+            )
         if self.vllm == "server" and self.vllm_url is None:
             raise InputError("--vllm server needs --vllm-url, the address that `trl vllm-serve` listens on")
         if self.reward_weight is not None and self.reward not in ("hybrid", "pointwise"):
