@@ -29,9 +29,9 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(folder: Path, tmp
     with pytest.raises(KeyboardInterrupt):
         train(interrupted, Interrupting("step 5/6"))
     # As a kill while a checkpoint is written leaves it: the newest folder, without its marker.
-    folder = interrupted.out / "checkpoints"
-    shutil.copytree(folder / "checkpoint-4", folder / "checkpoint-5")
-    (folder / "checkpoint-5" / MARKER).unlink()
+    written = interrupted.out / "checkpoints"
+    shutil.copytree(written / "checkpoint-4", written / "checkpoint-5")
+    (written / "checkpoint-5" / MARKER).unlink()
     said = train(interrupted)
     assert "checkpoint-5 was not whole and is removed" in said
     assert "going on from step 4" in said
