@@ -120,8 +120,10 @@ def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, proce
         processing_class=start.tokenizer,
         peft_config=_lora(run.config),
     )
+    # Left from below: what is still asked is called off, then the connections are closed, then the loop they live in.
     stack.callback(trainer.close)
-    stack.enter_context(reward)  # left first: its connections are closed in the trainer's event loop
+    stack.enter_context(reward)
+    stack.callback(trainer.call_off)
     return trainer
 
 
