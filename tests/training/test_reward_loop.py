@@ -17,7 +17,7 @@ ALIGNED, SPURIOUS = right("the tide is named"), right("it is longer")
 
 
 def outage(hours=None, **fields):
-    limits = Limits(window=8, minimum=4)
+    limits = Limits(threshold=0.5, window=8, minimum=4)
     return {"outage": OutagePlan(limits=limits, first_wait=5, **fields)} | (
         {} if hours is None else {"clock": hours, "sleep": hours.sleep, "tell": lambda line: None}
     )
@@ -82,6 +82,21 @@ async def test_what_has_not_answered_by_the_deadline_is_not_scored_cancelled_and
     assert batch.rates["late"] == batch.rates["meta_failed"] == 0.5
     await asyncio.sleep(0.01)
     assert meta_judge.in_flight == 0
+
+
+async def test_a_few_stragglers_are_no_outage_but_a_batch_of_them_is():
+    """Those that are late are late together: in a row they would trip any breaker."""
+
+    class Stuck(OrderedMetaJudge):
+        async def meta_judge(self, pair, judgment, vote):
+            self.latency = 30.0 if "slow" in judgment.rationale else 0.0
+            return await super().meta_judge(pair, judgment, vote)
+
+    reward = GenRMReward("ralign", Stuck(), deadline=0.02, **outage(policy="stop"))
+    few = [*(right(f"slow tide {n}") for n in range(10)), *(right(f"tide {n}") for n in range(11))]
+    assert (await reward.score(few)).rates["late"] == 10 / 21
+    with pytest.raises(MetaJudgeDown, match=r"last: no answer within 0.02 s"):
+        await reward.score(few[:-2])
 
 
 async def test_duplicates_in_a_batch_are_asked_once_and_earn_the_same():

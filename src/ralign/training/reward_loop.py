@@ -242,14 +242,16 @@ class _Batch:
         )
         for task in done:
             task.result()  # raises what ends training
-        for question, task in self._tasks.items():
-            if task in done:
-                self.answers[question] = task.result()
-            else:
-                task.cancel()
-                self.late.add(question)
-                self.answers[question] = failed(self._asked[question][1], self._lateness())
+        late = [question for question, task in self._tasks.items() if task not in done]
+        for question in late:
+            self._tasks.pop(question).cancel()
+            self.answers[question] = failed(self._asked[question][1], self._lateness())
+        # Stragglers are noted all at once; a few of them are no outage, though they come in a row.
+        if late and len(late) >= self._guard.threshold * (len(late) + len(done)):
+            for _ in late:
                 self._guard.note(self._lateness())
+        self.late.update(late)
+        self.answers.update((question, task.result()) for question, task in self._tasks.items())
         self._tasks.clear()
 
     async def _probe(self, question: Question) -> MetaJudgment:
