@@ -4,7 +4,10 @@ from dataclasses import replace
 import pytest
 from tests.training.reward_pieces import Hours, OrderedMetaJudge, make_pair, right, wrong
 
+from ralign.chat import Sampling, ScriptedModel
 from ralign.errors import EndpointRefused, InputError, MetaJudgeDown
+from ralign.judging import Prompt
+from ralign.metajudging import META_PROMPT, ChatMetaJudge
 from ralign.records import GoldPoint, MetaJudgment
 from ralign.rewards.judge import HybridReward
 from ralign.training.breaker import Limits
@@ -239,3 +242,27 @@ def test_a_reward_that_needs_a_meta_judge_is_not_made_without_one():
         GenRMReward("ralign", None)
     with pytest.raises(InputError, match="deadline is 0"):
         GenRMReward("outcome", None, deadline=0)
+
+
+async def seconds_of(name, latency, number):
+    """One batch of 512 right completions, each with a rationale of its own, the meta-judge's prompt included."""
+    model = ScriptedModel(lambda *call: "VERDICT: Correct", latency=latency, remember=False)
+    meta_judge = ChatMetaJudge(model=model, prompt=Prompt.load(None, META_PROMPT), sampling=Sampling())
+    completions = [right(f"tide {number} {each}") for each in range(512)]
+    batch = await GenRMReward(name, meta_judge).score(completions)
+    assert batch.rewards == [1.0] * 512
+    assert model.most_in_flight == (512 if name == "ralign" else 0)
+    return batch.rates["seconds"]
+
+
+async def test_a_batch_costs_little_more_than_the_latency_of_one_call():
+    """512 completions: all calls at once add one latency, and less than another for all else. Pitfall 16.
+
+    `benchmarks/reward_loop.py` measures it with real HTTP and in TRL's step. Best of three: the machine is shared.
+    """
+    latency = 0.6
+    added = [
+        await seconds_of("ralign", latency, number) - await seconds_of("outcome", latency, number)
+        for number in range(3)
+    ]
+    assert latency <= min(added) <= 2 * latency
