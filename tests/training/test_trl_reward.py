@@ -1,5 +1,9 @@
+import asyncio
 import json
-from contextlib import nullcontext
+import threading
+import time
+from concurrent.futures import CancelledError
+from contextlib import asynccontextmanager, nullcontext
 
 import pytest
 from tests.training.reward_pieces import OrderedMetaJudge, make_pair
@@ -116,3 +120,36 @@ async def test_data_without_the_columns_or_with_a_broken_pair_is_named():
         text_of([{"role": "assistant", "content": "a"}, {"role": "tool", "content": "b"}])
     with pytest.raises(InputError, match="expected a text"):
         text_of([{"role": "assistant", "content": [{"type": "image"}]}])
+
+
+def test_leaving_closes_the_reward_in_its_own_loop_and_ends_what_still_runs_there():
+    """As after Ctrl-C in a pause: the trainer's loop, in its thread, would go on asking."""
+    events = []
+    meta_judge = OrderedMetaJudge(latency=30.0)
+
+    @asynccontextmanager
+    async def open_reward():
+        loop = asyncio.get_running_loop()
+        yield GenRMReward("ralign", meta_judge)
+        events.append(("closed", asyncio.get_running_loop() is loop, meta_judge.in_flight))
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    with TrlReward(open_reward, end_tokens=[END]) as reward:
+        scoring = asyncio.run_coroutine_threadsafe(call(reward, ["tide \\boxed{A}"]), loop)
+        while not meta_judge.in_flight:
+            time.sleep(0.001)
+    with pytest.raises(CancelledError):
+        scoring.result(timeout=1)
+    assert events == [("closed", True, 0)]
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+def test_leaving_without_having_scored_opens_nothing():
+    opened = []
+    with TrlReward(lambda: opened.append(1), end_tokens=[END]):
+        pass
+    assert opened == []
