@@ -4,6 +4,7 @@ The paper trains with PPO. TRL has no PPO trainer any more, so here it is GRPO: 
 the baseline instead of a value model. One process a GPU: `accelerate launch -m ralign train ...`.
 """
 
+import asyncio
 import logging
 import warnings
 from contextlib import ExitStack
@@ -24,7 +25,7 @@ from ralign.training.checkpoints import last_whole
 from ralign.training.command import TrainingRun
 from ralign.training.config import TrainConfig
 from ralign.training.examples import Example, TrainingData, list_left_out
-from ralign.training.open_reward import open_reward
+from ralign.training.open_reward import greet_meta_judge, open_reward
 from ralign.training.start_model import Start, chat, fitting, load_start
 from ralign.training.trl_callbacks import SealCheckpoints, StepLog
 from ralign.training.trl_config import check_extras, grpo_config, on_gpu, sft_config
@@ -48,6 +49,8 @@ def train(run: TrainingRun) -> TrainingData:
     config = run.config
     check_extras(config)
     processes = _processes(config)
+    if run.main and config.stage == "rl":
+        asyncio.run(greet_meta_judge(run))
     start = load_start(config)
     fit = fitting(run.data.examples, start, config)
     if run.main:
