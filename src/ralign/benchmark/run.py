@@ -119,11 +119,29 @@ async def bench(
         directory.take_up(tally)
         try:
             with progress(tally):
-                await _Loop(plan, judge, meta_judge, tally, directory).run()
+                await judge_owed(plan, judge, meta_judge, tally, directory)
         finally:
             # Also when the run was interrupted: the page of an unfinished run says that it is unfinished.
             results = write_results(out, tally, facts(tally), seed=plan.seed, resamples=plan.resamples)
     return results
+
+
+async def judge_owed(
+    plan: Plan, judge: Judge, meta_judge: MetaJudge | None, tally: Tally, directory: RunDirectory
+) -> None:
+    """Ask for every judgment and meta-judgment that a tally owes, recording each as it comes.
+
+    Args:
+        plan: the pairs, and how many are worked on at once.
+        judge: asked once for each owed (pair, order, draw).
+        meta_judge: asked about each right judgment; None where the tally is not `meta_judging`.
+        tally: says what is owed, and is told what came.
+        directory: claimed and taken up.
+
+    Raises:
+        EndpointRefused: no call can succeed; what was recorded stays.
+    """
+    await _Loop(plan, judge, meta_judge, tally, directory).run()
 
 
 class _Loop:
