@@ -148,9 +148,9 @@ async def test_another_question_in_the_same_directory_is_refused(prompts: str, t
         await run(server.url, prompts, tmp_path / "run")
         with pytest.raises(ConfigMismatch, match="max_tokens is 16384 in this run, and 5 was asked for"):
             await run(server.url, prompts, tmp_path / "run", max_tokens=5)
-        Path(prompts).write_text(Path(prompts).read_text().replace("sow basil", "sow thyme"))
+        (tmp_path / "thyme.jsonl").write_text('{"id": "basil", "prompt": "When do I sow thyme?"}\n')
         with pytest.raises(ConfigMismatch, match="prompts_digest"):
-            await run(server.url, prompts, tmp_path / "run")
+            await run(server.url, str(tmp_path / "thyme.jsonl"), tmp_path / "run")
 
 
 async def test_two_processes_on_one_directory_are_refused(prompts: str, tmp_path: Path) -> None:
