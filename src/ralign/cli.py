@@ -25,6 +25,8 @@ from ralign.errors import InputError, RalignError
 from ralign.gold.config import GoldConfig
 from ralign.gold.convert_config import ConvertConfig
 from ralign.lab.options import LabOptions
+from ralign.policy.answers.config import AnswersConfig
+from ralign.policy.winrate.config import WinrateConfig
 from ralign.serving.config import ServeConfig
 from ralign.training.config import Engine, TrainConfig
 
@@ -161,6 +163,40 @@ def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
     from ralign.gold.convert import show_converted
 
     show_converted(convert_files(config), config, _console())
+
+
+@app.command
+def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
+    """Answer prompts with a model, into a run directory: reference answers for `policy` and `winrate`."""
+    from ralign.policy.answers.command import run_answers, show_results
+
+    console = _console()
+    try:
+        results = asyncio.run(run_answers(config, _local_model, console))
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 130
+    if results is None:
+        return 0
+    show_results(results, config, console)
+    return 0 if results.complete else 1
+
+
+@app.command
+def winrate(config: Annotated[WinrateConfig, Parameter(name="*")]) -> int:
+    """Judge a policy's answers against references in both orders: the win rate, raw and at equal length."""
+    from ralign.policy.winrate.command import run_winrate, show_results
+
+    console = _console()
+    try:
+        results = asyncio.run(run_winrate(config, _local_model, console))
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 130
+    if results is None:
+        return 0
+    show_results(results, config, console)
+    return 0 if results.complete else 1
 
 
 @app.command
