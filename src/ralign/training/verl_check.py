@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
         return 2
     path.with_name("composed.yaml").write_text(composed, encoding="utf-8")
     if absent := [name for name in _LAUNCH_NEEDS if find_spec(name) is None]:
-        print(f"to train, this environment also needs {' and '.join(absent)}: pip install 'verl[vllm]'")
+        print(f"note: to train, this environment also needs {' and '.join(absent)}: pip install 'verl[vllm]'")
     return 0
 
 

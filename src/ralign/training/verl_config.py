@@ -1,31 +1,23 @@
 """What verl is told: a `VerlJob` in, verl's Hydra configuration out, with every hyper-parameter written down. Pure.
 
-The paper trains its judges with PPO (METHOD.md, "Training the GenRM") from Qwen3-8B and Qwen3-14B, and states no
-further hyper-parameter of it; so every number below is our choice, and no claim of the paper's. Where verl's default
-is not ours, the reason stands beside it. GRPO is what `ralign train --engine trl` does, for comparison.
-
-| what                      | PPO                                             | GRPO                                 |
+| what                      | PPO (the paper's)                               | GRPO                                 |
 | ------------------------- | ----------------------------------------------- | ------------------------------------ |
 | advantage                 | GAE (gamma, lambda) with a critic               | group's mean and spread              |
 | critic                    | of the start's weights, its own rate, warmed up | none                                 |
 | completions a prompt      | `group_size`, 1 by itself                       | `group_size`, 2 or more              |
 | divergence from the start | taken off the reward, token by token (k1)       | a term of the loss (low-variance k3) |
 
-Only what differs from verl's `ppo_trainer.yaml`, or must not follow it when verl changes, is written; the check adds
-`composed.yaml` with every other key as verl will see it.
+Written is what differs from verl's `ppo_trainer.yaml`, or must not follow it when verl changes. All other keys stand
+in `composed.yaml`, which `ralign.training.verl_check` writes. Where verl's default is not ours, the reason is given.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import cast
 
 import yaml
 
 from ralign.errors import InputError
-
-Algorithm = Literal["ppo", "grpo"]
-Schedule = Literal["constant", "cosine"]
+from ralign.training.verl_job import VerlFiles, VerlJob
 
 REWARD_MODULE = "pkg://ralign.training.verl_reward"
 """Our reward function, by the name of its module: ralign is installed on every node, so no file has to travel."""
@@ -35,143 +27,24 @@ REWARD_FUNCTION = "compute_score"
 Settings = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedMetaJudge:
-    """An open meta-judge that verl itself serves, on GPUs of its own, so that its calls overlap with the rollout."""
-
-    model: str
-    """Path or hub name; GPT-OSS-120B in the paper."""
-    nodes: int = 1
-    gpus_per_node: int = 8
-    tensor_parallel: int = 4
-    max_prompt_tokens: int = 16384
-    """Conversation, two answers, gold rationale and judgment."""
-    max_completion_tokens: int = 16384
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerlJob:
-    """One training run on verl."""
-
-    model: str
-    """The start: path or hub name."""
-    algorithm: Algorithm = "ppo"
-    batch: int = 256
-    """Prompts a step."""
-    mini_batch: int = 64
-    """Prompts an optimiser step: batch / mini_batch of them use one rollout."""
-    group_size: int = 1
-    """Completions a prompt."""
-    steps: int | None = None
-    """Training steps; None: `epochs` over the data."""
-    epochs: int = 1
-    learning_rate: float = 1e-6
-    critic_learning_rate: float = 1e-5
-    critic_warmup_steps: int = 10
-    """Steps in which only the critic learns: its head starts at random, and advantages from it would be noise."""
-    warmup_steps: int = 0
-    schedule: Schedule = "constant"
-    weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    clip: float = 0.2
-    clip_high: float | None = None
-    gamma: float = 1.0
-    """One reward at the end of one answer: nothing to discount."""
-    gae_lambda: float = 1.0
-    kl_coef: float = 0.001
-    temperature: float = 1.0
-    max_prompt_tokens: int = 8192
-    max_completion_tokens: int = 8192
-    """The authors' judges are measured with as many."""
-    thinking: bool | None = None
-    """What the chat template is told (Qwen3's `enable_thinking`); None: nothing."""
-    lora_rank: int = 0
-    lora_alpha: int | None = None
-    gradient_checkpointing: bool = True
-    offload: bool = True
-    """Keep weights and optimiser states in CPU memory while others compute: actor, critic, reference and vLLM share
-    the GPUs. Slower, and fits."""
-    vllm_memory: float = 0.5
-    vllm_tensor_parallel: int = 1
-    nodes: int = 1
-    gpus_per_node: int = 8
-    reward_workers: int = 8
-    """Processes that compute rewards, spread over the nodes."""
-    save_every: int = 50
-    keep_checkpoints: int = 2
-    report_to: tuple[str, ...] = ()
-    """Trackers besides the console, by verl's names."""
-    served_meta_judge: ServedMetaJudge | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what verl would train with and should not.
-
-        Raises:
-            InputError: naming the field, what was found and what to do.
-        """
-        if self.algorithm == "grpo" and self.group_size < 2:
-            raise InputError(
-                f"group_size is {self.group_size} for GRPO, expected 2 or more: a judgment is compared with its group"
-            )
-        if self.batch % self.mini_batch:
-            raise InputError(
-                f"mini_batch is {self.mini_batch}, expected a divisor of the batch, {self.batch}"
-            )
-        if (self.batch * self.group_size) % (self.nodes * self.gpus_per_node):
-            raise InputError(
-                f"a step has {self.batch} x {self.group_size} completions, expected a multiple of the "
-                f"{self.nodes * self.gpus_per_node} GPUs"
-            )
-        if "${" in self.model:
-            raise InputError(f"the model is {self.model!r}: Hydra would take ${{ for a variable")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerlFiles:
-    """Where a run's files lie, for every process of the run: absolute, on several nodes a shared folder."""
-
-    out: Path
-
-    @property
-    def train(self) -> Path:
-        """The rows that are trained on."""
-        return self.out / "data" / "train.parquet"
-
-    @property
-    def config(self) -> Path:
-        """Our configuration, over verl's."""
-        return self.out / "config.yaml"
-
-    @property
-    def composed(self) -> Path:
-        """Every key as verl will see it; written by the check."""
-        return self.out / "composed.yaml"
-
-    @property
-    def launch(self) -> Path:
-        """The command."""
-        return self.out / "launch.sh"
-
-    @property
-    def checkpoints(self) -> Path:
-        """`global_step_N/actor/huggingface` is a model that transformers and vLLM load."""
-        return self.out / "checkpoints"
-
-    @property
-    def rollouts(self) -> Path:
-        """`N.jsonl`: every completion of step N with its score and flags."""
-        return self.out / "rollouts"
-
-
 def config_text(job: VerlJob, files: VerlFiles, reward_kwargs: Mapping[str, object]) -> str:
-    """The file `config.yaml`: verl's defaults first, then ours over them."""
+    """The file `config.yaml`: verl's defaults first, then ours over them.
+
+    Raises:
+        InputError: an option that is no NAME=VALUE, or a text that Hydra would take for a variable.
+    """
     head: Settings = {
         # verl's own configuration, wherever it is installed; ours comes last and wins.
-        "hydra": {"searchpath": ["pkg://verl.trainer.config"], "run": {"dir": str(files.out / "hydra")}},
+        "hydra": {"searchpath": ["pkg://verl.trainer.config"], "run": {"dir": str(files.folder / "hydra")}},
         "defaults": ["ppo_trainer", "_self_"],
     }
-    document = {**head, **settings(job, files, reward_kwargs)}
+    ours = settings(job, files, reward_kwargs)
+    for option in job.options:
+        _set(ours, option)
+    for key, text in _texts(ours):
+        if "${" in text:
+            raise InputError(f"{key} is {text!r}: Hydra takes ${{ for a variable")
+    document = {**head, **ours}
     return (
         "# Written by ralign train --engine verl. What is not here is as verl has it: see composed.yaml.\n"
         + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
@@ -199,11 +72,11 @@ def settings(job: VerlJob, files: VerlFiles, reward_kwargs: Mapping[str, object]
 
 def _data(job: VerlJob, files: VerlFiles) -> Settings:
     data: Settings = {
-        "train_files": str(files.train),
+        "train_files": str(files.data),
         # verl wants a validation set to load, and never runs it here: `ralign bench` measures the checkpoints, with
         # intervals and the meta-judge of one's choice.
-        "val_files": str(files.train),
-        "val_max_samples": 1,
+        "val_files": str(files.data),
+        "val_max_samples": 8,
         "train_batch_size": job.batch,
         "max_prompt_length": job.max_prompt_tokens,
         "max_response_length": job.max_completion_tokens,
@@ -224,8 +97,6 @@ def _model(job: VerlJob) -> Settings:
         "enable_gradient_checkpointing": job.gradient_checkpointing,
         "use_remove_padding": True,
     }
-    if job.lora_rank:
-        model |= {"lora_rank": job.lora_rank, "lora_alpha": job.lora_alpha or 2 * job.lora_rank}
     return model
 
 
@@ -244,7 +115,7 @@ def _offload(job: VerlJob) -> Settings:
 
 def _actor(job: VerlJob) -> Settings:
     return {
-        "ppo_mini_batch_size": job.mini_batch,
+        "ppo_mini_batch_size": job.mini_batch or job.batch,
         "ppo_epochs": 1,
         # Micro-batches by tokens, not by sequences: answers differ tenfold in length. One must hold the longest.
         "use_dynamic_bsz": True,
@@ -360,3 +231,33 @@ def _trainer(job: VerlJob, files: VerlFiles) -> Settings:
         "project_name": "ralign",
         "experiment_name": files.out.name,
     }
+
+
+def _set(settings: Settings, option: str) -> None:
+    """Put one NAME=VALUE where its dotted name says; the value as YAML reads it."""
+    name, equals, value = option.partition("=")
+    *path, last = name.split(".")
+    if not equals or not last or not all(path):
+        raise InputError(f"the engine option is '{option}', expected NAME=VALUE with verl's dotted name")
+    place = settings
+    for part in path:
+        inner = place.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"the engine option '{option}' goes below '{part}', which is a value")
+        place = cast(Settings, inner)
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise InputError(f"the engine option '{option}' has a value that is not YAML") from None
+
+
+def _texts(value: object, at: str = "") -> Iterable[tuple[str, str]]:
+    """Every text in the settings with its dotted name."""
+    if isinstance(value, str):
+        yield at, value
+    elif isinstance(value, Mapping):
+        for name, inner in cast("Mapping[str, object]", value).items():
+            yield from _texts(inner, f"{at}.{name}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for inner in cast("list[object]", value):
+            yield from _texts(inner, at)

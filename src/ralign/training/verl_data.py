@@ -1,18 +1,18 @@
-"""Preference pairs -> the rows verl trains on, and back: `extra_info` -> the pair a reward is for.
+"""Examples -> the rows verl trains on, and back: `extra_info` -> the pair that a reward is for.
 
 verl reads Parquet with four columns of its own (`data_source`, `prompt`, `reward_model`, `extra_info`) and passes a
 reward function three of them, but not the prompt. So all that a reward needs of a pair travels in `extra_info`:
 every row stands alone, and a reward worker on another node opens no file.
 
-| column                      | holds                                                                        |
-| --------------------------- | ---------------------------------------------------------------------------- |
-| `data_source`               | the pair's benchmark; verl reports validation by it                          |
-| `prompt`                    | the judge's prompt as messages, the answers in the row's order               |
-| `reward_model.ground_truth` | the letter a right judgment ends in, as shown: what stands beside it in dumps |
-| `extra_info`                | `index`, `id`, `benchmark`, `order`, `label` (the file's letters), `messages`, `response_a`, `response_b`, `gold_rationale` |
+| column                      | holds                                                                   |
+| --------------------------- | ----------------------------------------------------------------------- |
+| `data_source`               | the pair's benchmark; verl reports by it                                |
+| `prompt`                    | the judge's prompt as messages, the answers in the row's order          |
+| `reward_model.ground_truth` | the letter, as shown, that a right judgment ends in; verl's dumps show it |
+| `extra_info`                | `index`, `id`, `benchmark`, `order`, `label`, `messages`, `response_a`, `response_b`, `gold_rationale`; letters are the file's |
 """  # noqa: E501 (a table's row)
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -20,8 +20,9 @@ from ralign.errors import InputError
 from ralign.files import replacing
 from ralign.files.parquet import write_rows
 from ralign.files.rows import Row
-from ralign.judging import Prompt, in_pair_letters, shown_responses
+from ralign.judging import in_pair_letters
 from ralign.records import Message, Order, PreferencePair
+from ralign.training.examples import Example
 
 
 class ShownPair(NamedTuple):
@@ -31,30 +32,25 @@ class ShownPair(NamedTuple):
     order: Order
 
 
-def write_verl_data(path: Path, shown: Iterable[ShownPair], prompt: Prompt) -> int:
-    """Write one row a shown pair; streamed, and whole or not at all. Gives the number of rows.
+def write_verl_data(path: Path, examples: Iterable[Example], control_tokens: Collection[str] = ()) -> None:
+    """Write one row an example; streamed, and whole or not at all.
+
+    Args:
+        path: the Parquet file.
+        examples: with their prompts.
+        control_tokens: of the start model's tokenizer; a prompt is written without them, see `defused`.
 
     Raises:
         WriteFailed: the disk is full, or the folder cannot be written.
     """
-    written = 0
-
-    def counted() -> Iterator[Row]:
-        nonlocal written
-        for each in shown:
-            yield verl_row(each, prompt, index=written)
-            written += 1
-
+    rows = (verl_row(example, index, control_tokens) for index, example in enumerate(examples))
     with replacing(path) as file:
-        write_rows(file, counted())
-    return written
+        write_rows(file, rows)
 
 
-def verl_row(shown: ShownPair, prompt: Prompt, *, index: int) -> Row:
+def verl_row(example: Example, index: int, control_tokens: Collection[str] = ()) -> Row:
     """One row; see the module's table. `index` is its place in the file."""
-    pair, order = shown
-    first, second = shown_responses(pair, order)
-    messages = prompt.render(pair.conversation, {"response_a": first, "response_b": second})
+    pair, order = example.pair, example.order
     extra_info: Row = {
         "index": index,
         "id": pair.id,
@@ -69,10 +65,25 @@ def verl_row(shown: ShownPair, prompt: Prompt, *, index: int) -> Row:
         extra_info["gold_rationale"] = gold
     return {
         "data_source": pair.benchmark,
-        "prompt": _turns(messages),
+        "prompt": [
+            {"role": message.role, "content": defused(message.content, control_tokens)}
+            for message in example.prompt
+        ],
         "reward_model": {"style": "rule", "ground_truth": in_pair_letters(pair.label, order)},
         "extra_info": extra_info,
     }
+
+
+def defused(text: str, control_tokens: Collection[str]) -> str:
+    """The text with every control token broken by a space after its first character.
+
+    A candidate answer that spells out `<|im_end|>` must not end its turn (pitfall 10). transformers 5.2x can tell such
+    a text from the template's own token; verl 0.9 pins one that cannot, and renders the template itself.
+    """
+    for token in sorted(control_tokens, key=len, reverse=True):
+        if token in text:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
 
 
 def shown_pair(extra_info: Mapping[str, Any]) -> ShownPair:

@@ -244,27 +244,35 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> R
     return RewardWorker(reward, rule.formula, unscored=settings.unscored)
 
 
+def meta_judge_choice(settings: RewardSettings, name: str, url: str) -> ModelChoice:
+    """The meta-judge as the settings name it."""
+    return ModelChoice(
+        name=name,
+        url=url,
+        key_variable=settings.meta_judge_key_variable,
+        body=settings.meta_body,
+        body_flag="meta_body",
+    )
+
+
+def no_local_model(name: str) -> ChatModel:
+    """What loads a model without an address: nothing.
+
+    Raises:
+        InputError: always.
+    """
+    raise InputError(f"{name} has no address: a reward worker loads no model")
+
+
 async def _open_model(settings: RewardSettings, name: str, url: str) -> ChatModel:
     models = OpenModels(
-        _no_local_model,
+        no_local_model,
         concurrency=settings.concurrency,
         deadline=settings.deadline,
         try_timeout=settings.try_timeout,
     )
-    await models.__aenter__()  # left only with the process: a worker has no end that it is told of
-    return await models.open(
-        ModelChoice(
-            name=name,
-            url=url,
-            key_variable=settings.meta_judge_key_variable,
-            body=settings.meta_body,
-            body_flag="meta_body",
-        )
-    )
-
-
-def _no_local_model(name: str) -> ChatModel:
-    raise InputError(f"{name} has no address: a reward worker loads no model")
+    await models.__aenter__()  # left only with the process: a worker is not told of its end
+    return await models.open(meta_judge_choice(settings, name, url))
 
 
 def _middle(formula: JudgeReward, right: bool) -> float:
