@@ -129,13 +129,13 @@ class RewardWorker:
     """The reward of one worker process. Belongs to the event loop that it is first used in.
 
     Args:
-        reward: the reward in the loop.
+        reward: the reward in the loop; None where its meta-judge cannot be asked from this process.
         formula: the same reward's formula, for what needs no meta-judge and for the stand-ins.
         unscored: what becomes of a completion without a reward.
     """
 
     def __init__(
-        self, reward: GenRMReward, formula: JudgeReward, *, unscored: Literal["stand_in", "leave_out"]
+        self, reward: GenRMReward | None, formula: JudgeReward, *, unscored: Literal["stand_in", "leave_out"]
     ) -> None:
         self._reward = reward
         self._formula = formula
@@ -172,7 +172,7 @@ class RewardWorker:
 
     async def _scored(self, completion: Completion) -> ScoredCompletion:
         """Ask, and wait through an outage; when one sample has waited in vain, all that wait with it go on too."""
-        if monotonic() < self._rest_until:
+        if self._reward is None or monotonic() < self._rest_until:
             return self._without_meta_judge(completion)
         scoring = asyncio.create_task(self._reward.score_one(completion))
         gave_up = asyncio.create_task(self._gave_up.wait())
@@ -214,24 +214,26 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> R
         router_address: host and port of verl's own reward model, where it serves one.
 
     Raises:
-        InputError: the settings cannot be used, or name no meta-judge where the reward needs one.
+        InputError: there is no such reward, or no meta-judge is named where it needs one.
     """
     rule = settings.rule()
     url = settings.meta_judge_url
     if url is None and router_address is not None:
         url = f"http://{router_address}/v1"
-    meta_judge = None
-    if rule.asks != "nothing":
-        if settings.meta_judge is None or url is None:
-            raise InputError(
-                f"the reward '{settings.reward}' needs meta_judge and meta_judge_url, or a meta-judge that verl serves"
-            )
-        meta_judge = ChatMetaJudge(
-            model=await _open_model(settings, settings.meta_judge, url),
-            prompt=Prompt.load(Path(settings.meta_prompt) if settings.meta_prompt else None, META_PROMPT),
-            sampling=Sampling(temperature=settings.meta_temperature, max_tokens=settings.meta_max_tokens),
-            seed=settings.seed,
+    if rule.asks == "nothing":
+        return RewardWorker(GenRMReward(rule, None), rule.formula, unscored=settings.unscored)
+    if settings.meta_judge is None or url is None:
+        raise InputError(
+            f"the reward '{settings.reward}' needs meta_judge and meta_judge_url, or a meta-judge that verl serves"
         )
+    try:
+        meta_judge = await _open_meta_judge(settings, settings.meta_judge, url)
+    except InputError as error:
+        # A key or a prompt file that this node does not have: verdicts can still be read, reasons cannot be checked.
+        _log.error(
+            "the meta-judge cannot be asked from this worker, no reward that needs it is known: %s", error
+        )
+        return RewardWorker(None, rule.formula, unscored=settings.unscored)
     reward = GenRMReward(
         rule,
         meta_judge,
@@ -264,7 +266,7 @@ def no_local_model(name: str) -> ChatModel:
     raise InputError(f"{name} has no address: a reward worker loads no model")
 
 
-async def _open_model(settings: RewardSettings, name: str, url: str) -> ChatModel:
+async def _open_meta_judge(settings: RewardSettings, name: str, url: str) -> ChatMetaJudge:
     models = OpenModels(
         no_local_model,
         concurrency=settings.concurrency,
@@ -272,7 +274,12 @@ async def _open_model(settings: RewardSettings, name: str, url: str) -> ChatMode
         try_timeout=settings.try_timeout,
     )
     await models.__aenter__()  # left only with the process: a worker is not told of its end
-    return await models.open(meta_judge_choice(settings, name, url))
+    return ChatMetaJudge(
+        model=await models.open(meta_judge_choice(settings, name, url)),
+        prompt=Prompt.load(Path(settings.meta_prompt) if settings.meta_prompt else None, META_PROMPT),
+        sampling=Sampling(temperature=settings.meta_temperature, max_tokens=settings.meta_max_tokens),
+        seed=settings.seed,
+    )
 
 
 def _middle(formula: JudgeReward, right: bool) -> float:
