@@ -15,6 +15,8 @@ with are ours: round ones for Qwen3-8B on eight H100 and GPT-OSS-120B, one H100 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import exp, log
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +31,19 @@ class Lengths:
 
     median: float
     sigma: float
-    """Of the logarithm; the mean is median * exp(sigma^2 / 2)."""
+    """Of the logarithm."""
     limit: int
+
+    @property
+    def mean(self) -> float:
+        """Of what `draw` gives, all answers that the limit cuts off included: the limited expected value of a
+        lognormal (Klugman, Panjer and Willmot, Loss Models, appendix A.5.1.1).
+        """
+        if self.sigma == 0:
+            return min(self.median, self.limit)
+        at = log(self.limit / self.median) / self.sigma
+        below = NormalDist().cdf(at - self.sigma)
+        return self.median * exp(self.sigma**2 / 2) * below + self.limit * (1 - NormalDist().cdf(at))
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """Shape (count,), each from 1 to `limit`."""
