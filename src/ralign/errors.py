@@ -7,6 +7,8 @@
     ├── RunLocked               another process writes to this run directory
     ├── WriteFailed             the disk is full or refuses a write
     ├── EndpointRefused         an endpoint that will refuse every call (401, 403, 404): the run stops
+    │   └── EndpointDown        an endpoint that fails call after call, and may come back
+    ├── MetaJudgeDown           the meta-judge fails, and training was not to wait, or waited in vain
     └── CallFailed              one call that failed for good after its retries: data, not an end
 
 A model's failure is data: `CallFailed` is caught by the judge, which records `failure="call"`. A reply that
@@ -46,6 +48,14 @@ class WriteFailed(RalignError):
 
 class EndpointRefused(RalignError):
     """The endpoint will refuse every call of this run (wrong key, wrong model, wrong address)."""
+
+
+class EndpointDown(EndpointRefused):
+    """So many calls in a row failed that a run stops. The endpoint may come back; who can wait may catch this."""
+
+
+class MetaJudgeDown(RalignError):
+    """Training cannot go on: the meta-judge that its reward needs gives no meta-judgments."""
 
 
 class CallFailed(RalignError):

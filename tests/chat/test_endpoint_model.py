@@ -288,7 +288,7 @@ async def test_calls_that_fail_in_a_row_stop_the_run_until_one_is_answered(messa
         *["CallFailed"] * 2,
         "Reply",
         *["CallFailed"] * 2,
-        "EndpointRefused",
+        "EndpointDown",
         "Reply",
         *["CallFailed"] * 2,
     ]

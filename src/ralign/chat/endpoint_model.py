@@ -12,7 +12,7 @@ What happens to a call:
 | refuses every request (401, 402, 404, redirect)       | `EndpointRefused`, one try; later calls not sent      |
 | cannot be reached, and never could                    | `EndpointRefused` after `unreachable_after`           |
 | cannot be reached any more                            | tried again until its deadline, then `CallFailed`     |
-| failed for good `failures_in_a_row` times             | `EndpointRefused` until a call is answered again      |
+| failed for good `failures_in_a_row` times             | `EndpointDown` until a call is answered again         |
 
 A model that refuses its first request is either misconfigured, and every call will fail, or was asked something
 it cannot answer (a prompt too long), and all others will do. It is asked a trivial question to tell: one refused
@@ -32,7 +32,7 @@ from ralign.chat.endpoint import Endpoint
 from ralign.chat.failed_try import FailedTry
 from ralign.chat.model import Reply, Sampling
 from ralign.chat.protocol import encode, request_fields
-from ralign.errors import CallFailed, EndpointRefused, InputError, RalignError
+from ralign.errors import CallFailed, EndpointDown, EndpointRefused, InputError, RalignError
 from ralign.records import Message
 
 _HINTS = {
@@ -165,7 +165,7 @@ class EndpointModel:
             return self._refuse(failed) if refuses_all else CallFailed(failed.message)
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= endpoint.patience.failures_in_a_row:
-            return EndpointRefused(
+            return EndpointDown(
                 f"{self._failed_in_a_row} calls in a row to '{self._name}' at {endpoint.address} failed, "
                 f"last: {failed.message}; stopping; the same command continues"
             )

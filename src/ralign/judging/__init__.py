@@ -6,6 +6,7 @@ from ralign.judging.judge import (
     Judge,
     ask_for_judgment,
     in_pair_letters,
+    read_judgment,
     shown_responses,
 )
 from ralign.judging.parse import CUT_OFF, ParsedJudgment, parse_verdict
@@ -28,5 +29,6 @@ __all__ = [
     "call_seed",
     "in_pair_letters",
     "parse_verdict",
+    "read_judgment",
     "shown_responses",
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ralign.chat.model import ChatModel, Sampling
+from ralign.chat.model import ChatModel, Reply, Sampling
 from ralign.errors import CallFailed
 from ralign.judging.parse import parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
@@ -91,6 +91,11 @@ async def ask_for_judgment(
             failure="call",
             detail=str(error),
         )
+    return read_judgment(reply, pair=pair, order=order, draw=draw)
+
+
+def read_judgment(reply: Reply, *, pair: PreferencePair, order: Order, draw: int = 0) -> Judgment:
+    """What a reply says about a pair shown in this order; `failure="parse"` where it gives no verdict. Pure."""
     rationale, verdict, problem = parse_verdict(reply.text, reply.finish_reason)
     return Judgment(
         pair_id=pair.id,

@@ -1,1 +1,29 @@
-"""The GenRM: thin adapters to the engines around `ralign.rewards`, and what a run of them costs."""
+"""Training a judge (the paper's section 4): pairs with gold rationales and a start model -> a GenRM.
+
+| module         | holds                                                                                     |
+| -------------- | ----------------------------------------------------------------------------------------- |
+| `config`       | what `ralign train` can be told                                                            |
+| `examples`     | pairs -> prompts, with the gold judgment to imitate or be rewarded by; for every engine   |
+| `command`      | from a config to a run: checks, dry run, the run directory, one engine                    |
+| `expected`     | what a run will take                                                                      |
+| `checkpoints`  | which checkpoints are whole, and which one a run goes on from                             |
+| `train_log`    | one line a step: losses, rates, and which pairs it was about                              |
+| `model_card`   | what is said of the model beside its weights                                              |
+| `trl_engine`   | supervised fine-tuning and GRPO with TRL: the engine itself                               |
+| `trl_config`   | the config in TRL's words                                                                 |
+| `trl_trainers` | TRL's trainers, told to note which rows they are about                                    |
+| `trl_callbacks` | the log, the console, the sealing of checkpoints                                         |
+| `start_model`  | tokenizer, chat template, and what fits into the limits                                   |
+| `open_reward`  | the reward that a config asks for, opened                                                 |
+| `reward_loop`  | `GenRMReward`: completions in, rewards out, meta-judge calls in between                   |
+| `asking`       | the meta-judge as a whole process asks it: one cap, equal questions once                  |
+| `breaker`      | the circuit breaker's states; pure                                                        |
+| `outage`       | what is done when it opens: pause or stop                                                 |
+| `rates`        | how a batch's rewards came about, as numbers to log; pure                                 |
+| `trl_reward`   | the reward as TRL's trainers call it                                                      |
+| `fleet`        | a fleet of model servers, simulated; pure                                                 |
+| `simulated_step` | a training step against a meta-judge fleet; pure                                        |
+| `pair_cost`    | where the cost of a run goes; pure                                                        |
+
+Only what has an engine's name, and `start_model`, imports torch and its kin.
+"""

@@ -1,0 +1,154 @@
+"""Preference pairs -> what a judge is trained on: a prompt, and the gold judgment it imitates or is rewarded by.
+
+Every engine trains on these examples; only how their messages become tokens is an engine's business. What decides
+prompt and target is one function a role (`judge_example`), so that another role is another such function.
+
+The prompt is the one that `ralign bench` asks with. A gold judgment speaks in the letters of the pairs file: it is
+imitated in order `ab` only, as no rule can swap the letters in free prose; A and B themselves have been placed at
+random by `ralign convert`. In reinforcement learning any order will do, since the meta-judge translates the letters.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from ralign.errors import BadRow
+from ralign.files import PairsDigest, PairsFile, read_pairs
+from ralign.judging import Prompt, call_seed, parse_verdict, shown_responses
+from ralign.records import Message, Order, PreferencePair
+from ralign.training.config import Orders
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One prompt to train on."""
+
+    pair: PreferencePair
+    order: Order
+    prompt: tuple[Message, ...]
+    target: str | None = None
+    """What to write: the gold judgment. None in reinforcement learning, where the reward says what is good."""
+
+
+class LeftOut(NamedTuple):
+    """A pair that is not trained on."""
+
+    pair_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """All that is trained on, in the order of the files; the engine shuffles it by the run's seed."""
+
+    examples: tuple[Example, ...]
+    left_out: tuple[LeftOut, ...]
+    bad_rows: tuple[BadRow, ...]
+    pairs: int
+    """How many pairs the files have (up to the limit), those left out included."""
+    digest: str
+    """Names the content of those pairs."""
+
+
+MakeExample = Callable[[PreferencePair, Order], Example | str]
+"""A role: the example that a pair shown in an order makes, or why it makes none."""
+
+
+def load_examples(
+    files: Sequence[PairsFile],
+    make: MakeExample,
+    *,
+    orders: Orders,
+    seed: int,
+    limit: int | None = None,
+    skip_bad_rows: bool = False,
+) -> TrainingData:
+    """Read the pairs and make the examples.
+
+    Raises:
+        BadRow: a row that cannot be used, unless they are skipped.
+        InputError: a file that cannot be read.
+    """
+    bad_rows: list[BadRow] = []
+    digest = PairsDigest()
+    examples: list[Example] = []
+    left_out: list[LeftOut] = []
+    count = 0
+    for pair in islice(read_pairs(files, skip_bad_rows=bad_rows if skip_bad_rows else None), limit):
+        count += 1
+        digest.add(pair)
+        for order in orders_shown(pair, orders, seed=seed):
+            made = make(pair, order)
+            if isinstance(made, str):
+                left_out.append(LeftOut(pair.id, made))
+                break  # what is wrong with a pair is wrong in either order
+            examples.append(made)
+    return TrainingData(
+        examples=tuple(examples),
+        left_out=tuple(left_out),
+        bad_rows=tuple(bad_rows),
+        pairs=count,
+        digest=digest.hexdigest(),
+    )
+
+
+def judge_example(prompt: Prompt, *, imitate: bool, needs_gold: bool) -> MakeExample:
+    """The judge's role: its prompt, and in supervised fine-tuning the gold judgment.
+
+    Args:
+        prompt: of a kind that takes `response_a` and `response_b`.
+        imitate: the gold judgment is the target.
+        needs_gold: a pair without a gold rationale is left out; `imitate` needs one anyway.
+    """
+
+    def make(pair: PreferencePair, order: Order) -> Example | str:
+        if pair.gold_rationale is None and (imitate or needs_gold):
+            return "no gold rationale"
+        if imitate and (problem := target_problem(pair)) is not None:
+            return problem
+        first, second = shown_responses(pair, order)
+        messages = prompt.render(pair.conversation, {"response_a": first, "response_b": second})
+        target = pair.gold_rationale if imitate else None
+        return Example(pair=pair, order=order, prompt=messages, target=target)
+
+    return make
+
+
+def target_problem(pair: PreferencePair) -> str | None:
+    """Why a judge must not learn to write this gold judgment; None where it may.
+
+    It must end in a verdict that our own parser reads, the label's, after a rationale: a judge that was taught to
+    name the verdict first would reason towards it.
+    """
+    text = pair.gold_rationale or ""
+    rationale, verdict, problem = parse_verdict(text)
+    if problem is not None:
+        return f"gold judgment: {problem}"
+    if verdict != pair.label:
+        return f"gold judgment: its verdict is {verdict}, the label {pair.label}"
+    if not any(map(str.isalnum, rationale)):
+        return "gold judgment: a verdict without a rationale"
+    if not text.startswith(rationale):
+        return "gold judgment: the verdict does not stand at its end"
+    return None
+
+
+def orders_shown(pair: PreferencePair, orders: Orders, *, seed: int) -> tuple[Order, ...]:
+    """The orders in which a pair is shown; a drawn one depends on seed, benchmark and id alone."""
+    if orders == "both":
+        return ("ab", "ba")
+    if orders == "drawn":
+        return ("ab",) if call_seed(seed, "order", pair.benchmark, pair.id) % 2 == 0 else ("ba",)
+    return (orders,)
+
+
+def list_left_out(left_out: Iterable[LeftOut], *, shown: int = 5) -> list[str]:
+    """A few lines: how many pairs were left out for each reason, and the first of them by id."""
+    ids: dict[str, list[str]] = {}
+    for pair_id, why in left_out:
+        ids.setdefault(why, []).append(pair_id)
+    return [
+        f"left out {len(found):,}: {why} ({', '.join(found[:shown])}{', ...' if len(found) > shown else ''})"
+        for why, found in ids.items()
+    ]

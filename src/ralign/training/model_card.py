@@ -1,0 +1,97 @@
+"""`README.md` beside the weights: what the model is, what it was trained on and rewarded for, and how that went."""
+
+from collections.abc import Mapping, Sequence
+
+from ralign.training.config import TrainConfig
+from ralign.training.train_log import Step, mean_metrics
+
+LAST_STEPS = 50
+"""Over how many of the last steps a card's figures are means."""
+
+_REWARDS = {
+    "outcome": "1 for the right verdict, else 0 (outcome-only)",
+    "ralign": "1 for the right verdict with a rationale that rests on gold's decisive points, else 0 (R-Align)",
+    "hybrid": "a weighted sum of the right verdict and the aligned rationale",
+    "pointwise": "the right verdict plus the average precision over gold's decisive points",
+}
+_SETTINGS = (
+    "steps", "batch", "group_size", "learning_rate", "schedule", "warmup_steps", "kl_coef", "clip", "clip_high",
+    "temperature", "max_prompt_tokens", "max_completion_tokens", "lora_rank", "thinking", "orders", "seed",
+)  # fmt: skip
+
+
+def model_card(
+    config: TrainConfig,
+    *,
+    pairs: Sequence[str],
+    examples: int,
+    left_out: int,
+    steps: Sequence[Step],
+    versions: Mapping[str, str],
+) -> str:
+    """The card, in the hub's format.
+
+    Args:
+        config: of the run.
+        pairs: the names of the files of pairs.
+        examples: prompts that were trained on.
+        left_out: pairs that were not.
+        steps: the training log.
+        versions: of the packages, by name.
+    """
+    settings = {
+        "learning_rate": config.rate,
+        "steps": steps[-1].step if steps else 0,
+        "lora_rank": config.lora_rank or None,
+    }
+    rows = [(name, settings.get(name, getattr(config, name))) for name in _SETTINGS]
+    if config.stage == "sft":
+        how = "Supervised fine-tuning on gold judgments, as a warm start."
+    else:
+        how = f"Reinforcement learning (GRPO). Reward of a judgment: {_REWARDS[config.reward]}."
+        if config.meta_judge is not None:
+            how += f" Meta-judge in training: {config.meta_judge}."
+    figures = mean_metrics(steps, last=LAST_STEPS)
+    return "\n".join(
+        [
+            "---",
+            f"base_model: {config.model}",
+            "library_name: transformers",
+            "pipeline_tag: text-generation",
+            "tags: [generative-reward-model, llm-as-a-judge, ralign]",
+            "---",
+            "",
+            "# A judge trained with ralign",
+            "",
+            "Compares two answers to a conversation: writes a rationale, then `\\boxed{A}` or `\\boxed{B}`. It expects "
+            "ralign's judge prompt (`ralign bench --judge` asks with it).",
+            "",
+            f"{how} From {config.model}, on {examples:,} prompts of {', '.join(pairs)}"
+            f"{f'; {left_out:,} pairs were left out' if left_out else ''}. Method: R-Align, arXiv 2602.06763.",
+            "",
+            "The training reward is no measure of the judge: measure it with `ralign bench` on pairs it has not seen.",
+            "",
+            "## Settings",
+            "",
+            "Everything is in `config.toml`.",
+            "",
+            *_table(
+                "setting", "value", [(name, f"{value}") for name, value in rows if value not in (None, "")]
+            ),
+            "",
+            f"## How training went: means over the last {min(LAST_STEPS, len(steps))} steps",
+            "",
+            "Every step is in `train_log.jsonl`, with the rates at which rewards failed.",
+            "",
+            *_table("figure", "mean", [(name, f"{value:.4g}") for name, value in figures.items()]),
+            "",
+            "## Versions",
+            "",
+            *_table("package", "version", list(versions.items())),
+            "",
+        ]
+    )
+
+
+def _table(left: str, right: str, rows: Sequence[tuple[str, str]]) -> list[str]:
+    return [f"| {left} | {right} |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows)]

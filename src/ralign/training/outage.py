@@ -1,0 +1,159 @@
+"""What training does when its meta-judge is down: it waits and asks again, or it stops. One line says which.
+
+Comes in: every meta-judgment's outcome. Goes out: whether calls may be made (`Guard.is_open`), a pause that ends by
+itself when the meta-judge answers again, or `MetaJudgeDown`. The alternative is what engines do by themselves: every
+reward missing, every advantage 0, and an optimiser that moves the weights by momentum alone.
+
+With several ranks, the others wait for one that pauses in their next collective operation: the process group's
+timeout (`ddp_timeout`) has to be longer than `OutagePlan.patience`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ralign.errors import InputError, MetaJudgeDown
+from ralign.records import MetaJudgment
+from ralign.training.breaker import Breaker, Limits
+
+Policy = Literal["pause", "stop"]
+Clock = Callable[[], float]
+"""Seconds, from any zero."""
+Sleep = Callable[[float], Awaitable[object]]
+Probes = Iterator[Awaitable[MetaJudgment]]
+"""Questions for the meta-judge, each asked when it is awaited, whatever the breaker's state; without end."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutagePlan:
+    """When the meta-judge counts as down, and what is done then. Times are in seconds."""
+
+    policy: Policy = "pause"
+    """`pause` waits until it answers; `stop` ends training."""
+    limits: Limits = field(default_factory=Limits)
+    """How many failures make an outage."""
+    first_wait: float = 5.0
+    """Before the first probe; doubled for each one after."""
+    longest_wait: float = 300.0
+    """The most that doubling leads to."""
+    patience: float = 3600.0
+    """After an outage of this length training stops."""
+
+    def __post_init__(self) -> None:
+        for name in ("first_wait", "longest_wait", "patience"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} is {getattr(self, name)}, expected more than 0")
+
+    def wait(self, probes: int) -> float:
+        """Seconds to wait after so many failed probes."""
+        return min(self.longest_wait, self.first_wait * 2.0 ** min(probes, 30))
+
+
+class Guard:
+    """The breaker of one process, and what is done when it opens.
+
+    Args:
+        plan: the limits and the policy.
+        name: what messages call the meta-judge: its model and its address.
+        clock: tells the time.
+        sleep: waits between probes.
+        tell: says in one line that training waits, and that it goes on.
+    """
+
+    def __init__(
+        self,
+        plan: OutagePlan,
+        *,
+        name: str,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        tell: Callable[[str], object] = _log.warning,
+    ) -> None:
+        self.breaker = Breaker(limits=plan.limits)
+        self.paused_seconds = 0.0
+        """All pauses together."""
+        self._plan = plan
+        self._name = name
+        self._clock = clock
+        self._sleep = sleep
+        self._tell = tell
+        self._last_problem = ""
+        self._down_since: float | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no calls but probes are to be made."""
+        return self.breaker.phase != "closed"
+
+    def note(self, problem: str | None) -> None:
+        """A meta-judgment came (None), or failed for this reason."""
+        self.breaker = self.breaker.after(problem is None)
+        if problem is not None:
+            self._last_problem = problem
+        elif not self.is_open:
+            # Not a probe's answer: a meta-judge that answers probes and nothing else is still down.
+            self._down_since = None
+        if self.is_open and self._down_since is None:
+            self._down_since = self._clock()
+
+    async def wait_until_answered(self, probes: Probes) -> None:
+        """Come back when the breaker is closed: at once, or after a pause. Callers wait for one prober.
+
+        Raises:
+            MetaJudgeDown: the policy is to stop, or patience is at its end.
+            EndpointRefused: the probe met an endpoint that refuses every call.
+        """
+        async with self._one_at_a_time:
+            if not self.is_open:
+                return
+            if self._plan.policy == "stop":
+                raise MetaJudgeDown(
+                    f"{self._symptom()}; stopped, as asked; bring it back and resume from the last checkpoint"
+                )
+            self._tell(
+                f"{self._symptom()}; training waits, asks again in {self._plan.wait(0):g} s and then ever more "
+                f"rarely, and goes on by itself once it answers; bring it back within {self._plan.patience:g} s"
+            )
+            started = self._clock()
+            try:
+                await self._probe_until_answered(probes)
+            finally:
+                self.paused_seconds += self._clock() - started
+            self._tell(f"{self._name} answers again after {self._clock() - started:.0f} s; training goes on")
+
+    async def _probe_until_answered(self, probes: Probes) -> None:
+        assert self._down_since is not None, "an open breaker has a time when it opened"
+        give_up_at = self._down_since + self._plan.patience
+        while True:
+            left = max(give_up_at - self._clock(), 0.0)
+            await self._sleep(min(self._plan.wait(self.breaker.probes), left))
+            self.breaker = self.breaker.probing()
+            answered = False
+            try:
+                meta_judgment = await next(probes)
+                answered = meta_judgment.aligned is not None
+                self._last_problem = self._last_problem if answered else problem_of(meta_judgment)
+            finally:  # cancelled or refused, it is open again
+                self.breaker = self.breaker.probed(answered)
+            if answered:
+                return
+            if self._clock() >= give_up_at:
+                raise MetaJudgeDown(
+                    f"{self._name} did not answer for {self._clock() - self._down_since:.0f} s, last: "
+                    f"{self._last_problem}; stopped; bring it back and resume from the last checkpoint"
+                )
+
+    def _symptom(self) -> str:
+        recent = self.breaker.recent
+        return f"{self._name} failed {self.breaker.failed} of the last {len(recent)} calls, last: {self._last_problem}"
+
+
+def problem_of(meta_judgment: MetaJudgment) -> str:
+    """Why there is no decision, in one line."""
+    return meta_judgment.detail or meta_judgment.failure or "no majority"

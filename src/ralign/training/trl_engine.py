@@ -1,0 +1,167 @@
+"""TRL 1.16 as the engine of `ralign train`: SFTTrainer for the warm start, GRPOTrainer for reinforcement learning.
+
+The paper trains with PPO. TRL has no PPO trainer any more, so here it is GRPO: the mean reward of a prompt's group is
+the baseline instead of a value model. One process a GPU: `accelerate launch -m ralign train ...`.
+"""
+
+import logging
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any, Final, cast
+
+import torch
+from accelerate import PartialState
+from datasets import Dataset
+from datasets.utils.logging import disable_progress_bar
+from peft import LoraConfig, PeftModel
+from transformers import PreTrainedModel, PrinterCallback, Trainer
+
+from ralign.errors import InputError
+from ralign.files import AppendLog
+from ralign.training.checkpoints import last_whole
+from ralign.training.command import TrainingRun
+from ralign.training.config import TrainConfig
+from ralign.training.examples import Example, TrainingData, list_left_out
+from ralign.training.open_reward import open_reward
+from ralign.training.start_model import Start, chat, fitting, load_start
+from ralign.training.trl_callbacks import SealCheckpoints, StepLog
+from ralign.training.trl_config import check_extras, grpo_config, on_gpu, sft_config
+from ralign.training.trl_reward import TrlReward, pair_columns
+from ralign.training.trl_trainers import JudgeGRPO, JudgeSFT, NotingReward
+
+_UNSCORED: Final = "All reward functions returned None"
+
+
+def train(run: TrainingRun) -> TrainingData:
+    """Train, from the last whole checkpoint where there is one, and leave the model in `run.unfinished`.
+
+    Returns:
+        What was trained on: the run's data without what is too long for the model.
+
+    Raises:
+        InputError: the model, an option or the sizes do not fit.
+        EndpointRefused: the meta-judge will refuse every call.
+        MetaJudgeDown: the meta-judge is down, and training was not to wait any longer.
+    """
+    config = run.config
+    check_extras(config)
+    processes = _processes()
+    start = load_start(config)
+    fit = fitting(run.data.examples, start, config)
+    if run.main:
+        for line in list_left_out(fit.left_out):
+            run.console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    data = replace(run.data, examples=fit.examples, left_out=run.data.left_out + fit.left_out)
+    run = replace(run, data=data)
+    steps = config.steps_over(len(data.examples))
+    disable_progress_bar()
+    with ExitStack() as stack:
+        log = stack.enter_context(AppendLog(run.log)) if run.main else None
+        if config.stage == "sft":
+            trainer = _sft(run, start, steps=steps, processes=processes)
+        else:
+            trainer = _grpo(run, start, stack, steps=steps, processes=processes)
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(StepLog(run, log, trainer.take_rows))
+        trainer.add_callback(SealCheckpoints(run))
+        whole = last_whole(run.checkpoints, run.digest)
+        trainer.train(resume_from_checkpoint=None if whole is None else str(whole.path))
+    _save(trainer, start, run)
+    return data
+
+
+def _processes() -> int:
+    """How many processes train; waits until the first has put the run directory in order.
+
+    Raises:
+        InputError: several GPUs and one process, which transformers would train in a way that TRL does not take.
+    """
+    state = PartialState(cpu=not on_gpu())
+    if state.num_processes == 1 and torch.cuda.device_count() > 1:
+        raise InputError(
+            f"{torch.cuda.device_count()} GPUs are visible to one process; start one process a GPU with "
+            "`accelerate launch -m ralign train ...`, or show it one: CUDA_VISIBLE_DEVICES=0"
+        )
+    state.wait_for_everyone()
+    return state.num_processes
+
+
+def _sft(run: TrainingRun, start: Start, *, steps: int, processes: int) -> JudgeSFT:
+    return JudgeSFT(
+        model=run.config.model,
+        args=sft_config(run.config, str(run.checkpoints), steps=steps, processes=processes),
+        train_dataset=_dataset(run.data.examples, start),
+        processing_class=start.tokenizer,
+        peft_config=_lora(run.config),
+    )
+
+
+def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, processes: int) -> JudgeGRPO:
+    logging.getLogger("trl.trainer.grpo_trainer").addFilter(_says_more_than_rates)
+    reward = stack.enter_context(
+        TrlReward(
+            lambda: open_reward(run, processes=processes),
+            end_tokens=start.end_tokens,
+            thought_opened=start.thought_opened,
+        )
+    )
+    noting = NotingReward(reward)
+    return JudgeGRPO(
+        model=run.config.model,
+        reward_funcs=cast(Any, noting),
+        noting=noting,
+        args=grpo_config(run.config, start, str(run.checkpoints), steps=steps, processes=processes),
+        train_dataset=_dataset(run.data.examples, start),
+        processing_class=start.tokenizer,
+        peft_config=_lora(run.config),
+    )
+
+
+def _says_more_than_rates(record: logging.LogRecord) -> bool:
+    """TRL prints a whole prompt for each step with an unscored completion; the rates say how many there were."""
+    return _UNSCORED not in record.getMessage()
+
+
+def _dataset(examples: tuple[Example, ...], start: Start) -> Dataset:
+    """One row an example: to imitate prompt and completion, to be rewarded prompt and the reward's columns."""
+    rows: list[dict[str, Any]] = []
+    for number, example in enumerate(examples):
+        row: dict[str, Any] = {"prompt": chat(example), "row": number}
+        if example.target is None:
+            row |= pair_columns(example.pair, example.order)
+        else:
+            row["completion"] = [{"role": "assistant", "content": example.target}]
+            row["chat_template_kwargs"] = start.template_kwargs
+        rows.append(row)
+    return Dataset.from_list(rows)
+
+
+def _lora(config: TrainConfig) -> LoraConfig | None:
+    if config.lora_rank == 0:
+        return None
+    return LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha or 2 * config.lora_rank,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def _save(trainer: Trainer, start: Start, run: TrainingRun) -> None:
+    """Leave whole weights and tokenizer in `run.unfinished`, adapters merged into their base.
+
+    Where the weights are spread over processes (FSDP, DeepSpeed ZeRO-3), merging is left to peft: what is saved then
+    is the adapter.
+    """
+    spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    model = trainer.accelerator.unwrap_model(cast(Any, trainer.model))
+    if not isinstance(model, PeftModel) or spread:
+        trainer.save_model(str(run.unfinished))
+    else:
+        trainer.save_model(str(run.config.out / "adapter"))
+        if run.main:
+            merged = cast(PreTrainedModel, cast(Any, model).merge_and_unload())
+            merged.save_pretrained(run.unfinished)
+    if run.main:
+        start.tokenizer.save_pretrained(str(run.unfinished))
+    PartialState().wait_for_everyone()

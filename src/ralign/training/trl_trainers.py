@@ -1,0 +1,91 @@
+"""TRL's two trainers, told to note which rows of the data each step was about, and to write no model card of their own.
+
+Which pairs a step saw is the proof of a resumed run's data order, and what one looks up when a step goes wrong.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from trl.trainer.grpo_trainer import GRPOTrainer
+from trl.trainer.sft_trainer import SFTTrainer
+
+
+class AsyncReward(Protocol):
+    """A reward function of TRL's asynchronous kind."""
+
+    __name__: str
+
+    async def __call__(self, **given: Any) -> list[float | None]:
+        """One reward a completion."""
+        ...
+
+
+class NotingReward:
+    """A reward that notes the rows it is asked about, in the column `row`, and passes everything else on."""
+
+    def __init__(self, reward: AsyncReward) -> None:
+        """Take the reward."""
+        self.__name__ = reward.__name__
+        self.rows: list[int] = []
+        self._reward = reward
+
+    async def __call__(self, *, row: Sequence[int], **given: Any) -> list[float | None]:
+        """As the reward."""
+        self.rows.extend(row)
+        return await self._reward(**given)
+
+
+class JudgeGRPO(GRPOTrainer):
+    """GRPO that knows which rows its last steps were about."""
+
+    def __init__(self, *, noting: NotingReward, **given: Any) -> None:
+        """Take what GRPOTrainer takes, and the reward that notes the rows."""
+        super().__init__(**given)
+        self._noting = noting
+
+    def take_rows(self) -> list[int]:
+        """The rows since it was last asked."""
+        rows, self._noting.rows = self._noting.rows, []
+        return rows
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Ours is written at the end."""
+
+
+class JudgeSFT(SFTTrainer):
+    """Supervised fine-tuning that knows which rows its last steps were about."""
+
+    def __init__(self, **given: Any) -> None:
+        """Take what SFTTrainer takes."""
+        super().__init__(**given)
+        self._rows: list[int] = []
+        self.data_collator = _WithRows(self.data_collator)
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
+        """One micro batch; its rows are noted and kept from the model."""
+        self._rows += inputs.pop("row").tolist()
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    def take_rows(self) -> list[int]:
+        """The rows since it was last asked."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Ours is written at the end."""
+
+
+class _WithRows:
+    """A collator that keeps the column `row`."""
+
+    def __init__(self, collator: Any) -> None:
+        self._collator = collator
+
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """The batch, and beside it `row`, shape (batch,)."""
+        batch: dict[str, Any] = self._collator(examples)
+        return batch | {"row": torch.tensor([example["row"] for example in examples])}
