@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks.fleet_against_loop import Case, measured_seconds, predicted_seconds
 
 from ralign.training.fleet import Fleet
 from ralign.training.simulated_step import (
@@ -128,3 +129,18 @@ def test_the_same_seed_is_the_same_step() -> None:
     assert added_share(step, draw_samples(step, [3]), streaming=True) == added_share(
         step, draw_samples(step, [3]), streaming=True
     )
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(name="at the end", completions=96, calls_at_once=12),
+        Case(name="streaming", completions=96, calls_at_once=12, streaming=True),
+    ],
+    ids=lambda case: case.name,
+)
+async def test_the_real_reward_loop_takes_what_is_predicted(case: Case) -> None:
+    """Against an endpoint on loopback. Never sooner: that is queueing; later by this machine's own work alone."""
+    predicted, measured = predicted_seconds(case), await measured_seconds(case)
+    assert predicted > 0.5
+    assert 0.98 * predicted <= measured <= 1.25 * predicted + 0.3
