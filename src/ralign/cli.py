@@ -26,12 +26,14 @@ from ralign.gold.config import GoldConfig
 from ralign.gold.convert_config import ConvertConfig
 from ralign.lab.options import LabOptions
 from ralign.serving.config import ServeConfig
+from ralign.training.config import Engine, TrainConfig
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ralign.chat import ChatModel
     from ralign.report.correlation import Panel
+    from ralign.training.command import TrainingEngine
 
 app = App(
     name="ralign",
@@ -238,6 +240,28 @@ def _draw_correlation(panels: "list[Panel]", path: Path) -> None:
     except ImportError as error:
         raise InputError(f"--figure needs {error.name}: pip install 'ralign[report]'") from None
     draw_correlation(panels, path)
+
+
+@app.command
+def train(config: Annotated[TrainConfig, Parameter(name="*")]) -> int:
+    """Train a judge: imitate gold judgments (sft), or reinforcement learning with R-Align's reward (rl)."""
+    from ralign.training.command import run_train
+
+    try:
+        run_train(config, _training_engine, _local_model, _console())
+    except KeyboardInterrupt:
+        print("ralign: interrupted; the same command goes on from the last whole checkpoint", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _training_engine(name: Engine) -> "TrainingEngine":
+    """The only place that knows which engine is which; each brings in packages of its own."""
+    del name  # there is one
+    _needs("train", "torch", "transformers", "trl", "datasets", "accelerate", "peft")
+    from ralign.training.trl_engine import train as train_with_trl
+
+    return train_with_trl
 
 
 @app.command

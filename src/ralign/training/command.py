@@ -134,12 +134,18 @@ def run_train(
         if main:
             written = {"train": asdict(config), "versions": versions()}
             claim_directory(config.out, written, identity, log=LOG)
-            if (run.model / "config.toml").exists():
+            if run.model.exists():
+                console.print(f"Trained already: {run.model}", highlight=False, soft_wrap=True)
                 return run.model
             _take_up(run)
         trained_on = train(run)
         if main:
             _publish(run, trained_on, [file.name for file in files])
+            console.print(
+                f"The judge: {run.model}. Measure it: ralign bench PAIRS --judge {run.model}",
+                highlight=False,
+                soft_wrap=True,
+            )
     return run.model
 
 

@@ -120,7 +120,7 @@ def _shared(config: TrainConfig, folder: str, *, steps: int, processes: int) -> 
         "weight_decay": config.weight_decay,
         "max_grad_norm": config.clip_norm,
         "model_init_kwargs": {"dtype": weight_dtype(config)},
-        "gradient_checkpointing": config.gradient_checkpointing,
+        "activation_checkpointing": config.gradient_checkpointing,
         "bf16": gpu,
         "use_cpu": not gpu,
         "dataloader_pin_memory": gpu,

@@ -5,6 +5,7 @@ the baseline instead of a value model. One process a GPU: `accelerate launch -m 
 """
 
 import logging
+import warnings
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -65,6 +66,9 @@ def train(run: TrainingRun) -> TrainingData:
         trainer.add_callback(StepLog(run, log, trainer.take_rows))
         trainer.add_callback(SealCheckpoints(run))
         whole = last_whole(run.checkpoints, run.digest)
+        # TRL 1.16 asks a model for this by a name that transformers 5.23 has given up.
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         trainer.train(resume_from_checkpoint=None if whole is None else str(whole.path))
     _save(trainer, start, run)
     return data
