@@ -102,15 +102,13 @@ def _sft(run: TrainingRun, start: Start, *, steps: int, processes: int) -> Judge
 
 def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, processes: int) -> JudgeGRPO:
     logging.getLogger("trl.trainer.grpo_trainer").addFilter(_says_more_than_rates)
-    reward = stack.enter_context(
-        TrlReward(
-            lambda: open_reward(run, processes=processes),
-            end_tokens=start.end_tokens,
-            thought_opened=start.thought_opened,
-        )
+    reward = TrlReward(
+        lambda: open_reward(run, processes=processes),
+        end_tokens=start.end_tokens,
+        thought_opened=start.thought_opened,
     )
     noting = NotingReward(reward)
-    return JudgeGRPO(
+    trainer = JudgeGRPO(
         model=run.config.model,
         reward_funcs=cast(Any, noting),
         noting=noting,
@@ -119,6 +117,9 @@ def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, proce
         processing_class=start.tokenizer,
         peft_config=_lora(run.config),
     )
+    stack.callback(trainer.close)
+    stack.enter_context(reward)  # left first: its connections are closed in the trainer's event loop
+    return trainer
 
 
 def _says_more_than_rates(record: logging.LogRecord) -> bool:

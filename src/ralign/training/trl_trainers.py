@@ -3,6 +3,8 @@
 Which pairs a step saw is the proof of a resumed run's data order, and what one looks up when a step goes wrong.
 """
 
+import asyncio
+import atexit
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.sft_trainer import SFTTrainer
+from trl.trainer.utils import shutdown_event_loop_in_daemon
 
 
 class AsyncReward(Protocol):
@@ -49,6 +52,14 @@ class JudgeGRPO(GRPOTrainer):
         """The rows since it was last asked."""
         rows, self._noting.rows = self._noting.rows, []
         return rows
+
+    def close(self) -> None:
+        """End the event loop that rewards run in; TRL leaves it open until the process ends."""
+        loop: asyncio.AbstractEventLoop = self.async_loop
+        loop.call_soon_threadsafe(loop.stop)
+        self.async_loop_thread.join()
+        loop.close()
+        atexit.unregister(shutdown_event_loop_in_daemon)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Ours is written at the end."""
