@@ -8,7 +8,7 @@ from ralign.judging.judge import (
     in_pair_letters,
     shown_responses,
 )
-from ralign.judging.parse import CUT_OFF, ParsedJudgment, parse_verdict
+from ralign.judging.parse import CUT_OFF, ParsedJudgment, UpToVerdict, parse_verdict, up_to_verdict
 from ralign.judging.prompt import Prompt, PromptKind
 from ralign.judging.recorded import NOT_RECORDED, LineIndex, RecordedJudge
 from ralign.judging.seeding import call_seed
@@ -24,9 +24,11 @@ __all__ = [
     "Prompt",
     "PromptKind",
     "RecordedJudge",
+    "UpToVerdict",
     "ask_for_judgment",
     "call_seed",
     "in_pair_letters",
     "parse_verdict",
     "shown_responses",
+    "up_to_verdict",
 ]
