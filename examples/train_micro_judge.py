@@ -37,7 +37,7 @@ from ralign.lab.tokenizer import CRITIQUE, QUESTION, RATIONALE
 from ralign.lab.world import World
 
 # Ours, and short: the model's whole vocabulary is what this world says.
-JUDGE_PROMPT = "Judge:\n{conversation}\nA:\n{response_a}\nB:\n{response_b}\nBecause:\n"
+JUDGE_PROMPT = "Judge:\n{conversation}\nA:\n{response_a}\nB:\n{response_b}\nBecause:"
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
@@ -54,11 +54,12 @@ class Setting:
     pairs: int
     sft_steps: int
     rl_steps: int
+    rl_batch: int
     benchmark: int
 
 
-FULL = Setting(width=64, layers=2, pairs=20_000, sft_steps=1_500, rl_steps=150, benchmark=500)
-SMALL = Setting(width=32, layers=1, pairs=640, sft_steps=50, rl_steps=12, benchmark=96)
+FULL = Setting(width=64, layers=2, pairs=20_000, sft_steps=1_500, rl_steps=150, rl_batch=64, benchmark=500)
+SMALL = Setting(width=32, layers=1, pairs=640, sft_steps=60, rl_steps=14, rl_batch=24, benchmark=96)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
@@ -80,12 +81,31 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         "--max-completion-tokens",
         32,
     ]
-    shared += ["--micro-batch", 64, "--batch", 64, "--save-every", 500]
+    shared += ["--micro-batch", 64, "--save-every", 500]
     with meta_judge_server() as url:
         meta_judge = ["--meta-judge", "exact", "--meta-judge-url", url]
-        sft = [*shared, "--steps", setting.sft_steps, "--learning-rate", 3e-3, "--schedule", "linear"]
+        sft = [
+            *shared,
+            "--batch",
+            64,
+            "--steps",
+            setting.sft_steps,
+            "--learning-rate",
+            1e-2,
+            "--schedule",
+            "linear",
+        ]
         ralign("train", train, "--stage", "sft", "--model", out / "start", "--out", out / "sft", *sft)
-        rl = [*shared, "--steps", setting.rl_steps, "--learning-rate", 1e-3, "--group-size", 8, *meta_judge]
+        rl = [
+            *shared,
+            "--batch",
+            setting.rl_batch,
+            "--steps",
+            setting.rl_steps,
+            "--learning-rate",
+            2e-3,
+            *meta_judge,
+        ]
         ralign("train", train, "--stage", "rl", "--model", out / "sft" / "model", "--out", out / "rl", *rl)
         judges = {"start": out / "start", "sft": out / "sft" / "model", "r-align": out / "rl" / "model"}
         return {name: fidelity(name, judge, out, meta_judge) for name, judge in judges.items()}
@@ -131,6 +151,7 @@ def save_start(path: Path, setting: Setting) -> None:
             head_dim=setting.width // 4,
             max_position_embeddings=128,
             tie_word_embeddings=True,
+            initializer_range=0.1,  # the usual 0.02 is for widths of thousands
         )
     )
     model.generation_config = GenerationConfig(

@@ -1,6 +1,7 @@
 """What happens beside TRL's loop: the training log, a line on the console, checkpoints sealed once they are whole."""
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ _SHOWN: Final = (  # the engine's name for it, ours, format
     ("loss", "loss", ".4f"),
     ("mean_token_accuracy", "token accuracy", ".3f"),
     ("reward", "reward", ".3f"),
+    ("ralign/label_right", "right", ".2f"),
+    ("ralign/aligned_of_asked", "aligned", ".2f"),
+    ("ralign/not_scored", "unscored", ".2f"),
     ("frac_reward_zero_std", "even groups", ".2f"),
     ("completions/mean_length", "length", ".0f"),
     ("completions/clipped_ratio", "cut off", ".2f"),
@@ -83,9 +87,10 @@ class SealCheckpoints(TrainerCallback):
 
 
 def step_line(step: int, steps: int, metrics: Mapping[str, float | None]) -> str:
-    """One compact line: the figures that there are, in a fixed order, the reward's own rates last."""
+    """One compact line: the figures that there are, in a fixed order, a rate over nothing left out."""
     parts = [f"step {step:>{len(str(steps))}}/{steps}"]
     for name, label, form in _SHOWN:
-        if (value := metrics.get(name)) is not None:
-            parts.append(f"{label} {float(value):{form}}")
+        value = metrics.get(name)
+        if value is not None and isfinite(value):
+            parts.append(f"{label} {value:{form}}")
     return "  ".join(parts)

@@ -8,6 +8,7 @@ import logging
 import warnings
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final, cast
 
 import torch
@@ -46,7 +47,7 @@ def train(run: TrainingRun) -> TrainingData:
     """
     config = run.config
     check_extras(config)
-    processes = _processes()
+    processes = _processes(config)
     start = load_start(config)
     fit = fitting(run.data.examples, start, config)
     if run.main:
@@ -57,6 +58,9 @@ def train(run: TrainingRun) -> TrainingData:
     steps = config.steps_over(len(data.examples))
     disable_progress_bar()
     with ExitStack() as stack:
+        # TRL 1.16 and peft 0.21 ask a model for this by a name that transformers 5.23 has given up.
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         log = stack.enter_context(AppendLog(run.log)) if run.main else None
         if config.stage == "sft":
             trainer = _sft(run, start, steps=steps, processes=processes)
@@ -66,21 +70,20 @@ def train(run: TrainingRun) -> TrainingData:
         trainer.add_callback(StepLog(run, log, trainer.take_rows))
         trainer.add_callback(SealCheckpoints(run))
         whole = last_whole(run.checkpoints, run.digest)
-        # TRL 1.16 asks a model for this by a name that transformers 5.23 has given up.
-        stack.enter_context(warnings.catch_warnings())
-        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         trainer.train(resume_from_checkpoint=None if whole is None else str(whole.path))
     _save(trainer, start, run)
     return data
 
 
-def _processes() -> int:
+def _processes(config: TrainConfig) -> int:
     """How many processes train; waits until the first has put the run directory in order.
 
     Raises:
         InputError: several GPUs and one process, which transformers would train in a way that TRL does not take.
     """
-    state = PartialState(cpu=not on_gpu())
+    # The others wait in their next collective while one rank waits for the meta-judge.
+    timeout = timedelta(seconds=config.outage_patience + config.deadline + 1800)
+    state = PartialState(cpu=not on_gpu(), timeout=timeout)
     if state.num_processes == 1 and torch.cuda.device_count() > 1:
         raise InputError(
             f"{torch.cuda.device_count()} GPUs are visible to one process; start one process a GPU with "
@@ -102,15 +105,13 @@ def _sft(run: TrainingRun, start: Start, *, steps: int, processes: int) -> Judge
 
 def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, processes: int) -> JudgeGRPO:
     logging.getLogger("trl.trainer.grpo_trainer").addFilter(_says_more_than_rates)
-    reward = stack.enter_context(
-        TrlReward(
-            lambda: open_reward(run, processes=processes),
-            end_tokens=start.end_tokens,
-            thought_opened=start.thought_opened,
-        )
+    reward = TrlReward(
+        lambda: open_reward(run, processes=processes),
+        end_tokens=start.end_tokens,
+        thought_opened=start.thought_opened,
     )
     noting = NotingReward(reward)
-    return JudgeGRPO(
+    trainer = JudgeGRPO(
         model=run.config.model,
         reward_funcs=cast(Any, noting),
         noting=noting,
@@ -119,6 +120,11 @@ def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, proce
         processing_class=start.tokenizer,
         peft_config=_lora(run.config),
     )
+    # Left from below: what is still asked is called off, then the connections are closed, then the loop they live in.
+    stack.callback(trainer.close)
+    stack.enter_context(reward)
+    stack.callback(trainer.call_off)
+    return trainer
 
 
 def _says_more_than_rates(record: logging.LogRecord) -> bool:
@@ -158,6 +164,8 @@ def _save(trainer: Trainer, start: Start, run: TrainingRun) -> None:
     is the adapter.
     """
     spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    if trainer.is_fsdp_enabled:
+        cast(Any, trainer.accelerator.state.fsdp_plugin).set_state_dict_type("FULL_STATE_DICT")
     model = trainer.accelerator.unwrap_model(cast(Any, trainer.model))
     if not isinstance(model, PeftModel) or spread:
         trainer.save_model(str(run.unfinished))
