@@ -26,6 +26,7 @@ from ralign.gold.config import GoldConfig
 from ralign.gold.convert_config import ConvertConfig
 from ralign.lab.options import LabOptions
 from ralign.policy.answers.config import AnswersConfig
+from ralign.policy.config import PolicyConfig
 from ralign.policy.winrate.config import WinrateConfig
 from ralign.serving.config import ServeConfig
 from ralign.training.config import Engine, TrainConfig
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ralign.chat import ChatModel
+    from ralign.policy.command import PolicyEngine
     from ralign.report.correlation import Panel
     from ralign.training.command import TrainingEngine
 
@@ -180,6 +182,28 @@ def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
         return 0
     show_results(results, config, console)
     return 0 if results.complete else 1
+
+
+@app.command
+def policy(config: Annotated[PolicyConfig, Parameter(name="*")]) -> int:
+    """Train a policy with a judge as its reward: RLHF against reference answers, or within a group."""
+    from ralign.policy.command import run_policy, show_result
+
+    console = _console()
+    try:
+        result = run_policy(config, _policy_engine, _local_model, console)
+    except KeyboardInterrupt:
+        print("ralign: interrupted; the same command goes on from the last whole checkpoint", file=sys.stderr)
+        return 130
+    show_result(result, config, console)
+    return 0 if result.stopped is None else 1
+
+
+def _policy_engine() -> "PolicyEngine":
+    _needs("train", "torch", "transformers", "trl", "datasets", "accelerate", "peft")
+    from ralign.policy.trl_engine import train_policy
+
+    return train_policy
 
 
 @app.command

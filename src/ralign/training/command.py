@@ -137,7 +137,7 @@ def run_train(
             if run.model.exists():
                 console.print(f"Trained already: {run.model}", highlight=False, soft_wrap=True)
                 return run.model
-            _take_up(run)
+            take_up(run)
         trained_on = train(run)
         if main:
             _publish(run, trained_on, [file.name for file in files])
@@ -160,7 +160,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _take_up(run: TrainingRun) -> None:
+def take_up(run: TrainingRun) -> None:
     """Leave the run directory as it was right after its last whole checkpoint."""
     say = run.console.print
     for torn in remove_torn(run.checkpoints, run.digest):
