@@ -22,6 +22,7 @@ from ralign.files import AppendLog
 from ralign.training.checkpoints import last_whole
 from ralign.training.command import TrainingRun
 from ralign.training.config import TrainConfig
+from ralign.training.decision_reward import DecisionReward
 from ralign.training.examples import Example, TrainingData, list_left_out
 from ralign.training.open_reward import open_reward
 from ralign.training.start_model import Start, chat, fitting, load_start
@@ -102,11 +103,7 @@ def _sft(run: TrainingRun, start: Start, *, steps: int, processes: int) -> Judge
 
 def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, processes: int) -> JudgeGRPO:
     logging.getLogger("trl.trainer.grpo_trainer").addFilter(_says_more_than_rates)
-    reward = TrlReward(
-        lambda: open_reward(run, processes=processes),
-        end_tokens=start.end_tokens,
-        thought_opened=start.thought_opened,
-    )
+    reward = _reward(run, start, processes)
     noting = NotingReward(reward)
     trainer = JudgeGRPO(
         model=run.config.model,
@@ -118,8 +115,19 @@ def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, proce
         peft_config=_lora(run.config),
     )
     stack.callback(trainer.close)
-    stack.enter_context(reward)  # left first: its connections are closed in the trainer's event loop
+    if isinstance(reward, TrlReward):
+        stack.enter_context(reward)  # left first: its connections are closed in the trainer's event loop
     return trainer
+
+
+def _reward(run: TrainingRun, start: Start, processes: int) -> TrlReward | DecisionReward:
+    if run.config.role == "meta-judge":
+        return DecisionReward(end_tokens=start.end_tokens, thought_opened=start.thought_opened)
+    return TrlReward(
+        lambda: open_reward(run, processes=processes),
+        end_tokens=start.end_tokens,
+        thought_opened=start.thought_opened,
+    )
 
 
 def _says_more_than_rates(record: logging.LogRecord) -> bool:
@@ -132,11 +140,13 @@ def _dataset(examples: tuple[Example, ...], start: Start) -> Dataset:
     rows: list[dict[str, Any]] = []
     for number, example in enumerate(examples):
         row: dict[str, Any] = {"prompt": chat(example), "row": number}
-        if example.target is None:
-            row |= pair_columns(example.pair, example.order)
-        else:
+        if example.target is not None:
             row["completion"] = [{"role": "assistant", "content": example.target}]
             row["chat_template_kwargs"] = start.template_kwargs
+        elif example.decision is not None:
+            row["decision"] = example.decision
+        else:
+            row |= pair_columns(example.pair, example.order)
         rows.append(row)
     return Dataset.from_list(rows)
 
