@@ -6,6 +6,7 @@ from ralign.metajudging.meta_judge import (
     ChatMetaJudge,
     MetaJudge,
     meta_prompt_values,
+    says_nothing,
 )
 from ralign.metajudging.parse import ParsedMetaJudgment, majority, parse_meta_judgment
 from ralign.metajudging.recorded import RecordedMetaJudge
@@ -20,4 +21,5 @@ __all__ = [
     "majority",
     "meta_prompt_values",
     "parse_meta_judgment",
+    "says_nothing",
 ]

@@ -83,7 +83,7 @@ class ChatMetaJudge:
             EndpointRefused: no call can succeed.
         """
         messages = self.prompt.render(pair.conversation, meta_prompt_values(self.prompt, pair, judgment))
-        if not any(map(str.isalnum, judgment.rationale)):
+        if says_nothing(judgment.rationale):
             return _about(judgment, vote, ParsedMetaJudgment(False, (), None), None)
         seed = call_seed(
             self.seed, "meta-judge", pair.benchmark, pair.id, judgment.order, judgment.draw, vote
@@ -101,6 +101,11 @@ class ChatMetaJudge:
                 detail=str(error),
             )
         return _about(judgment, vote, parse_meta_judgment(reply.text, reply.finish_reason), reply)
+
+
+def says_nothing(rationale: str) -> bool:
+    """Whether a rationale has no letter and no digit: nothing that a meta-judge would have to be asked about."""
+    return not any(map(str.isalnum, rationale))
 
 
 def meta_prompt_values(prompt: Prompt, pair: PreferencePair, judgment: Judgment) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ralign.errors import EndpointDown, InputError
-from ralign.metajudging import MetaJudge, majority
+from ralign.metajudging import MetaJudge, majority, says_nothing
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
 from ralign.training.outage import Guard, problem_of
 
@@ -90,48 +90,53 @@ class SharedMetaJudge:
                 self._forget(question, call)  # now: nobody may join a call that is about to end
 
     async def probe(self, pair: PreferencePair, judgment: Judgment) -> MetaJudgment:
-        """Ask although the guard is open; the outcome is not noted there.
+        """Ask although the guard is open; the outcome is not noted there, but an answer is remembered.
 
         Raises:
             EndpointRefused: no call can succeed.
         """
-        async with self._slots:
-            meta_judgment = await self._decide(pair, judgment)
+        meta_judgment = await self._decide(pair, judgment, although_open=True)
         self._remember(Question.about(judgment), meta_judgment)
         return meta_judgment
+
+    async def _call(self, pair: PreferencePair, judgment: Judgment) -> MetaJudgment:
+        meta_judgment = await self._decide(pair, judgment)
+        if not says_nothing(judgment.rationale):  # about those nobody is called, up or down
+            self._guard.note(None if meta_judgment.aligned is not None else problem_of(meta_judgment))
+        self._remember(Question.about(judgment), meta_judgment)
+        return meta_judgment
+
+    async def _decide(
+        self, pair: PreferencePair, judgment: Judgment, *, although_open: bool = False
+    ) -> MetaJudgment:
+        """One answer, or the majority of several; its points are those of the majority's first vote."""
+        if self._votes == 1:
+            return await self._vote(pair, judgment, 0, although_open)
+        votes = await asyncio.gather(
+            *(self._vote(pair, judgment, vote, although_open) for vote in range(self._votes))
+        )
+        decision = majority(vote.aligned for vote in votes)
+        if decision is not None:
+            return next(vote for vote in votes if vote.aligned == decision)
+        first = next((vote for vote in votes if vote.failure is not None), votes[0])
+        return replace(
+            first, aligned=None, failure=first.failure or "parse", detail=first.detail or "votes are even"
+        )
+
+    async def _vote(
+        self, pair: PreferencePair, judgment: Judgment, vote: int, although_open: bool
+    ) -> MetaJudgment:
+        async with self._slots:
+            if self._guard.is_open and not although_open:
+                return failed(judgment, "not asked: too many calls before it failed", vote=vote)
+            try:
+                return await self._meta_judge.meta_judge(pair, judgment, vote)
+            except EndpointDown as error:
+                return failed(judgment, str(error), vote=vote)
 
     def _forget(self, question: Question, call: _Call) -> None:
         if self._calls.get(question) is call:
             del self._calls[question]
-
-    async def _call(self, pair: PreferencePair, judgment: Judgment) -> MetaJudgment:
-        async with self._slots:
-            if self._guard.is_open:
-                return failed(judgment, "not asked: too many calls before it failed")
-            meta_judgment = await self._decide(pair, judgment)
-        self._guard.note(None if meta_judgment.aligned is not None else problem_of(meta_judgment))
-        self._remember(Question.about(judgment), meta_judgment)
-        return meta_judgment
-
-    async def _decide(self, pair: PreferencePair, judgment: Judgment) -> MetaJudgment:
-        """One answer, or the majority of several; its points are those of the first vote of the majority."""
-        if self._votes == 1:
-            return await self._vote(pair, judgment, 0)
-        votes = await asyncio.gather(*(self._vote(pair, judgment, vote) for vote in range(self._votes)))
-        decision = majority(vote.aligned for vote in votes)
-        for vote in votes:
-            if decision is not None and vote.aligned == decision:
-                return vote
-        down = next((vote for vote in votes if vote.failure is not None), votes[0])
-        return replace(
-            down, aligned=None, failure=down.failure or "parse", detail=down.detail or "votes are even"
-        )
-
-    async def _vote(self, pair: PreferencePair, judgment: Judgment, vote: int) -> MetaJudgment:
-        try:
-            return await self._meta_judge.meta_judge(pair, judgment, vote)
-        except EndpointDown as error:
-            return failed(judgment, str(error), vote=vote)
 
     def _remember(self, question: Question, meta_judgment: MetaJudgment) -> None:
         if meta_judgment.aligned is None:

@@ -29,6 +29,11 @@ Probes = Iterator[Awaitable[MetaJudgment]]
 _log = logging.getLogger(__name__)
 
 
+def warn(line: str) -> None:
+    """Say a line where the program's warnings go: to the terminal, unless logging is set up otherwise."""
+    _log.warning("%s", line)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutagePlan:
     """When the meta-judge counts as down, and what is done then. Times are in seconds."""
@@ -72,7 +77,7 @@ class Guard:
         name: str,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
-        tell: Callable[[str], object] = _log.warning,
+        tell: Callable[[str], object] = warn,
     ) -> None:
         self.breaker = Breaker(limits=plan.limits)
         self.paused_seconds = 0.0
@@ -93,12 +98,14 @@ class Guard:
 
     def note(self, problem: str | None) -> None:
         """A meta-judgment came (None), or failed for this reason."""
+        if self.is_open:
+            return  # stragglers, and those that were not asked any more
         self.breaker = self.breaker.after(problem is None)
-        if problem is not None:
-            self._last_problem = problem
-        elif not self.is_open:
-            # Not a probe's answer: a meta-judge that answers probes and nothing else is still down.
+        if problem is None:
+            # No probe's answer: a meta-judge that answers probes and nothing else is still down.
             self._down_since = None
+        else:
+            self._last_problem = problem
         if self.is_open and self._down_since is None:
             self._down_since = self._clock()
 
@@ -130,6 +137,9 @@ class Guard:
     async def _probe_until_answered(self, probes: Probes) -> None:
         assert self._down_since is not None, "an open breaker has a time when it opened"
         give_up_at = self._down_since + self._plan.patience
+        if not self.breaker.probes and self._clock() >= give_up_at:
+            self.breaker = self.breaker.probing().probed(False)
+            raise self._given_up("answered single questions and failed all others")
         while True:
             left = max(give_up_at - self._clock(), 0.0)
             await self._sleep(min(self._plan.wait(self.breaker.probes), left))
@@ -144,10 +154,14 @@ class Guard:
             if answered:
                 return
             if self._clock() >= give_up_at:
-                raise MetaJudgeDown(
-                    f"{self._name} did not answer for {self._clock() - self._down_since:.0f} s, last: "
-                    f"{self._last_problem}; stopped; bring it back and resume from the last checkpoint"
-                )
+                raise self._given_up("did not answer")
+
+    def _given_up(self, symptom: str) -> MetaJudgeDown:
+        assert self._down_since is not None, "only what is down is given up"
+        return MetaJudgeDown(
+            f"{self._name} {symptom} for {self._clock() - self._down_since:.0f} s, last: {self._last_problem}; "
+            "stopped; bring it back and resume from the last checkpoint"
+        )
 
     def _symptom(self) -> str:
         recent = self.breaker.recent

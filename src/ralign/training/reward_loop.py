@@ -31,7 +31,7 @@ from ralign.records import Judgment, MetaJudgment, PreferencePair
 from ralign.rewards.judge import HybridReward, JudgeReward, PointsReward, outcome_reward, ralign_reward
 from ralign.training.asking import Question, SharedMetaJudge, failed
 from ralign.training.completions import Completion, ScoredBatch, ScoredCompletion, read_completion
-from ralign.training.outage import Clock, Guard, OutagePlan, Sleep
+from ralign.training.outage import Clock, Guard, OutagePlan, Sleep, warn
 from ralign.training.rates import rates_of
 
 RewardName = Literal["outcome", "ralign", "hybrid", "pointwise"]
@@ -74,7 +74,7 @@ class GenRMReward:
         meta_judge_name: what messages call it; best with its address.
         clock: for the seconds that are logged, and for pauses.
         sleep: for pauses.
-        tell: says in one line that training waits, and that it goes on; the log's warnings by default.
+        tell: says in one line that training waits, and that it goes on.
 
     Raises:
         InputError: a reward that needs a meta-judge has none, or a number is out of range.
@@ -92,7 +92,7 @@ class GenRMReward:
         meta_judge_name: str = "the meta-judge",
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
-        tell: Callable[[str], object] | None = None,
+        tell: Callable[[str], object] = warn,
     ) -> None:
         self._rule = REWARDS[reward] if isinstance(reward, str) else reward
         if self._rule.asks != "nothing" and meta_judge is None:
@@ -101,8 +101,7 @@ class GenRMReward:
             raise InputError(f"the deadline is {deadline}, expected more than 0")
         self._deadline = deadline
         self._clock = clock
-        said = {} if tell is None else {"tell": tell}
-        self._guard = Guard(outage or OutagePlan(), name=meta_judge_name, clock=clock, sleep=sleep, **said)
+        self._guard = Guard(outage or OutagePlan(), name=meta_judge_name, clock=clock, sleep=sleep, tell=tell)
         self._shared = (
             None
             if meta_judge is None

@@ -58,6 +58,9 @@ def train(run: TrainingRun) -> TrainingData:
     steps = config.steps_over(len(data.examples))
     disable_progress_bar()
     with ExitStack() as stack:
+        # TRL 1.16 and peft 0.21 ask a model for this by a name that transformers 5.23 has given up.
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         log = stack.enter_context(AppendLog(run.log)) if run.main else None
         if config.stage == "sft":
             trainer = _sft(run, start, steps=steps, processes=processes)
@@ -67,9 +70,6 @@ def train(run: TrainingRun) -> TrainingData:
         trainer.add_callback(StepLog(run, log, trainer.take_rows))
         trainer.add_callback(SealCheckpoints(run))
         whole = last_whole(run.checkpoints, run.digest)
-        # TRL 1.16 asks a model for this by a name that transformers 5.23 has given up.
-        stack.enter_context(warnings.catch_warnings())
-        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         trainer.train(resume_from_checkpoint=None if whole is None else str(whole.path))
     _save(trainer, start, run)
     return data
