@@ -71,6 +71,7 @@ def model_card(
         how = f"Reinforcement learning (GRPO). Reward of a judgment: {_REWARDS[config.reward]}."
         if config.meta_judge is not None:
             how += f" Meta-judge in training: {config.meta_judge}."
+    what = "pairs" if judges else "pairs or judgments"
     figures = mean_metrics(steps, last=LAST_STEPS)
     return "\n".join(
         [
@@ -84,7 +85,7 @@ def model_card(
             *(_JUDGE if judges else _META_JUDGE),
             "",
             f"{how} From {config.model}, on {examples:,} prompts of {', '.join(pairs)}"
-            f"{f'; {left_out:,} were left out' if left_out else ''}. Method: R-Align, arXiv 2602.06763.",
+            f"{f'; {left_out:,} {what} were left out' if left_out else ''}. Method: R-Align, arXiv 2602.06763.",
             "",
             "How training went is no measure of the model: measure it with `ralign bench` on pairs it has not seen.",
             "",
