@@ -23,7 +23,8 @@ from ralign.errors import InputError
 from ralign.files import AppendLog
 from ralign.training.checkpoints import last_whole
 from ralign.training.command import TrainingRun
-from ralign.training.config import TrainConfig
+from ralign.training.config import Role, TrainConfig
+from ralign.training.decision_reward import DecisionReward
 from ralign.training.examples import Example, TrainingData, list_left_out
 from ralign.training.open_reward import open_reward
 from ralign.training.start_model import Start, chat, fitting, load_start
@@ -37,11 +38,11 @@ _UNSCORED: Final = "All reward functions returned None"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RlRole:
-    """Whose reinforcement learning it is: a judge's, or a policy's (`ralign.policy`)."""
+    """Whose reinforcement learning it is: a judge's, a meta-judge's, or a policy's (`ralign.policy`)."""
 
     reward: Callable[[TrainingRun, Start, int], AbstractContextManager[AsyncReward]]
     """Takes the run, its start, and how many processes train; opened around the whole of training."""
-    columns: Callable[[Example], Mapping[str, str]]
+    columns: Callable[[Example], Mapping[str, object]]
     """What the reward needs of an example, as columns of the data."""
     callbacks: Sequence[TrainerCallback] = ()
     """Told of everything before those that log and report, so that they may add to it."""
@@ -52,7 +53,7 @@ def train(run: TrainingRun, role: RlRole | None = None) -> TrainingData:
 
     Args:
         run: what is trained, and where.
-        role: in reinforcement learning, whose it is; a judge's unless told.
+        role: in reinforcement learning, whose it is; the config's `role` unless told.
 
     Returns:
         What was trained on: the run's data without what is too long for the model.
@@ -82,7 +83,7 @@ def train(run: TrainingRun, role: RlRole | None = None) -> TrainingData:
         if config.stage == "sft":
             trainer = _sft(run, start, steps=steps, processes=processes)
         else:
-            trainer = _grpo(run, start, stack, role or JUDGE, steps=steps, processes=processes)
+            trainer = _grpo(run, start, stack, role or ROLES[config.role], steps=steps, processes=processes)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(StepLog(run, log, trainer.take_rows))
         trainer.add_callback(SealCheckpoints(run))
@@ -128,7 +129,15 @@ def _judge_reward(run: TrainingRun, start: Start, processes: int) -> TrlReward:
     )
 
 
-JUDGE: Final = RlRole(reward=_judge_reward, columns=lambda example: pair_columns(example.pair, example.order))
+def _decision_reward(run: TrainingRun, start: Start, processes: int) -> DecisionReward:
+    del run, processes
+    return DecisionReward(end_tokens=start.end_tokens, thought_opened=start.thought_opened)
+
+
+ROLES: Final[Mapping[Role, RlRole]] = {
+    "judge": RlRole(reward=_judge_reward, columns=lambda example: pair_columns(example.pair, example.order)),
+    "meta-judge": RlRole(reward=_decision_reward, columns=lambda example: {"decision": example.decision}),
+}
 
 
 def _grpo(
@@ -160,7 +169,9 @@ def _says_more_than_rates(record: logging.LogRecord) -> bool:
 
 
 def _dataset(
-    examples: tuple[Example, ...], start: Start, columns: Callable[[Example], Mapping[str, str]] | None = None
+    examples: tuple[Example, ...],
+    start: Start,
+    columns: Callable[[Example], Mapping[str, object]] | None = None,
 ) -> Dataset:
     """One row an example: to imitate prompt and completion, to be rewarded prompt and the reward's columns."""
     rows: list[dict[str, Any]] = []
