@@ -21,6 +21,7 @@ from cyclopts.config import Dict as RecipeTable
 
 from ralign import __version__
 from ralign.benchmark.config import BenchConfig
+from ralign.downstream.config import DownstreamConfig
 from ralign.errors import InputError, RalignError
 from ralign.gold.config import GoldConfig
 from ralign.gold.convert_config import ConvertConfig
@@ -254,6 +255,14 @@ def serve(config: Annotated[ServeConfig, Parameter(name="*")]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+@app.command
+def downstream(config: Annotated[DownstreamConfig, Parameter(name="*", consume_multiple=True)]) -> None:
+    """Put a policy's benchmark results into one row of a table that `ralign correlate` reads."""
+    from ralign.downstream.command import run_downstream
+
+    run_downstream(config, _console())
 
 
 def _needs(extra: str, *modules: str) -> None:
