@@ -18,7 +18,7 @@ from ralign.benchmark.progress import Progress, silent
 from ralign.benchmark.results import Results, write_results
 from ralign.benchmark.run_directory import RunDirectory
 from ralign.benchmark.tally import Tally
-from ralign.errors import BadRow, InputError, RalignError
+from ralign.errors import BadRow, InputError, RalignError, first_error
 from ralign.files import PairsFile, read_pairs
 from ralign.judging import Judge
 from ralign.metajudging import MetaJudge
@@ -152,7 +152,7 @@ class _Loop:
                     for _ in range(workers):
                         group.create_task(self._work(owed))
         except* RalignError as errors:
-            raise _first(errors) from None
+            raise first_error(errors) from None
 
     def _owed(self) -> Iterator[tuple[PreferencePair, int, int, int]]:
         """Each (pair, row, order, draw) that owes a judgment or a meta-judgment, read lazily from disk."""
@@ -205,11 +205,3 @@ def _rare_collections() -> Generator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
-
-
-def _first(errors: BaseExceptionGroup[RalignError]) -> RalignError:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, RalignError)
-    return error
