@@ -22,6 +22,7 @@ from cyclopts.config import Dict as RecipeTable
 from ralign import __version__
 from ralign.benchmark.config import BenchConfig
 from ralign.downstream.config import DownstreamConfig
+from ralign.downstream.rubric.config import RubricConfig
 from ralign.errors import InputError, RalignError
 from ralign.gold.config import GoldConfig
 from ralign.gold.convert_config import ConvertConfig
@@ -263,6 +264,23 @@ def downstream(config: Annotated[DownstreamConfig, Parameter(name="*", consume_m
     from ralign.downstream.command import run_downstream
 
     run_downstream(config, _console())
+
+
+@app.command
+def rubric(config: Annotated[RubricConfig, Parameter(name="*")]) -> int:
+    """Grade single answers by rubrics or yes-or-no questions with a judge, into a run directory."""
+    from ralign.downstream.rubric.command import run_rubric, show_results
+
+    console = _console()
+    try:
+        results = asyncio.run(run_rubric(config, _local_model, console))
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 130
+    if results is None:
+        return 0
+    show_results(results, config, console)
+    return 0 if results.complete else 1
 
 
 def _needs(extra: str, *modules: str) -> None:
