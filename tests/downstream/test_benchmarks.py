@@ -99,6 +99,14 @@ def test_two_figures_for_one_column_are_refused_and_named() -> None:
         filled(one, other)
 
 
+def test_no_raw_win_rate_stands_in_for_a_controlled_one() -> None:
+    """A run that could not give it would put another measure into the same column."""
+    with pytest.raises(InputError, match="arena_hard_v2: no metric like style_controlled_win_rate"):
+        filled(file(("arena_hard_v2", "win_rate", 0.5)))
+    raw = file(("arena_hard_v2", "win_rate", 0.5))
+    assert filled(raw, mappings=("arena_hard_v2=arena_hard_v2 win_rate",)) == {"arena_hard_v2": 50.0}
+
+
 def test_a_task_without_its_metric_is_refused_with_those_it_has() -> None:
     with pytest.raises(InputError, match=r"ifbench: no metric like .* \(ifbench_test tokens in r\.json\)"):
         filled(file(("ifbench_test", "tokens", 0.5)))

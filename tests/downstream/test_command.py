@@ -115,6 +115,20 @@ def test_files_of_different_models_are_told(tmp_path: Path, capsys: pytest.Captu
     assert "The files are of different models: gull-8b, tern-8b." in capsys.readouterr().out
 
 
+def test_what_speaks_against_a_figure_that_is_taken_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rate = {"value": 0.5, "low": 0.0, "high": 1.0}
+    run = {"ralign": "1", "complete": True, "extrapolated": True, "style_controlled_win_rate": rate}
+    saved(tmp_path / "arena_hard_v2" / "results.json", run)
+    part = saved(tmp_path / "part.json", lm_eval({"aime24": {"exact_match,none": 0.5}}, limit=5))
+    files = tmp_path / "arena_hard_v2", part
+    assert ralign("downstream", *files, "--model", "a", "--out", tmp_path / "t.csv", "--allow-partial") == 0
+    said = capsys.readouterr().out
+    assert "a win rate at equal length is a guess" in said
+    assert f"{part}: only a part of its samples (--limit 5)." in said
+
+
 def test_a_mistake_leaves_the_table_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "policies.csv"
     table.write_text("model,aime24\na,1\n")

@@ -47,7 +47,8 @@ def run_downstream(config: DownstreamConfig, console: Console) -> None:
     sources = [*config.results, *ran]
     if config.dry_run:
         return
-    found = find(columns, read_results(sources, allow_partial=config.allow_partial))
+    files = read_results(sources, allow_partial=config.allow_partial)
+    found = find(columns, files)
     figures = {one.column: one.percent for one in found} | config.figures()
     if config.bench is not None:
         figures |= read_measures(config.bench, config.bench_name, allow_partial=config.allow_partial)
@@ -56,6 +57,9 @@ def run_downstream(config: DownstreamConfig, console: Console) -> None:
     table = with_averages(with_row(table, config.model, figures), over)
     write_table(config.out, table.columns, table.rows)
     _show(config, found, console)
+    for file in files:
+        if doubt := file.partial or file.caveat:
+            _say(console, f"{file.path}: {doubt}.", style="yellow")
     for row in table.rows:
         if missing := lacking(row, over):
             _say(

@@ -29,3 +29,5 @@ class ResultsFile:
     figures: tuple[Figure, ...]
     partial: str | None
     """Why its figures are not of the whole benchmark, in a few words; None: they are."""
+    caveat: str | None = None
+    """What its own program says against some of its figures."""

@@ -12,6 +12,9 @@ from ralign.downstream.documents import Document, finite, is_document, object_at
 from ralign.downstream.figures import Figure, ResultsFile
 from ralign.errors import InputError
 
+_EXTRAPOLATED = (
+    "every answer is longer, or every one shorter, than its reference: a win rate at equal length is a guess"
+)
 _METRICS = ("score", "win_rate", "length_controlled_win_rate", "style_controlled_win_rate")
 
 
@@ -46,4 +49,5 @@ def read_run(path: str, document: Document) -> ResultsFile:
         partial=None
         if document.get("complete") is True
         else "the run is unfinished; the same command goes on",
+        caveat=_EXTRAPOLATED if document.get("extrapolated") is True else None,
     )
