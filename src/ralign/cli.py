@@ -21,6 +21,8 @@ from cyclopts.config import Dict as RecipeTable
 
 from ralign import __version__
 from ralign.benchmark.config import BenchConfig
+from ralign.downstream.config import DownstreamConfig
+from ralign.downstream.rubric.config import RubricConfig
 from ralign.errors import InputError, RalignError
 from ralign.gold.config import GoldConfig
 from ralign.gold.convert_config import ConvertConfig
@@ -338,6 +340,31 @@ def serve(config: Annotated[ServeConfig, Parameter(name="*")]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+@app.command
+def downstream(config: Annotated[DownstreamConfig, Parameter(name="*", consume_multiple=True)]) -> None:
+    """Put a policy's benchmark results into one row of a table that `ralign correlate` reads."""
+    from ralign.downstream.command import run_downstream
+
+    run_downstream(config, _console())
+
+
+@app.command
+def rubric(config: Annotated[RubricConfig, Parameter(name="*")]) -> int:
+    """Grade single answers by rubrics or yes-or-no questions with a judge, into a run directory."""
+    from ralign.downstream.rubric.command import run_rubric, show_results
+
+    console = _console()
+    try:
+        results = asyncio.run(run_rubric(config, _local_model, console))
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 130
+    if results is None:
+        return 0
+    show_results(results, config, console)
+    return 0 if results.complete else 1
 
 
 def _needs(extra: str, *modules: str) -> None:
