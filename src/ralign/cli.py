@@ -30,6 +30,7 @@ from ralign.lab.options import LabOptions
 from ralign.policy.answers.config import AnswersConfig
 from ralign.policy.config import PolicyConfig
 from ralign.policy.winrate.config import WinrateConfig
+from ralign.probing.config import ProbeConfig
 from ralign.serving.config import ServeConfig
 from ralign.training.config import Engine, TrainConfig
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ralign.chat import ChatModel
+    from ralign.chat.local import LocalModel
     from ralign.policy.command import PolicyEngine
     from ralign.report.correlation import Panel
     from ralign.training.command import TrainingEngine
@@ -136,6 +138,35 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
     console.print(
         f"Unfinished: {owed['judgments']:,} judgments and {owed['meta_judgments']:,} meta-judgments had no answer "
         f"({out}/judgments.jsonl says why); the same command asks for them again.",
+        style="yellow",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 1
+
+
+@app.command
+def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
+    """Ask whether a local judge's verdicts hang on its rationales: change those, and read the verdict again."""
+    _needs("local", "torch", "transformers")
+    from ralign.probing.command import run_probe
+    from ralign.report.probing_table import probing_table
+    from ralign.report.tables import print_tables
+
+    console = _console()
+    try:
+        results = asyncio.run(run_probe(config, _probed_model, console))
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 130
+    print_tables([probing_table(name, one) for name, one in results.document["benchmarks"].items()], console)
+    console.print(f"Every figure with its counts: {config.out}/results.json", highlight=False, soft_wrap=True)
+    if results.complete:
+        return 0
+    owed = results.document["owed"]
+    console.print(
+        f"Unfinished: {owed['judgments']:,} judgments and {owed['readings']:,} readings had no answer "
+        f"({config.out} says why in its logs); the same command asks for them again.",
         style="yellow",
         highlight=False,
         soft_wrap=True,
@@ -388,3 +419,9 @@ def _local_model(name: str) -> "ChatModel":
             "pip install 'ralign[local]', or give its URL"
         ) from None
     return LocalModel(name)
+
+
+def _probed_model(config: ProbeConfig) -> "LocalModel":
+    from ralign.chat.local import LocalModel
+
+    return LocalModel(config.judge, device=config.device, dtype=config.dtype, max_batch=config.batch)
