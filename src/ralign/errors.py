@@ -60,3 +60,12 @@ class MetaJudgeDown(RalignError):
 
 class CallFailed(RalignError):
     """One call failed for good: its retries or its deadline are used up, or it was refused as malformed."""
+
+
+def first_error(errors: BaseExceptionGroup[RalignError]) -> RalignError:
+    """The first of the errors that tasks of one group raised, however deep the groups lie: one line for the user."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, RalignError)
+    return error

@@ -144,7 +144,7 @@ def test_a_judge_without_right_verdicts_leans_nowhere():
 
 @pytest.mark.parametrize(
     ("bullets", "said"),
-    [(0.98, "a bullet went from 50.0"), (0.55, "no share changed"), (math.nan, "no share")],
+    [(0.98, "a bullet from 50.0"), (0.55, "no share changed"), (math.nan, "no share")],
 )
 def test_what_a_policy_learned_is_what_changed_much(bullets, said):
     [result] = seeds((0.95, 0.6, 0.5), (0.95, 0.1, 0.5), count=1)

@@ -8,12 +8,16 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ralign.lab.config import ArmConfig, LabConfig, ModelConfig, preset_path, read_recipe
+from ralign.lab.lexicon import DOMAINS
 from ralign.lab.options import LabOptions
+from ralign.lab.page_tables import correlation
 from ralign.lab.report import command_line, open_page, write_report
 from ralign.lab.seeds import run_seeds
+from ralign.metrics.correlation import correlate
 
 BASE = ArmConfig(name="base", reward="none")
 OUTCOME = ArmConfig(name="outcome-only", reward="outcome")
@@ -82,8 +86,36 @@ def test_no_figure_is_nan_or_none_and_no_slot_is_left(three):
 
 def test_every_judge_is_in_every_table(three):
     tables = re.findall(r"<table.*?</table>", three[1])
-    assert len(tables) == 5
-    assert all(name in table for table in tables for name in ("base", "outcome-only", "r-align"))
+    assert len(tables) == 4 + len(DOMAINS)
+    assert all(name in table for table in tables for name in ("base", "outcome-only", "R-Align"))
+
+
+def test_every_figure_of_a_table_names_its_column(three):
+    """So that a narrow screen needs no scrolling: there each row is a block, and the head is gone."""
+    stacked = [table for table in re.findall(r"<table.*?</table>", three[1]) if 'class="stack' in table]
+    assert len(stacked) == 4
+    for table in stacked:
+        cells = re.findall(r"<td[^>]*>", table)
+        assert cells
+        assert all(re.search(r' data-label="[^"]+"', cell) for cell in cells)
+
+
+def test_a_name_with_a_hyphen_stays_in_one_line(three):
+    body = three[1].partition("<body>")[2]
+    text = re.sub(r"<svg.*?</svg>", "", body, flags=re.DOTALL)
+    loose = re.sub(r'<span class="nb">[^<]*</span>|<[^>]*>', "", text)
+    assert not re.search(r"R-Align|S-Corr|F-Score|L-Acc", loose)
+    assert '<span class="nb">' not in "".join(re.findall(r"<svg.*?</svg>", body, flags=re.DOTALL))
+
+
+def test_three_judges_are_too_few_for_a_correlation(three):
+    rng = np.random.default_rng(0)
+    assert (
+        correlation(correlate([0.1, 0.2, 0.4], [0.3, 0.1, 0.5], rng=rng))
+        == "3 judges, too few for a correlation"
+    )
+    assert correlation(correlate([*range(6)], [0, 2, 1, 3, 5, 4], rng=rng)).startswith("r = 0.89, 95")
+    assert 'class="trend"' not in three[1]
 
 
 def test_figures_are_those_of_the_run(three):
@@ -131,9 +163,10 @@ def test_what_a_recipe_calls_a_judge_is_text_and_no_html(tmp_path):
 def test_a_quick_run_is_called_one(three):
     out, text = three
     quick = write_report(out, [3], LabOptions(out=out, quick=True)).read_text(encoding="utf-8")
-    note = "none long enough to show what the method does"
-    assert note in quick
+    note = "A quick run: every stage ran, none long enough to show what the method does"
+    assert f"<h1>{note}</h1>" in quick
     assert note not in text
+    assert "run <code>ralign lab</code>" in quick
     assert "ralign lab --quick" in quick
 
 
