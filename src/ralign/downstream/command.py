@@ -37,23 +37,26 @@ def run_downstream(config: DownstreamConfig, console: Console) -> None:
     columns = columns_of(config.column)
     over = config.average_over or BENCHMARKS
     known = {column.name for column in columns} | config.figures().keys()
-    # Before lighteval's hours, for the mistakes; and again after them, for what others wrote meanwhile.
+    # All that can be wrong is looked at before lighteval's hours, the table again after them: others write to it too.
     if unknown := [name for name in over if name not in known | set(read_policies(config.out).columns)]:
         raise InputError(
             f"--average-over {unknown[0]!r}: no such column; there are {', '.join(sorted(known))}"
         )
+    measures: dict[str, float] = {}
+    if config.bench is not None:
+        measures = read_measures(config.bench, config.bench_name, allow_partial=config.allow_partial)
+    files = read_results(config.results, allow_partial=config.allow_partial)
     # Whatever lighteval calls a task, it was run for this benchmark.
     ran = [f"{name}={path}" for name, path in _lighteval(config, console).items()]
-    sources = [*config.results, *ran]
     if config.dry_run:
         return
-    files = read_results(sources, allow_partial=config.allow_partial)
+    files += read_results(ran, allow_partial=config.allow_partial)
     found = find(columns, files)
-    figures = {one.column: one.percent for one in found} | config.figures()
-    if config.bench is not None:
-        figures |= read_measures(config.bench, config.bench_name, allow_partial=config.allow_partial)
+    figures = {one.column: one.percent for one in found} | config.figures() | measures
     if not figures:
-        raise InputError(f"no figure of {', '.join(sources)} fits a column; --column NAME=TASK names one")
+        raise InputError(
+            f"no figure of {', '.join(file.path for file in files)} fits a column; --column NAME=TASK names one"
+        )
     table = with_averages(with_row(read_policies(config.out), config.model, figures), over)
     write_table(config.out, table.columns, table.rows)
     _show(config, found, console)
