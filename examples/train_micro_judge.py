@@ -58,7 +58,7 @@ class Setting:
     benchmark: int
 
 
-FULL = Setting(width=64, layers=2, pairs=20_000, sft_steps=1_500, rl_steps=150, rl_batch=64, benchmark=500)
+FULL = Setting(width=64, layers=2, pairs=6_000, sft_steps=600, rl_steps=60, rl_batch=64, benchmark=300)
 SMALL = Setting(width=32, layers=1, pairs=640, sft_steps=60, rl_steps=14, rl_batch=24, benchmark=96)
 
 

@@ -84,6 +84,7 @@ def model_card(
             "",
             *(_JUDGE if judges else _META_JUDGE),
             "",
+            *_ask_without_thinking(config),
             f"{how} From {config.model}, on {examples:,} prompts of {', '.join(pairs)}"
             f"{f'; {left_out:,} {what} were left out' if left_out else ''}. Method: R-Align, arXiv 2602.06763.",
             "",
@@ -109,6 +110,14 @@ def model_card(
             "",
         ]
     )
+
+
+def _ask_without_thinking(config: TrainConfig) -> list[str]:
+    if config.thinking != "off":
+        return []
+    flag = "--judge-body" if config.role == "judge" else "--meta-body"
+    body = '{"chat_template_kwargs": {"enable_thinking": false}}'
+    return [f"It was trained not to think first; at an endpoint, ask it so: `{flag} '{body}'`.", ""]
 
 
 def _table(left: str, right: str, rows: Sequence[tuple[str, str]]) -> list[str]:
