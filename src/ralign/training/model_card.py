@@ -64,7 +64,7 @@ def model_card(
             "# A judge trained with ralign",
             "",
             "Compares two answers to a conversation: writes a rationale, then `\\boxed{A}` or `\\boxed{B}`. It expects "
-            "ralign's judge prompt (`ralign bench --judge` asks with it).",
+            f"ralign's judge prompt (`ralign bench --judge` asks with it).{_ask_without_thinking(config)}",
             "",
             f"{how} From {config.model}, on {examples:,} prompts of {', '.join(pairs)}"
             f"{f'; {left_out:,} pairs were left out' if left_out else ''}. Method: R-Align, arXiv 2602.06763.",
@@ -91,6 +91,13 @@ def model_card(
             "",
         ]
     )
+
+
+def _ask_without_thinking(config: TrainConfig) -> str:
+    if config.thinking != "off":
+        return ""
+    body = '{"chat_template_kwargs": {"enable_thinking": false}}'
+    return f" It was trained not to think first; at an endpoint, ask it so: `--judge-body '{body}'`."
 
 
 def _table(left: str, right: str, rows: Sequence[tuple[str, str]]) -> list[str]:
