@@ -3,7 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS = 1
 
-.PHONY: env test lint lab clean
+# OpenRLHF asks for a GPU stack; its client needs none of it. So its package is unpacked alone. It is Python only,
+# in a wheel for Python 3.11, which any other reads as well.
+OPENRLHF := build/openrlhf-0.11.2
+
+.PHONY: env test test-openrlhf test-cluster lint lab clean
 
 env: .venv/.made
 
@@ -17,14 +21,40 @@ env: .venv/.made
 test: env lint
 	$(BIN)/python -m pytest
 
+# OpenRLHF's own client, as released, against our service. `make test` skips it.
+test-openrlhf: env $(OPENRLHF)/openrlhf/utils/agent.py
+	RALIGN_OPENRLHF=$(OPENRLHF)/openrlhf $(BIN)/python -m pytest tests/serving/test_openrlhf.py
+
+$(OPENRLHF)/openrlhf/utils/agent.py: | .venv/.made
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OPENRLHF) --only-binary :all: \
+		--python-version 3.11 --implementation cp --platform manylinux1_x86_64 openrlhf==0.11.2
+
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# verl on Ray, on CPU, in an environment of its own: its pins fight with those of TRL. PyPI's torch for Linux brings in
+# gigabytes of CUDA, so it is the CPU build or none.
+CLUSTER := .venv-cluster/bin
+CPU_TORCH := torch==2.13.0+cpu
+
+test-cluster:
+	@if $(CLUSTER)/python -c 'import torch' 2> /dev/null \
+	    || { $(PYTHON) -m venv .venv-cluster && $(CLUSTER)/python -m pip install --quiet '$(CPU_TORCH)'; }; then \
+	    $(MAKE) --no-print-directory .venv-cluster/.made && $(CLUSTER)/python -m pytest -m cluster tests/cluster; \
+	else \
+	    echo "test-cluster skipped: pip finds no $(CPU_TORCH)"; \
+	fi
+
+.venv-cluster/.made: pyproject.toml constraints-verl.txt
+	$(CLUSTER)/python -m pip install --quiet --constraint constraints-verl.txt --editable '.[serve,verl]' \
+	    hypothesis pytest pytest-asyncio TransferQueue
+	touch $@
+
 lab: env
 	$(BIN)/ralign lab
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .venv-cluster build runs

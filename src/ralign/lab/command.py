@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ralign.errors import InputError
-from ralign.files import write_atomically
+from ralign.files import DirectoryLock, write_atomically
 from ralign.lab.config import LabConfig, preset_path, read_recipe
 from ralign.lab.engines import with_engine
 from ralign.lab.measure import SPLITS
@@ -38,19 +38,21 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
     Raises:
         InputError: the recipe or a flag cannot be used.
         ConfigMismatch: the run directory holds a run of another recipe.
+        RunLocked: another process is running in it.
     """
     config = with_engine(read_recipe(options.recipe or preset_path(options.preset)), options.engine)
     if options.quick:
         config = quickened(config)
     seeds = _seeds(options.seeds, config)
     out = options.out or default_out(options)
-    with shown(console) as watch:
-        results = run_seeds(config, seeds, out, jobs=options.jobs, watch=watch)
-    document = json.dumps(_known(summary(results)), indent=2, allow_nan=False)
-    write_atomically(out / "results.json", document.encode() + b"\n")
-    tables = lab_tables(results)
-    write_atomically(out / "tables.md", pages(tables).encode())
-    page = write_report(out, seeds, options)
+    with DirectoryLock(out):
+        with shown(console) as watch:
+            results = run_seeds(config, seeds, out, jobs=options.jobs, watch=watch)
+        document = json.dumps(_known(summary(results)), indent=2, allow_nan=False)
+        write_atomically(out / "results.json", document.encode() + b"\n")
+        tables = lab_tables(results)
+        write_atomically(out / "tables.md", pages(tables).encode())
+        page = write_report(out, seeds, options)
     if len(results) == 1:
         judges = benchmarks(results[0], out / f"seed-{results[0].seed}")
         tables = [*results_tables(judges), *tables]

@@ -21,6 +21,9 @@
 | `outage`       | what is done when it opens: pause or stop                                                 |
 | `rates`        | how a batch's rewards came about, as numbers to log; pure                                 |
 | `trl_reward`   | the reward as TRL's trainers call it                                                      |
+| `fleet`        | a fleet of model servers, simulated; pure                                                 |
+| `simulated_step` | a training step against a meta-judge fleet; pure                                        |
+| `pair_cost`    | where the cost of a run goes; pure                                                        |
 
 Only what has an engine's name, and `start_model`, imports torch and its kin.
 """

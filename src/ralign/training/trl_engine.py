@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final, cast
 
 import torch
@@ -63,7 +64,7 @@ def train(run: TrainingRun, role: RlRole | None = None) -> TrainingData:
     """
     config = run.config
     check_extras(config)
-    processes = _processes()
+    processes = _processes(config)
     start = load_start(config)
     fit = fitting(run.data.examples, start, config)
     if run.main:
@@ -74,6 +75,9 @@ def train(run: TrainingRun, role: RlRole | None = None) -> TrainingData:
     steps = config.steps_over(len(data.examples))
     disable_progress_bar()
     with ExitStack() as stack:
+        # TRL 1.16 and peft 0.21 ask a model for this by a name that transformers 5.23 has given up.
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         log = stack.enter_context(AppendLog(run.log)) if run.main else None
         if config.stage == "sft":
             trainer = _sft(run, start, steps=steps, processes=processes)
@@ -83,21 +87,20 @@ def train(run: TrainingRun, role: RlRole | None = None) -> TrainingData:
         trainer.add_callback(StepLog(run, log, trainer.take_rows))
         trainer.add_callback(SealCheckpoints(run))
         whole = last_whole(run.checkpoints, run.digest)
-        # TRL 1.16 asks a model for this by a name that transformers 5.23 has given up.
-        stack.enter_context(warnings.catch_warnings())
-        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         trainer.train(resume_from_checkpoint=None if whole is None else str(whole.path))
     _save(trainer, start, run)
     return data
 
 
-def _processes() -> int:
+def _processes(config: TrainConfig) -> int:
     """How many processes train; waits until the first has put the run directory in order.
 
     Raises:
         InputError: several GPUs and one process, which transformers would train in a way that TRL does not take.
     """
-    state = PartialState(cpu=not on_gpu())
+    # The others wait in their next collective while one rank waits for the meta-judge.
+    timeout = timedelta(seconds=config.outage_patience + config.deadline + 1800)
+    state = PartialState(cpu=not on_gpu(), timeout=timeout)
     if state.num_processes == 1 and torch.cuda.device_count() > 1:
         raise InputError(
             f"{torch.cuda.device_count()} GPUs are visible to one process; start one process a GPU with "
@@ -144,8 +147,10 @@ def _grpo(
         peft_config=_lora(run.config),
     )
     trainer.callback_handler.callbacks[:0] = role.callbacks
+    # Left from below: what is still asked is called off, then the connections are closed, then the loop they live in.
     stack.callback(trainer.close)
-    stack.enter_context(reward)  # left first: its connections are closed in the trainer's event loop
+    stack.enter_context(reward)
+    stack.callback(trainer.call_off)
     return trainer
 
 
@@ -188,6 +193,8 @@ def _save(trainer: Trainer, start: Start, run: TrainingRun) -> None:
     is the adapter.
     """
     spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    if trainer.is_fsdp_enabled:
+        cast(Any, trainer.accelerator.state.fsdp_plugin).set_state_dict_type("FULL_STATE_DICT")
     model = trainer.accelerator.unwrap_model(cast(Any, trainer.model))
     if not isinstance(model, PeftModel) or spread:
         trainer.save_model(str(run.unfinished))

@@ -1,0 +1,75 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from ralign.errors import InputError
+from ralign.training.config import TrainConfig
+
+
+def config(**given) -> TrainConfig:
+    asked = {"meta_judge": "m"} if given.get("stage", "rl") == "rl" and "reward" not in given else {}
+    return TrainConfig(
+        ("pairs.jsonl",), **{"model": "start", "out": Path("out"), "stage": "rl"} | asked | given
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"stage": "sft", "orders": "ba"}, "--orders is ba for --stage sft"),
+        ({"stage": "sft", "thinking": "on"}, "--thinking on with --stage sft"),
+        ({"stage": "sft", "vllm": "colocate"}, "--vllm samples"),
+        ({"meta_judge": None}, "--reward ralign needs --meta-judge MODEL"),
+        ({"reward": "outcome", "meta_judge": "m"}, "--reward outcome asks no meta-judge"),
+        ({"reward": "outcome", "meta_judge_url": "http://x/v1"}, "--meta-judge-url needs --meta-judge"),
+        ({"reward_weight": 0.3}, "--reward-weight is for hybrid and pointwise"),
+        ({"group_size": 1}, "--group-size is 1, expected 2 or more"),
+        ({"vllm": "server"}, "--vllm server needs --vllm-url"),
+        ({"vllm_url": "http://x"}, "--vllm-url needs --vllm server"),
+        ({"meta_votes": 2}, "--meta-votes is 2, expected an odd number"),
+        ({"batch": 0}, "--batch is 0, expected 1 or more"),
+        ({"lora_rank": -1}, "--lora-rank is -1"),
+        ({"clip": 2.0}, "--clip is 2.0"),
+        ({"epochs": 0.0}, "--epochs is 0.0"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_one_line_that_names_the_flag(given, says: str) -> None:
+    with pytest.raises(InputError) as error:
+        config(**given)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("stage", "lora_rank", "rate"), [("sft", 0, 1e-5), ("rl", 0, 1e-6), ("sft", 8, 1e-4), ("rl", 8, 1e-5)]
+)
+def test_the_learning_rate_follows_stage_and_adapters(stage, lora_rank: int, rate: float) -> None:
+    assert config(stage=stage, lora_rank=lora_rank).rate == pytest.approx(rate)
+    assert config(stage=stage, lora_rank=lora_rank, learning_rate=3e-4).rate == 3e-4
+
+
+def test_rl_takes_whole_steps_only_and_sft_takes_the_rest_too() -> None:
+    assert config(batch=10).steps_over(25) == 2
+    assert config(batch=10, epochs=3.0).steps_over(25) == 6
+    assert config(stage="sft", batch=10).steps_over(25) == 3
+    assert config(stage="sft", batch=10, epochs=0.5).steps_over(25) == 2
+    assert config(batch=10, steps=7).steps_over(25) == 7
+    with pytest.raises(InputError, match="9 prompts can be trained on, and a step takes 10"):
+        config(batch=10).steps_over(9)
+
+
+def test_only_what_shapes_the_weights_makes_another_run() -> None:
+    base = config()
+    same = dataclasses.replace(
+        base,
+        micro_batch=4,
+        save_every=3,
+        meta_judge_url="http://elsewhere/v1",
+        report_to="wandb",
+        vllm="colocate",
+    )
+    other = dataclasses.replace(base, temperature=0.9)
+    assert same.identity({}) == base.identity({})
+    assert other.identity({}) != base.identity({})
+    assert base.identity({"pairs_digest": "a"}) != base.identity({"pairs_digest": "b"})
