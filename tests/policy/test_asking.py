@@ -106,6 +106,13 @@ async def test_a_single_question_that_is_never_answered_fails_alone() -> None:
     assert [q for q, answer in answers.items() if answer.failure] == ["q0"]
 
 
+async def test_a_judge_who_finds_no_verdict_has_answered_and_nobody_waits_for_it() -> None:
+    oracle = Oracle(lambda q, n: Said("", "parse", "no verdict"))
+    answers = await asker(oracle, policy="stop").ask_all([f"q{number}" for number in range(16)])
+    assert {answer.failure for answer in answers.values()} == {"parse"}
+    assert len(oracle.asked) == 16
+
+
 async def test_no_questions_need_no_answers() -> None:
     assert await asker(Oracle()).ask_all([]) == {}
     with pytest.raises(InputError, match="concurrency is 0"):

@@ -120,6 +120,13 @@ async def test_a_running_service_gives_whole_rewards_and_knows_what_was_cut_off(
     assert "no box" in mute.detail
 
 
+async def test_a_service_whose_judge_is_down_is_no_service_that_finds_no_verdict() -> None:
+    """The one is waited for, the other is not."""
+    async with service(WordJudge(longer)) as url:
+        mute, lost = await served(url, [said("mute"), said("lost")])
+    assert (mute.failure, lost.failure) == ("parse", "call")
+
+
 async def test_a_service_that_refuses_ends_training() -> None:
     async with service(WordJudge(longer), token="s3cret") as url:
         with pytest.raises(EndpointRefused, match="401"):
