@@ -129,7 +129,7 @@ async def test_a_meta_judge_that_answers_probes_and_nothing_else_is_down_all_the
     # Asked later, it gets one probe, and all is well once a question that is no probe is answered.
     await guard.wait_until_answered(always)
     guard.note(None)
-    assert (await rounds_until_given_up(opened(guard), always))[0] == 3
+    assert (await rounds_until_given_up(opened(guard, failures=3), always))[0] == 3
 
 
 def test_waits_and_patience_are_more_than_nothing():

@@ -4,7 +4,10 @@ from dataclasses import replace
 import pytest
 from tests.training.reward_pieces import Hours, OrderedMetaJudge, make_pair, right, wrong
 
+from ralign.chat import Sampling, ScriptedModel
 from ralign.errors import EndpointRefused, InputError, MetaJudgeDown
+from ralign.judging import Prompt
+from ralign.metajudging import META_PROMPT, ChatMetaJudge
 from ralign.records import GoldPoint, MetaJudgment
 from ralign.rewards.judge import HybridReward
 from ralign.training.breaker import Limits
@@ -17,7 +20,7 @@ ALIGNED, SPURIOUS = right("the tide is named"), right("it is longer")
 
 
 def outage(hours=None, **fields):
-    limits = Limits(window=8, minimum=4)
+    limits = Limits(threshold=0.5, window=8, minimum=4)
     return {"outage": OutagePlan(limits=limits, first_wait=5, **fields)} | (
         {} if hours is None else {"clock": hours, "sleep": hours.sleep, "tell": lambda line: None}
     )
@@ -82,6 +85,21 @@ async def test_what_has_not_answered_by_the_deadline_is_not_scored_cancelled_and
     assert batch.rates["late"] == batch.rates["meta_failed"] == 0.5
     await asyncio.sleep(0.01)
     assert meta_judge.in_flight == 0
+
+
+async def test_a_few_stragglers_are_no_outage_but_a_batch_of_them_is():
+    """Those that are late are late together: in a row they would trip any breaker."""
+
+    class Stuck(OrderedMetaJudge):
+        async def meta_judge(self, pair, judgment, vote):
+            self.latency = 30.0 if "slow" in judgment.rationale else 0.0
+            return await super().meta_judge(pair, judgment, vote)
+
+    reward = GenRMReward("ralign", Stuck(), deadline=0.02, **outage(policy="stop"))
+    few = [*(right(f"slow tide {n}") for n in range(10)), *(right(f"tide {n}") for n in range(11))]
+    assert (await reward.score(few)).rates["late"] == 10 / 21
+    with pytest.raises(MetaJudgeDown, match=r"last: no answer within 0.02 s"):
+        await reward.score(few[:-2])
 
 
 async def test_duplicates_in_a_batch_are_asked_once_and_earn_the_same():
@@ -224,3 +242,27 @@ def test_a_reward_that_needs_a_meta_judge_is_not_made_without_one():
         GenRMReward("ralign", None)
     with pytest.raises(InputError, match="deadline is 0"):
         GenRMReward("outcome", None, deadline=0)
+
+
+async def seconds_of(name, latency, number):
+    """One batch of 512 right completions, each with a rationale of its own, the meta-judge's prompt included."""
+    model = ScriptedModel(lambda *call: "VERDICT: Correct", latency=latency, remember=False)
+    meta_judge = ChatMetaJudge(model=model, prompt=Prompt.load(None, META_PROMPT), sampling=Sampling())
+    completions = [right(f"tide {number} {each}") for each in range(512)]
+    batch = await GenRMReward(name, meta_judge).score(completions)
+    assert batch.rewards == [1.0] * 512
+    assert model.most_in_flight == (512 if name == "ralign" else 0)
+    return batch.rates["seconds"]
+
+
+async def test_a_batch_costs_little_more_than_the_latency_of_one_call():
+    """512 completions: all calls at once add one latency, and less than another for all else. Pitfall 16.
+
+    `benchmarks/reward_loop.py` measures it with real HTTP and in TRL's step. Best of three: the machine is shared.
+    """
+    latency = 0.6
+    added = [
+        await seconds_of("ralign", latency, number) - await seconds_of("outcome", latency, number)
+        for number in range(3)
+    ]
+    assert latency <= min(added) <= 2 * latency

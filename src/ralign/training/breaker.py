@@ -20,11 +20,11 @@ Phase = Literal["closed", "open", "half_open"]
 class Limits:
     """When a breaker opens."""
 
-    threshold: float = 0.5
+    threshold: float = 0.75
     """The share of failed meta-judgments in the window that opens it, above 0 and up to 1."""
-    window: int = 64
-    """How many of the last meta-judgments count."""
-    minimum: int = 16
+    window: int = 16
+    """How many of the last meta-judgments count. A dead meta-judge is noticed after threshold * window of them."""
+    minimum: int = 8
     """Fewer than this many say nothing yet."""
 
     def __post_init__(self) -> None:

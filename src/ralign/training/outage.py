@@ -96,6 +96,11 @@ class Guard:
         """Whether no calls but probes are to be made."""
         return self.breaker.phase != "closed"
 
+    @property
+    def threshold(self) -> float:
+        """The share of failures that is an outage."""
+        return self._plan.limits.threshold
+
     def note(self, problem: str | None) -> None:
         """A meta-judgment came (None), or failed for this reason."""
         if self.is_open:

@@ -32,13 +32,14 @@ from ralign.rewards.judge import HybridReward, JudgeReward, PointsReward, outcom
 from ralign.training.asking import Question, SharedMetaJudge, failed
 from ralign.training.completions import Completion, ScoredBatch, ScoredCompletion, read_completion
 from ralign.training.outage import Clock, Guard, OutagePlan, Sleep, warn
+from ralign.training.rare_collections import rare_collections
 from ralign.training.rates import rates_of
 
 RewardName = Literal["outcome", "ralign", "hybrid", "pointwise"]
 Asks = Literal["nothing", "right", "all"]
 """Which judgments the meta-judge is asked about."""
 
-_SLICE = 16
+SLICE = 16
 """Completions read before the event loop gets its turn."""
 
 
@@ -85,7 +86,7 @@ class GenRMReward:
         reward: RewardName | RewardRule,
         meta_judge: MetaJudge | None,
         *,
-        concurrency: int = 64,
+        concurrency: int = 512,
         deadline: float = 600.0,
         votes: int = 1,
         outage: OutagePlan | None = None,
@@ -118,18 +119,15 @@ class GenRMReward:
         """
         started, paused = self._clock(), self._guard.paused_seconds
         batch = _Batch(self._shared, self._guard, deadline=self._deadline)
-        try:
-            judgments = await self._read(completions, batch)
-            await batch.finish()
-        finally:
-            batch.cancel()
-        scored = self._scored(completions, judgments, batch)
-        rates = rates_of(
-            scored,
-            seconds=self._clock() - started,
-            paused_seconds=self._guard.paused_seconds - paused,
-        )
-        return ScoredBatch(scored=scored, rates=rates)
+        with rare_collections():
+            try:
+                judgments = await self._read(completions, batch)
+                await batch.finish()
+            finally:
+                batch.cancel()
+            scored = self._scored(completions, judgments, batch)
+        seconds, paused = self._clock() - started, self._guard.paused_seconds - paused
+        return ScoredBatch(scored=scored, rates=rates_of(scored, seconds=seconds, paused_seconds=paused))
 
     async def score_one(self, completion: Completion) -> ScoredCompletion:
         """Score one completion, for engines that call per sample; concurrent calls share what `score` shares.
@@ -147,7 +145,7 @@ class GenRMReward:
             judgments.append(judgment)
             if self._needs_meta_judge(completion.pair, judgment):
                 batch.ask(completion.pair, judgment)
-            if number % _SLICE == 0:
+            if number % SLICE == 0:
                 await asyncio.sleep(0)
         return judgments
 
@@ -242,14 +240,16 @@ class _Batch:
         )
         for task in done:
             task.result()  # raises what ends training
-        for question, task in self._tasks.items():
-            if task in done:
-                self.answers[question] = task.result()
-            else:
-                task.cancel()
-                self.late.add(question)
-                self.answers[question] = failed(self._asked[question][1], self._lateness())
+        late = [question for question, task in self._tasks.items() if task not in done]
+        for question in late:
+            self._tasks.pop(question).cancel()
+            self.answers[question] = failed(self._asked[question][1], self._lateness())
+        # Stragglers are noted all at once; a few of them are no outage, though they come in a row.
+        if late and len(late) >= self._guard.threshold * (len(late) + len(done)):
+            for _ in late:
                 self._guard.note(self._lateness())
+        self.late.update(late)
+        self.answers.update((question, task.result()) for question, task in self._tasks.items())
         self._tasks.clear()
 
     async def _probe(self, question: Question) -> MetaJudgment:

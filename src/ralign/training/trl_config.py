@@ -48,8 +48,6 @@ def grpo_config(config: TrainConfig, start: Start, folder: str, *, steps: int, p
         "epsilon_high": config.clip_high,
         "chat_template_kwargs": start.template_kwargs,
         "use_vllm": config.vllm is not None,
-        # The others wait in their next collective while one rank waits for the meta-judge.
-        "ddp_timeout": round(config.outage_patience + config.deadline) + 1800,
     }
     if config.vllm is not None:
         settings |= {
@@ -124,6 +122,7 @@ def _shared(config: TrainConfig, folder: str, *, steps: int, processes: int) -> 
         "bf16": gpu,
         "use_cpu": not gpu,
         "dataloader_pin_memory": gpu,
+        "ddp_find_unused_parameters": False,
         "remove_unused_columns": False,
         "save_strategy": "steps",
         "save_steps": config.save_every,

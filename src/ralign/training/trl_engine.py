@@ -8,6 +8,7 @@ import logging
 import warnings
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final, cast
 
 import torch
@@ -47,7 +48,7 @@ def train(run: TrainingRun) -> TrainingData:
     """
     config = run.config
     check_extras(config)
-    processes = _processes()
+    processes = _processes(config)
     start = load_start(config)
     fit = fitting(run.data.examples, start, config)
     if run.main:
@@ -75,13 +76,15 @@ def train(run: TrainingRun) -> TrainingData:
     return data
 
 
-def _processes() -> int:
+def _processes(config: TrainConfig) -> int:
     """How many processes train; waits until the first has put the run directory in order.
 
     Raises:
         InputError: several GPUs and one process, which transformers would train in a way that TRL does not take.
     """
-    state = PartialState(cpu=not on_gpu())
+    # The others wait in their next collective while one rank waits for the meta-judge.
+    timeout = timedelta(seconds=config.outage_patience + config.deadline + 1800)
+    state = PartialState(cpu=not on_gpu(), timeout=timeout)
     if state.num_processes == 1 and torch.cuda.device_count() > 1:
         raise InputError(
             f"{torch.cuda.device_count()} GPUs are visible to one process; start one process a GPU with "
@@ -114,9 +117,11 @@ def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, proce
         processing_class=start.tokenizer,
         peft_config=_lora(run.config),
     )
+    # Left from below: what is still asked is called off, then the connections are closed, then the loop they live in.
     stack.callback(trainer.close)
     if isinstance(reward, TrlReward):
-        stack.enter_context(reward)  # left first: its connections are closed in the trainer's event loop
+        stack.enter_context(reward)
+    stack.callback(trainer.call_off)
     return trainer
 
 
@@ -169,6 +174,8 @@ def _save(trainer: Trainer, start: Start, run: TrainingRun) -> None:
     is the adapter.
     """
     spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    if trainer.is_fsdp_enabled:
+        cast(Any, trainer.accelerator.state.fsdp_plugin).set_state_dict_type("FULL_STATE_DICT")
     model = trainer.accelerator.unwrap_model(cast(Any, trainer.model))
     if not isinstance(model, PeftModel) or spread:
         trainer.save_model(str(run.unfinished))

@@ -24,7 +24,7 @@ from ralign.errors import InputError
 from ralign.files.pair_rows import pair_from_row, row_from_pair
 from ralign.files.rows import Place
 from ralign.records import Order, PreferencePair
-from ralign.training.completions import Completion, ScoredCompletion
+from ralign.training.completions import Completion, ScoredBatch, ScoredCompletion
 from ralign.training.outage import problem_of
 from ralign.training.reward_loop import GenRMReward
 
@@ -74,6 +74,7 @@ class TrlReward:
         self._reward: GenRMReward | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening = asyncio.Lock()
+        self._scoring: set[asyncio.Task[ScoredBatch]] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -81,9 +82,9 @@ class TrlReward:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the reward, in the loop that it was opened in."""
+        """Close the reward, in the loop that it was opened in, and end what an interrupted step left running there."""
         if self._loop is not None and self._loop.is_running():
-            asyncio.run_coroutine_threadsafe(self._stack.aclose(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
 
     async def __call__(
         self,
@@ -107,7 +108,11 @@ class TrlReward:
         del prompts, trainer_state
         if missing := [name for name in PAIR_COLUMNS if name not in columns]:
             raise InputError(f"the dataset has no column {', '.join(missing)}; `pair_columns` makes them")
-        batch = await (await self._opened()).score(self._read(completions, completion_ids, columns))
+        reward = await self._opened()
+        scoring = asyncio.create_task(reward.score(self._read(completions, completion_ids, columns)))
+        self._scoring.add(scoring)
+        scoring.add_done_callback(self._scoring.discard)
+        batch = await scoring
         if log_metric is not None:
             for rate, value in batch.rates.items():
                 log_metric(f"{self.__name__}/{rate}", value)
@@ -123,6 +128,12 @@ class TrlReward:
                 self._loop = asyncio.get_running_loop()
                 self._reward = await self._stack.enter_async_context(self._open_reward())
             return self._reward
+
+    async def _close(self) -> None:
+        for scoring in self._scoring:
+            scoring.cancel()
+        await asyncio.gather(*self._scoring, return_exceptions=True)
+        await self._stack.aclose()
 
     def _read(
         self,
