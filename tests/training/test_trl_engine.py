@@ -87,6 +87,7 @@ def test_what_is_too_long_is_left_out_and_said_never_cut(folder: Path, tmp_path:
         ({"report_to": "trackio"}, "pip install trackio"),
         ({"engine_option": ("max_steps=3",)}, "ralign sets max_steps itself"),
         ({"engine_option": ("no_such=3",)}, "expected NAME=VALUE of TRL's SFTConfig"),
+        ({"engine_option": ("optim=nothing",)}, "TRL refuses these settings"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_any_weight_is_loaded(folder, tmp_path, given, says: str) -> None:

@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from ralign.chat import ModelChoice, OpenModels, Sampling
+from ralign.errors import CallFailed
 from ralign.metajudging import ChatMetaJudge
+from ralign.records import Message
 from ralign.rewards.judge import HybridReward, PointsReward
 from ralign.training.command import TrainingRun
 from ralign.training.config import TrainConfig
@@ -46,6 +48,30 @@ async def open_reward(run: TrainingRun, *, processes: int) -> AsyncGenerator[Gen
             meta_judge_name=f"the meta-judge {choice.name}" + (f" at {choice.url}" if choice.url else ""),
             tell=lambda line: run.console.print(line, style="yellow", highlight=False, soft_wrap=True),
         )
+
+
+async def greet_meta_judge(run: TrainingRun) -> None:
+    """Ask the meta-judge's endpoint for a word, before weights are loaded and completions written for nothing.
+
+    A first question that fails is said and no reason to stop: the reward loop knows how to wait.
+
+    Raises:
+        EndpointRefused: no call can succeed.
+        InputError: an address, a key or a body that cannot be used.
+    """
+    config = run.config
+    if config.meta_judge_url is None:
+        return
+    async with OpenModels(
+        run.local_model, concurrency=1, deadline=config.deadline, try_timeout=config.try_timeout
+    ) as opened:
+        model = await opened.open(meta_judge_choice(config))
+        sampling = Sampling(temperature=config.meta_temperature, max_tokens=config.meta_max_tokens)
+        try:
+            await model.reply((Message(role="user", content="Are you there? Say yes."),), sampling)
+        except CallFailed as error:
+            said = f"the meta-judge did not answer a first question ({error}); training begins all the same"
+            run.console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def meta_judge_choice(config: TrainConfig) -> ModelChoice:

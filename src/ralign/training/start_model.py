@@ -5,8 +5,9 @@ imitated, are short enough. Nothing is ever cut: half a gold judgment has no ver
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
+import torch
 from jinja2 import TemplateError
 from transformers import (
     AutoConfig,
@@ -21,6 +22,9 @@ from ralign.errors import InputError
 from ralign.training.config import TrainConfig
 from ralign.training.examples import Example, LeftOut
 
+_AT_A_TIME: Final = 256
+"""Examples that are turned into tokens together."""
+
 
 class Start(NamedTuple):
     """What can be known of a start model without its weights."""
@@ -30,6 +34,8 @@ class Start(NamedTuple):
     """What the chat template is told besides the messages."""
     end_tokens: frozenset[int]
     """Ids that end an answer."""
+    dtype: torch.dtype | None
+    """How its weights are stored, and the trained ones will be."""
     thought_opened: bool
     """The template opens the thought itself, so that an answer begins inside it."""
 
@@ -80,6 +86,7 @@ def load_start(config: TrainConfig) -> Start:
         tokenizer,
         template_kwargs,
         end_tokens=frozenset({int(cast(Any, tokenizer.eos_token_id)), *_model_end_tokens(name)}),
+        dtype=cast("torch.dtype | None", shape.dtype),
         thought_opened=_opens_thought(tokenizer, template_kwargs),
     )
 
@@ -92,26 +99,31 @@ def fitting(examples: Sequence[Example], start: Start, config: TrainConfig) -> F
     """
     fit: list[Example] = []
     left_out: list[LeftOut] = []
-    for example in examples:
-        prompt = _tokens(example, start, answered=False)
-        if len(prompt) > config.max_prompt_tokens:
-            left_out.append(
-                LeftOut(example.pair.id, f"prompt longer than {config.max_prompt_tokens:,} tokens")
-            )
-            continue
-        if example.target is not None:
-            whole = _tokens(example, start, answered=True)
-            if whole[: len(prompt)] != prompt:
-                raise InputError(
-                    f"the chat template of '{config.model}' renders a prompt otherwise once an answer follows: what is "
-                    "imitated would not be what is asked later; give another --thinking, or mend the template"
-                )
-            if len(whole) - len(prompt) > config.max_completion_tokens:
-                why = f"gold judgment longer than {config.max_completion_tokens:,} tokens"
-                left_out.append(LeftOut(example.pair.id, why))
-                continue
-        fit.append(example)
+    for first in range(0, len(examples), _AT_A_TIME):
+        batch = examples[first : first + _AT_A_TIME]
+        answered = [example for example in batch if example.target is not None]
+        whole = iter(_tokens(answered, start, answered=True))
+        for example, prompt in zip(batch, _tokens(batch, start, answered=False), strict=True):
+            problem = _problem(prompt, None if example.target is None else next(whole), config)
+            if problem is None:
+                fit.append(example)
+            else:
+                left_out.append(LeftOut(example.pair.id, problem))
     return Fitting(tuple(fit), tuple(left_out))
+
+
+def _problem(prompt: list[int], whole: list[int] | None, config: TrainConfig) -> str | None:
+    """Why a prompt, or a prompt with its answer, is left out."""
+    if whole is not None and whole[: len(prompt)] != prompt:
+        raise InputError(
+            f"the chat template of '{config.model}' renders a prompt otherwise once an answer follows: what is "
+            "imitated would not be what is asked later; give another --thinking, or mend the template"
+        )
+    if len(prompt) > config.max_prompt_tokens:
+        return f"prompt longer than {config.max_prompt_tokens:,} tokens"
+    if whole is not None and len(whole) - len(prompt) > config.max_completion_tokens:
+        return f"gold judgment longer than {config.max_completion_tokens:,} tokens"
+    return None
 
 
 def chat(example: Example) -> list[dict[str, str]]:
@@ -140,17 +152,21 @@ def _opens_thought(tokenizer: PreTrainedTokenizerBase, template_kwargs: dict[str
     return str(shown).rstrip().endswith(OPENER)
 
 
-def _tokens(example: Example, start: Start, *, answered: bool) -> list[int]:
-    messages = chat(example)
+def _tokens(examples: Sequence[Example], start: Start, *, answered: bool) -> list[list[int]]:
+    """Each prompt as the model reads it, with its answer or ready for one; together, as tokenizers use every core."""
+    if not examples:
+        return []
+    chats = [chat(example) for example in examples]
     if answered:
-        messages.append({"role": "assistant", "content": example.target or ""})
+        for messages, example in zip(chats, examples, strict=True):
+            messages.append({"role": "assistant", "content": example.target or ""})
     try:
         tokens = start.tokenizer.apply_chat_template(
-            messages,
+            chats,
             add_generation_prompt=not answered,
             return_dict=False,
             **cast("dict[str, Any]", start.template_kwargs),
         )
     except TemplateError as error:
-        raise InputError(f"the chat template refuses pair {example.pair.id!r}: {error}") from None
-    return cast("list[int]", tokens)
+        raise InputError(f"the chat template of the start model refuses a judge's prompt: {error}") from None
+    return cast("list[list[int]]", tokens)

@@ -8,7 +8,7 @@ wherever there is a GPU, float32 elsewhere.
 import json
 from dataclasses import fields
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import torch
 from trl.trainer.grpo_config import GRPOConfig
@@ -17,6 +17,8 @@ from trl.trainer.sft_config import SFTConfig
 from ralign.errors import InputError
 from ralign.training.config import TrainConfig
 from ralign.training.start_model import Start
+
+T = TypeVar("T")
 
 _SCHEDULES: Final = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 
@@ -29,7 +31,7 @@ def sft_config(config: TrainConfig, folder: str, *, steps: int, processes: int) 
     """
     settings = _shared(config, folder, steps=steps, processes=processes)
     settings |= {"completion_only_loss": True, "max_length": None, "packing": False}
-    return SFTConfig(**_with_options(settings, config, SFTConfig))
+    return _made(SFTConfig, settings, config)
 
 
 def grpo_config(config: TrainConfig, start: Start, folder: str, *, steps: int, processes: int) -> GRPOConfig:
@@ -57,7 +59,7 @@ def grpo_config(config: TrainConfig, start: Start, folder: str, *, steps: int, p
             "vllm_tensor_parallel_size": config.vllm_tensor_parallel,
             "vllm_max_model_length": config.max_prompt_tokens + config.max_completion_tokens,
         }
-    return GRPOConfig(**_with_options(settings, config, GRPOConfig))
+    return _made(GRPOConfig, settings, config)
 
 
 def accumulated(config: TrainConfig, processes: int) -> int:
@@ -119,7 +121,7 @@ def _shared(config: TrainConfig, folder: str, *, steps: int, processes: int) -> 
         "max_grad_norm": config.clip_norm,
         "model_init_kwargs": {"dtype": weight_dtype(config)},
         "activation_checkpointing": config.gradient_checkpointing,
-        "bf16": gpu,
+        "bf16": gpu and torch.cuda.is_bf16_supported(),
         "use_cpu": not gpu,
         "dataloader_pin_memory": gpu,
         "ddp_find_unused_parameters": False,
@@ -134,8 +136,9 @@ def _shared(config: TrainConfig, folder: str, *, steps: int, processes: int) -> 
     }
 
 
-def _with_options(settings: dict[str, Any], config: TrainConfig, kind: type) -> dict[str, Any]:
-    known = {field.name for field in fields(kind)}
+def _made(kind: type[T], settings: dict[str, Any], config: TrainConfig) -> T:
+    """TRL's config of our settings and the user's options."""
+    known = {field.name for field in fields(cast(Any, kind))}
     options: dict[str, Any] = {}
     for option in config.engine_option:
         name, equals, text = option.partition("=")
@@ -147,4 +150,7 @@ def _with_options(settings: dict[str, Any], config: TrainConfig, kind: type) -> 
             options[name] = json.loads(text)
         except json.JSONDecodeError:
             options[name] = text
-    return settings | options
+    try:
+        return kind(**settings, **options)
+    except (TypeError, ValueError, ImportError) as error:
+        raise InputError(f"TRL refuses these settings: {error}") from None

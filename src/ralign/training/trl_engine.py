@@ -4,6 +4,7 @@ The paper trains with PPO. TRL has no PPO trainer any more, so here it is GRPO: 
 the baseline instead of a value model. One process a GPU: `accelerate launch -m ralign train ...`.
 """
 
+import asyncio
 import logging
 import warnings
 from contextlib import ExitStack
@@ -25,7 +26,7 @@ from ralign.training.command import TrainingRun
 from ralign.training.config import TrainConfig
 from ralign.training.decision_reward import DecisionReward
 from ralign.training.examples import Example, TrainingData, list_left_out
-from ralign.training.open_reward import open_reward
+from ralign.training.open_reward import greet_meta_judge, open_reward
 from ralign.training.start_model import Start, chat, fitting, load_start
 from ralign.training.trl_callbacks import SealCheckpoints, StepLog
 from ralign.training.trl_config import check_extras, grpo_config, on_gpu, sft_config
@@ -49,6 +50,8 @@ def train(run: TrainingRun) -> TrainingData:
     config = run.config
     check_extras(config)
     processes = _processes(config)
+    if run.main and config.stage == "rl":
+        asyncio.run(greet_meta_judge(run))
     start = load_start(config)
     fit = fitting(run.data.examples, start, config)
     if run.main:
@@ -71,7 +74,13 @@ def train(run: TrainingRun) -> TrainingData:
         trainer.add_callback(StepLog(run, log, trainer.take_rows))
         trainer.add_callback(SealCheckpoints(run))
         whole = last_whole(run.checkpoints, run.digest)
-        trainer.train(resume_from_checkpoint=None if whole is None else str(whole.path))
+        try:
+            trainer.train(resume_from_checkpoint=None if whole is None else str(whole.path))
+        except torch.OutOfMemoryError:
+            raise InputError(
+                f"out of GPU memory with --micro-batch {config.micro_batch}; what needs less: a smaller one, "
+                "--gradient-checkpointing, --lora-rank, shorter --max-completion-tokens, a smaller --vllm-memory"
+            ) from None
     _save(trainer, start, run)
     return data
 
@@ -117,11 +126,9 @@ def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, proce
         processing_class=start.tokenizer,
         peft_config=_lora(run.config),
     )
-    # Left from below: what is still asked is called off, then the connections are closed, then the loop they live in.
     stack.callback(trainer.close)
     if isinstance(reward, TrlReward):
-        stack.enter_context(reward)
-    stack.callback(trainer.call_off)
+        stack.enter_context(reward)  # left first: it ends what it runs in the trainer's event loop
     return trainer
 
 
@@ -168,22 +175,30 @@ def _lora(config: TrainConfig) -> LoraConfig | None:
 
 
 def _save(trainer: Trainer, start: Start, run: TrainingRun) -> None:
-    """Leave whole weights and tokenizer in `run.unfinished`, adapters merged into their base.
+    """Leave whole weights and tokenizer in `run.unfinished`: adapters merged, weights stored as the start's are.
 
-    Where the weights are spread over processes (FSDP, DeepSpeed ZeRO-3), merging is left to peft: what is saved then
-    is the adapter.
+    Where the weights are spread over processes (FSDP, DeepSpeed), what the engine saves is left as it is: of a model
+    with adapters, the adapters.
     """
     spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
     if trainer.is_fsdp_enabled:
         cast(Any, trainer.accelerator.state.fsdp_plugin).set_state_dict_type("FULL_STATE_DICT")
     model = trainer.accelerator.unwrap_model(cast(Any, trainer.model))
-    if not isinstance(model, PeftModel) or spread:
+    if spread:
         trainer.save_model(str(run.unfinished))
+    elif not isinstance(model, PeftModel):
+        if run.main:
+            _store(cast(PreTrainedModel, model), start, run)
     else:
         trainer.save_model(str(run.config.out / "adapter"))
         if run.main:
-            merged = cast(PreTrainedModel, cast(Any, model).merge_and_unload())
-            merged.save_pretrained(run.unfinished)
+            _store(cast(PreTrainedModel, cast(Any, model).merge_and_unload()), start, run)
     if run.main:
         start.tokenizer.save_pretrained(str(run.unfinished))
     PartialState().wait_for_everyone()
+
+
+def _store(model: PreTrainedModel, start: Start, run: TrainingRun) -> None:
+    if start.dtype is not None:
+        cast(Any, model).to(start.dtype)
+    model.save_pretrained(run.unfinished)

@@ -53,10 +53,6 @@ class JudgeGRPO(GRPOTrainer):
         rows, self._noting.rows = self._noting.rows, []
         return rows
 
-    def call_off(self) -> None:
-        """Cancel what the rewards still wait for, as after an interruption."""
-        asyncio.run_coroutine_threadsafe(_cancel_others(), self.async_loop).result()
-
     def close(self) -> None:
         """End the event loop that rewards run in; TRL leaves it open until the process ends."""
         loop: asyncio.AbstractEventLoop = self.async_loop
@@ -92,13 +88,6 @@ class JudgeSFT(SFTTrainer):
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Ours is written at the end."""
-
-
-async def _cancel_others() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 class _WithRows:
