@@ -149,7 +149,7 @@ def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, C
         verdicts = f"{'R-Align' if better == 'holds' else 'The outcome-only judge'} is right more often."
     else:
         verdicts = "Two judges, neither clearly right more often."
-    reasons = f"Outcome-only is right for the wrong reason {_times(one)}, R-Align {_times(two)}"
+    reasons = f"Outcome-only’s right verdicts have the wrong reason {_times(one)}, R-Align’s {_times(two)}"
     match _standing(spurious, wanted=-1):
         case "holds":
             reasons = f"{reasons}."
