@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS = 1
 
-.PHONY: env test lint lab clean
+.PHONY: env test test-cluster lint lab clean
 
 env: .venv/.made
 
@@ -23,8 +23,26 @@ lint: env
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# verl on Ray, on CPU, in an environment of its own: its pins fight with those of TRL. PyPI's torch for Linux brings in
+# gigabytes of CUDA, so it is the CPU build or none.
+CLUSTER := .venv-cluster/bin
+CPU_TORCH := torch==2.13.0+cpu
+
+test-cluster:
+	@if $(CLUSTER)/python -c 'import torch' 2> /dev/null \
+	    || { $(PYTHON) -m venv .venv-cluster && $(CLUSTER)/python -m pip install --quiet '$(CPU_TORCH)'; }; then \
+	    $(MAKE) --no-print-directory .venv-cluster/.made && $(CLUSTER)/python -m pytest -m cluster tests/cluster; \
+	else \
+	    echo "test-cluster skipped: pip finds no $(CPU_TORCH)"; \
+	fi
+
+.venv-cluster/.made: pyproject.toml constraints-verl.txt
+	$(CLUSTER)/python -m pip install --quiet --constraint constraints-verl.txt --editable '.[serve,verl]' \
+	    hypothesis pytest pytest-asyncio TransferQueue
+	touch $@
+
 lab: env
 	$(BIN)/ralign lab
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .venv-cluster runs

@@ -136,6 +136,7 @@ def test_peoples_decisions_are_learned_from_by_reinforcement(folder: Path, tmp_p
         ({"judge_prompt": Path("mine.txt")}, "give --meta-prompt instead"),
         ({"orders": "both", "stage": "rl"}, "--role meta-judge takes the orders of --judged"),
         ({"held_out": 1.0}, "--held-out is 1.0"),
+        ({"engine": "verl", "stage": "rl"}, "--engine verl trains judges"),
         ({"role": "judge"}, "--judged is for --role meta-judge"),
     ],
 )

@@ -84,9 +84,9 @@ class TrainingRun:
         return self.config.out / "model"
 
 
-TrainingEngine = Callable[[TrainingRun], TrainingData]
+TrainingEngine = Callable[[TrainingRun], TrainingData | None]
 """Trains, from the last whole checkpoint where there is one, and leaves the model in `run.unfinished`. Gives what it
-trained on: the data, without what its tokenizer finds too long."""
+trained on: the data, without what its tokenizer finds too long; None after a dry run."""
 
 LoadEngine = Callable[[Engine], TrainingEngine]
 """Loads an engine by name; what a dry run never does."""
@@ -117,7 +117,8 @@ def run_train(
     if config.dry_run:
         for line in expected_lines(expect(config, data, meta_prompt, prices), config):
             console.print(line, highlight=False, soft_wrap=True)
-        return None
+        if config.engine == "trl":
+            return None  # verl's dry run also writes what it would launch, and lets verl check it
     train = engine(config.engine)
     if meta_prompt is not None:
         digests["meta_prompt_digest"] = meta_prompt.digest
@@ -141,6 +142,8 @@ def run_train(
             _take_up(run)
             _keep_back(run)
         trained_on = train(run)
+        if trained_on is None:
+            return None
         if main:
             _publish(run, trained_on, [file.name for file in files])
             console.print(_how_to_measure(run), highlight=False, soft_wrap=True)

@@ -66,7 +66,7 @@ def model_card(
     elif config.stage == "sft":
         how = "Supervised fine-tuning on gold judgments, as a warm start."
     else:
-        how = f"Reinforcement learning (GRPO). Reward of a judgment: {_REWARDS[config.reward]}."
+        how = f"Reinforcement learning ({config.algorithm.upper()}). Reward of a judgment: {_REWARDS[config.reward]}."
         if config.meta_judge is not None:
             how += f" Meta-judge in training: {config.meta_judge}."
     what = "pairs" if judges else "pairs or judgments"
