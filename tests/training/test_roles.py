@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +65,16 @@ def judged(folder: Path) -> list[object]:
     ]  # fmt: skip
 
 
-def agreement(folder: Path, meta_judge: Path, out: Path) -> Agreement:
-    """Of a local meta-judge with the strong one, on the pairs that were held out."""
-    ralign(
-        "bench", folder / "sft" / "held_out" / "*.jsonl", "--meta-judge", meta_judge, *judged(folder),
-        "--meta-temperature", 0, "--meta-max-tokens", 24, "--out", out, "--resamples", 100,
-    )  # fmt: skip
+def agreement(folder: Path, bench: list[str], out: Path) -> Agreement:
+    """Of a local meta-judge with the strong one, on the pairs that were held out; `bench` is the command."""
+    ralign(*bench, "--meta-temperature", 0, "--meta-max-tokens", 24, "--resamples", 100, "--out", out)
     return agreement_of_runs(folder / "strong", out, resamples=1_000)
 
 
-def test_a_small_model_learns_to_decide_as_the_strong_meta_judge_does(folder: Path, tmp_path: Path) -> None:
+def test_a_small_model_learns_to_decide_as_the_strong_meta_judge_does(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Measured by the line that training ends with, for the trained model and for the start."""
     role = [
         "--role",
         "meta-judge",
@@ -86,8 +87,13 @@ def test_a_small_model_learns_to_decide_as_the_strong_meta_judge_does(folder: Pa
     ralign(
         "train", folder / "pairs.jsonl", "--model", folder / "start", "--out", folder / "sft", *trained, *SFT
     )
-    before = agreement(folder, folder / "start", tmp_path / "before")
-    after = agreement(folder, folder / "sft" / "model", tmp_path / "after")
+    last_line = capsys.readouterr().out.splitlines()[-1]
+    bench = shlex.split(last_line.partition("Measure it: ralign ")[2].removesuffix(" --out RUN"))
+    model = str(folder / "sft" / "model")
+    before = agreement(
+        folder, [word.replace(model, str(folder / "start")) for word in bench], tmp_path / "before"
+    )
+    after = agreement(folder, bench, tmp_path / "after")
     assert before.measures.kappa is None  # random weights decide nothing
     assert before.undecided > 50
     assert after.undecided == 0
@@ -130,6 +136,7 @@ def test_peoples_decisions_are_learned_from_by_reinforcement(folder: Path, tmp_p
         ({"judge_prompt": Path("mine.txt")}, "give --meta-prompt instead"),
         ({"orders": "both", "stage": "rl"}, "--role meta-judge takes the orders of --judged"),
         ({"held_out": 1.0}, "--held-out is 1.0"),
+        ({"engine": "verl", "stage": "rl"}, "--engine verl trains judges"),
         ({"role": "judge"}, "--judged is for --role meta-judge"),
     ],
 )

@@ -295,6 +295,8 @@ def _check_judge(config: TrainConfig) -> None:
 def _check_meta_judge(config: TrainConfig) -> None:
     if config.judged is None:
         raise InputError("--role meta-judge needs --judged, a run directory of `ralign bench` on these pairs")
+    if config.engine != "trl":
+        raise InputError(f"--engine {config.engine} trains judges; leave it out for --role meta-judge")
     if config.labels is not None and config.stage == "sft":
         raise InputError("--labels hold decisions and no words to imitate: they are for --stage rl")
     if config.meta_judge is not None:
