@@ -87,7 +87,7 @@ class TrainConfig:
     """rl: more fields for the meta-judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
     meta_judge_key_variable: str = "OPENAI_API_KEY"
     """rl: the environment variable that holds the meta-judge's API key."""
-    concurrency: int = 256
+    concurrency: int = 512
     """rl: meta-judge calls in flight."""
     deadline: float = 300.0
     """rl: seconds the meta-judge may take for one step's judgments; what is not there by then is not scored."""
