@@ -350,7 +350,11 @@ def train(config: Annotated[TrainConfig, Parameter(name="*")]) -> int:
 
 def _training_engine(name: Engine) -> "TrainingEngine":
     """The only place that knows which engine is which; each brings in packages of its own."""
-    del name  # there is one
+    if name == "verl":
+        _needs("verl", "transformers", "yaml")
+        from ralign.training.verl_engine import train as train_with_verl
+
+        return train_with_verl
     _needs("train", "torch", "transformers", "trl", "datasets", "accelerate", "peft")
     from ralign.training.trl_engine import train as train_with_trl
 

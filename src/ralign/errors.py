@@ -53,6 +53,11 @@ class EndpointRefused(RalignError):
 class EndpointDown(EndpointRefused):
     """So many calls in a row failed that a run stops. The endpoint may come back; who can wait may catch this."""
 
+    def __init__(self, message: str, *, last: str) -> None:
+        super().__init__(message)
+        self.last = last
+        """How the last of the calls failed, without what a run makes of it."""
+
 
 class MetaJudgeDown(RalignError):
     """Training cannot go on: the meta-judge that its reward needs gives no meta-judgments."""

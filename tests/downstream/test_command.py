@@ -1,6 +1,7 @@
 """`ralign downstream` and then `ralign correlate`, as a user calls them."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,14 @@ def test_a_mistake_leaves_the_table_as_it_was(tmp_path: Path, capsys: pytest.Cap
             ("--lighteval", tmp_path, "--lighteval-task", "mmlu=x"),
             "expected BENCHMARK=TASK with one of aime24",
         ),
+        (
+            ("--lighteval", sys.executable, "--policy-url", "http://me:secret@h/v1"),
+            "holds a user name or a password; put the key into an environment variable instead",
+        ),
+        (
+            ("--lighteval", sys.executable, "--policy-url", "http://h/v1?key=k"),
+            "takes no address with a query",
+        ),
         (("--lighteval", tmp_path, "--temperature", "0"), "--samples above 1 needs a --temperature above 0"),
         (("--lighteval", tmp_path, "--policy-body", '{"api_key": "k"}'), "--policy-key-variable names one"),
     ):
@@ -172,7 +181,7 @@ def test_a_dry_run_prints_lighteval_s_commands_and_runs_nothing(
     program.chmod(0o755)
     out = tmp_path / "runs"
     arguments = ("--model", "a", "--out", tmp_path / "t.csv", "--lighteval", program, "--lighteval-out", out)
-    assert ralign("downstream", *arguments, "--policy-url", "http://h/v1", "--samples", "4", "--dry-run") == 0
+    assert ralign("downstream", *arguments, "--policy-url", "http://h", "--samples", "4", "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == (
         f"cd {out}/aime24 && {program} endpoint litellm model.yaml aime24@n=4 --output-dir out --save-details"
@@ -182,3 +191,26 @@ def test_a_dry_run_prints_lighteval_s_commands_and_runs_nothing(
     ]  # fmt: skip
     assert not out.exists()
     assert not (tmp_path / "t.csv").exists()
+
+
+def test_rows_that_others_wrote_while_lighteval_ran_are_kept(tmp_path: Path) -> None:
+    table = tmp_path / "policies.csv"
+    document = json.dumps(lighteval({"ifbench_test|0": {"prompt_level_loose_acc": 0.5}}))
+    program = tmp_path / "lighteval"
+    program.write_text(
+        "#!/bin/sh\nmkdir -p out/results/m\n"
+        f"cat > out/results/m/results_1.json <<'END'\n{document}\nEND\n"
+        f"printf 'model,aime24\\nother,1\\n' > {table}\n"
+    )
+    program.chmod(0o755)
+    arguments = (
+        "--lighteval",
+        program,
+        "--lighteval-benchmark",
+        "ifbench",
+        "--lighteval-out",
+        tmp_path / "runs",
+    )
+    assert ralign("downstream", *arguments, "--policy-url", "http://h", "--model", "a", "--out", table) == 0
+    assert read_table(table).texts("model") == ("other", "a")
+    assert read_table(table).texts("ifbench") == ("", "50.00")

@@ -1,10 +1,13 @@
 """A policy that speaks of gardens in single words, small enough to be trained in seconds, and judges by program."""
 
+import asyncio
 import json
 import re
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import AddedToken, Tokenizer
@@ -13,7 +16,13 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from ralign.chat import Reply
+from ralign.chat.server import ChatServer
 from ralign.chat.server_answers import Answer, ChatRequest
+from ralign.judging import Judge
+from ralign.policy.contests import AgainstReference
+from ralign.policy.grading import PolicyCompletion
+from ralign.records import Failure, Message, Order, PreferencePair, Verdict
+from ralign.training.outage import Guard, OutagePlan
 
 WORDS = ("dig", "sow", "water", "prune", "wait", "mulch")
 QUESTIONS = ("rose", "fig", "leek", "plum", "bean", "kale", "dill", "pear")
@@ -88,12 +97,54 @@ def failing(judge: Answer, *, every: int) -> Answer:
 
 
 @contextmanager
-def environment(monkeypatch, **variables: str) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        yield
+def serving(answer: Answer, **options: Any) -> Iterator[ChatServer]:
+    """The judge behind an endpoint of its own thread: training blocks the one it runs in."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = ChatServer(answer=answer, **options)
+    asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
-def read_jsonl(path: Path) -> list[Mapping[str, object]]:
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def make_pair(name: str = "rose", reference: str = "dig sow") -> PreferencePair:
+    return PreferencePair(
+        id=name,
+        conversation=(Message(role="user", content=f"what {name}"),),
+        response_a="",
+        response_b=reference,
+        label="A",
+        benchmark="policy",
+    )
+
+
+def said(text: str, name: str = "rose", *, reference: str = "dig sow", **fields: Any) -> PolicyCompletion:
+    return PolicyCompletion(pair=make_pair(name, reference), text=text, **{"finish_reason": "stop"} | fields)
+
+
+def longer(pair: PreferencePair, order: Order) -> Verdict | Failure:
+    """Prefers the longer answer, the first shown of two as long; `mute` has no verdict, `lost` no answer."""
+    words = f"{pair.response_a} {pair.response_b}"
+    if "mute" in words or "lost" in words:
+        return "parse" if "mute" in words else "call"
+    if len(pair.response_a) == len(pair.response_b):
+        return "A" if order == "ab" else "B"
+    return "A" if len(pair.response_a) > len(pair.response_b) else "B"
+
+
+def guard() -> Guard:
+    return Guard(OutagePlan(), name="the judge", tell=lambda line: None)
+
+
+def against_reference(judge: Judge, **options: Any) -> AgainstReference:
+    return AgainstReference(judge, guard(), **{"concurrency": 8, "deadline": 5.0} | options)

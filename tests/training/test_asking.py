@@ -96,9 +96,10 @@ async def test_the_majority_of_the_votes_that_answered_counts(votes, aligned, fa
 
 
 async def test_an_endpoint_that_is_down_is_a_failure_and_one_that_refuses_is_raised():
-    says = [EndpointDown("20 calls in a row failed"), EndpointRefused("401: wrong key")]
+    down = EndpointDown("20 calls in a row failed, last: 503; stopping", last="503")
+    says = [down, EndpointRefused("401: wrong key")]
     asked = shared(OrderedMetaJudge(lambda _: says.pop(0)))
-    assert (await asked.ask(*about("the tide"))).detail == "20 calls in a row failed"
+    assert (await asked.ask(*about("the tide"))).detail == "503"
     with pytest.raises(EndpointRefused, match="wrong key"):
         await asked.ask(*about("the tide"))
 

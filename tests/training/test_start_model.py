@@ -80,7 +80,7 @@ def test_prompts_and_answers_that_are_too_long_are_told_apart(tmp_path) -> None:
     assert len(found.examples) == 2
     assert [each.why for each in found.left_out] == [
         "prompt longer than 12 tokens",
-        "gold judgment longer than 6 tokens",
+        "answer to imitate longer than 6 tokens",
     ]
 
 

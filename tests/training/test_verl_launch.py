@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_all_that_verl_needs_is_written(files):
     config = yaml.safe_load(files.config.read_text())
     assert config["data"]["train_files"] == str(files.data)
     kwargs = config["reward"]["custom_reward_function"]["reward_kwargs"]
-    assert RewardSettings(**kwargs) == REWARD
+    assert RewardSettings(**kwargs) == replace(REWARD, reward_log=str(files.rewards))
     assert len(list(read_rows(files.data, "data"))) == 2
     assert find_pairs_files([str(files.data)])
 
@@ -108,7 +109,7 @@ def test_the_last_step_is_verls_last_whole_checkpoint(files):
     files.checkpoints.mkdir(parents=True)
     (files.checkpoints / "latest_checkpointed_iteration.txt").write_text("40")
     assert last_step(files) == 40
-    assert files.model_of(40) == files.out / "checkpoints" / "global_step_40" / "actor" / "huggingface"
+    assert files.model_of(40) == files.folder / "checkpoints" / "global_step_40" / "actor" / "huggingface"
 
 
 async def test_a_meta_judge_is_asked_once_before_a_launch(monkeypatch):

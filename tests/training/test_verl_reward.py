@@ -22,7 +22,8 @@ from ralign.chat.server import ChatServer
 from ralign.chat.server_faults import Fault, every_fault
 from ralign.training.breaker import Limits
 from ralign.training.verl_data import verl_row
-from ralign.training.verl_worker import NotScored
+from ralign.training.verl_log import gather_steps
+from ralign.training.verl_score import NotScored
 
 # Sockets of a worker close with its process; in a test the loop ends first.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -205,6 +206,26 @@ async def test_a_meta_judge_that_verl_serves_is_asked_at_its_router():
         score = await as_verl_calls(
             ALIGNED, {"meta_judge": "test"}, reward_router_address=address, reward_model_tokenizer=object()
         )
+    assert score["score"] == 1.0
+
+
+async def test_every_score_is_written_with_its_weights_left_out_or_not(tmp_path):
+    row = verl_row(example(), 0)
+    row["extra_info"]["max_global_steps"] = 7
+    log = {"reward_log": str(tmp_path / "rewards"), "unscored": "leave_out"}
+    async with ChatServer(answer=meta_answer, faults=lambda number, body: refused(number + 2)) as server:
+        reward_kwargs = settings(server, deadline=0.2, **log)
+        await as_verl_calls(ALIGNED, reward_kwargs, row)
+        with pytest.raises(NotScored):
+            await as_verl_calls(SPURIOUS, reward_kwargs, row)
+    (step,) = gather_steps(tmp_path / "rewards")
+    assert (step.step, step.pairs, step.metrics["not_scored"]) == (7, ("quay",), 0.5)
+
+
+async def test_a_log_that_cannot_be_written_costs_no_score(tmp_path):
+    (tmp_path / "file").write_text("")
+    async with ChatServer(answer=meta_answer) as server:
+        score = await as_verl_calls(ALIGNED, settings(server, reward_log=str(tmp_path / "file" / "rewards")))
     assert score["score"] == 1.0
 
 

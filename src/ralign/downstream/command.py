@@ -1,7 +1,6 @@
 """`ralign downstream`: from a config to a policy's row in the table, and what people read of it."""
 
 import json
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import cast
 
 from rich.console import Console
 
+from ralign.chat.address import chat_url, read_key
 from ralign.downstream.benchmarks import Found, columns_of, find
 from ralign.downstream.config import DownstreamConfig
 from ralign.downstream.judge_measures import read_measures
@@ -37,24 +37,27 @@ def run_downstream(config: DownstreamConfig, console: Console) -> None:
     columns = columns_of(config.column)
     over = config.average_over or BENCHMARKS
     known = {column.name for column in columns} | config.figures().keys()
-    table = read_policies(config.out)
-    if unknown := [name for name in over if name not in known | set(table.columns)]:
+    # All that can be wrong is looked at before lighteval's hours, the table again after them: others write to it too.
+    if unknown := [name for name in over if name not in known | set(read_policies(config.out).columns)]:
         raise InputError(
             f"--average-over {unknown[0]!r}: no such column; there are {', '.join(sorted(known))}"
         )
+    measures: dict[str, float] = {}
+    if config.bench is not None:
+        measures = read_measures(config.bench, config.bench_name, allow_partial=config.allow_partial)
+    files = read_results(config.results, allow_partial=config.allow_partial)
     # Whatever lighteval calls a task, it was run for this benchmark.
     ran = [f"{name}={path}" for name, path in _lighteval(config, console).items()]
-    sources = [*config.results, *ran]
     if config.dry_run:
         return
-    files = read_results(sources, allow_partial=config.allow_partial)
+    files += read_results(ran, allow_partial=config.allow_partial)
     found = find(columns, files)
-    figures = {one.column: one.percent for one in found} | config.figures()
-    if config.bench is not None:
-        figures |= read_measures(config.bench, config.bench_name, allow_partial=config.allow_partial)
+    figures = {one.column: one.percent for one in found} | config.figures() | measures
     if not figures:
-        raise InputError(f"no figure of {', '.join(sources)} fits a column; --column NAME=TASK names one")
-    table = with_averages(with_row(table, config.model, figures), over)
+        raise InputError(
+            f"no figure of {', '.join(file.path for file in files)} fits a column; --column NAME=TASK names one"
+        )
+    table = with_averages(with_row(read_policies(config.out), config.model, figures), over)
     write_table(config.out, table.columns, table.rows)
     _show(config, found, console)
     for file in files:
@@ -75,7 +78,7 @@ def _lighteval(config: DownstreamConfig, console: Console) -> dict[str, Path]:
     out = config.lighteval_out or Path("runs/downstream") / config.model
     policy = Policy(
         name=config.policy or config.model,
-        url=config.policy_url,
+        url=None if config.policy_url is None else _base_url(config.policy_url),
         temperature=config.temperature,
         top_p=config.top_p,
         max_tokens=config.max_tokens,
@@ -92,10 +95,18 @@ def _lighteval(config: DownstreamConfig, console: Console) -> dict[str, Path]:
         runs,
         policy,
         out,
-        key=os.environ.get(config.policy_key_variable),
+        key=None if policy.url is None else read_key(config.policy_key_variable),
         say=lambda line: _say(console, line),
         allow_partial=config.allow_partial,
     )
+
+
+def _base_url(given: str) -> str:
+    """As litellm wants it: `http://host:8000/v1`. An address that holds a key is refused: it is written down."""
+    url = chat_url(given)
+    if url.query_string:
+        raise InputError(f"--policy-url {given}: lighteval takes no address with a query")
+    return str(url).removesuffix("/chat/completions")
 
 
 def _parameters(body: str | None) -> dict[str, object]:

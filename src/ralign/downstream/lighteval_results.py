@@ -4,9 +4,7 @@ config_general    model_name, max_samples (null: the whole benchmark), …
 results           {"aime24|0": {"avg@n:n=1": 0.75, "avg@n:n=1_stderr": 0.08}, …, "all": means over everything}
 """
 
-from collections.abc import Mapping
-
-from ralign.downstream.documents import Document, finite, is_document, text_at
+from ralign.downstream.documents import Document, finite, is_document, object_at, text_at
 from ralign.downstream.figures import Figure, ResultsFile
 
 
@@ -17,20 +15,18 @@ def is_lighteval(document: Document) -> bool:
 
 def read_lighteval(path: str, document: Document) -> ResultsFile:
     """Read it; `is_lighteval` holds."""
-    general, results = document["config_general"], document["results"]
-    assert isinstance(general, Mapping)
-    assert isinstance(results, Mapping)
+    general = object_at(document, "config_general")
     limit = general.get("max_samples")
     return ResultsFile(
         path=path,
         source="lighteval",
         model=text_at(general, "model_name"),
         figures=tuple(
-            Figure(task=name, metric=str(metric), value=value)
-            for task, metrics in results.items()
-            if (name := _task(str(task))) is not None and is_document(metrics)
+            Figure(task=name, metric=metric, value=value)
+            for task, metrics in object_at(document, "results").items()
+            if (name := _task(task)) is not None and is_document(metrics)
             for metric, found in metrics.items()
-            if not str(metric).endswith("_stderr") and (value := finite(found)) is not None
+            if not metric.endswith("_stderr") and (value := finite(found)) is not None
         ),
         partial=None if limit is None else f"only its first {limit} samples (--max-samples)",
     )

@@ -1,19 +1,28 @@
 """A batch of questions to a judge: all at once under one cap, equal ones once, one deadline, and an outage waited out.
 
 The policy's counterpart of `ralign.training.asking`, on the same breaker. What fails, or is late, has its failure in
-its answer; nothing is raised but what ends training.
+its answer; nothing is raised but what ends training. Only calls that failed count as an outage: a judge whose answer
+holds no verdict has answered, and waiting would not change what it says.
 """
 
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ralign.errors import EndpointDown, InputError
+from ralign.records import Failure
 from ralign.training.outage import Guard, Outcome, problem_of
 
 Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer", bound=Outcome)
+
+
+class _Heard(NamedTuple):
+    """What a probe found out: whether the judge answers at all."""
+
+    failure: Failure | None = None
+    detail: str | None = None
 
 
 class Asker(Generic[Question, Answer]):
@@ -60,7 +69,7 @@ class Asker(Generic[Question, Answer]):
         """
         answers = await self._round(questions)
         while self._guard.is_open and (
-            missing := [question for question, answer in answers.items() if answer.failure is not None]
+            missing := [question for question, answer in answers.items() if answer.failure == "call"]
         ):
             # A single question may be one that it can never answer: each probe takes another.
             await self._guard.wait_until_answered(map(self._probe, itertools.cycle(missing)))
@@ -95,15 +104,16 @@ class Asker(Generic[Question, Answer]):
             if self._guard.is_open:
                 return self._failed(question, "not asked: too many calls before it failed")
             answer = await self._answered(question)
-        self._guard.note(None if answer.failure is None else problem_of(answer))
+        self._guard.note(problem_of(answer) if answer.failure == "call" else None)
         return answer
 
-    async def _probe(self, question: Question) -> Answer:
+    async def _probe(self, question: Question) -> _Heard:
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._answered(question)
+                answer = await self._answered(question)
         except TimeoutError:
-            return self._failed(question, self._lateness)
+            return _Heard("call", self._lateness)
+        return _Heard("call", problem_of(answer)) if answer.failure == "call" else _Heard()
 
     async def _answered(self, question: Question) -> Answer:
         try:

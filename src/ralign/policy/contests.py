@@ -249,7 +249,9 @@ class Served:
         except CallFailed as error:
             return ServedAnswer(None, "call", str(error))
         if reward.reward is None:
-            return ServedAnswer(reward, "parse", reward.reason)
+            # The service says of each order without a verdict whether its judge's call failed.
+            failed = reward.reason is not None and "(call)" in reward.reason
+            return ServedAnswer(reward, "call" if failed else "parse", reward.reason)
         return ServedAnswer(reward)
 
 

@@ -130,7 +130,7 @@ class SharedMetaJudge:
             try:
                 return await self._meta_judge.meta_judge(pair, judgment, vote)
             except EndpointDown as error:
-                return failed(judgment, str(error), vote=vote)
+                return failed(judgment, error.last, vote=vote)
 
     def _forget(self, question: Question, call: _Call) -> None:
         if self._calls.get(question) is call:

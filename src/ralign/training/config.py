@@ -12,7 +12,7 @@ from ralign.errors import InputError
 
 Stage = Literal["sft", "rl"]
 Role = Literal["judge", "meta-judge"]
-Engine = Literal["trl"]
+Engine = Literal["trl", "verl"]
 RewardName = Literal["outcome", "ralign", "hybrid", "pointwise"]
 Orders = Literal["ab", "ba", "both", "drawn"]
 Report = Literal["none", "trackio", "wandb", "tensorboard"]
@@ -20,9 +20,11 @@ Report = Literal["none", "trackio", "wandb", "tensorboard"]
 # Fields that say where, how fast or how often, not what is learned: they may differ when a run is taken up again.
 _OPERATIONAL = frozenset(
     {
-        "pairs", "out", "judge_prompt", "meta_judge_url", "meta_prompt", "meta_judge_key_variable", "concurrency",
-        "deadline", "try_timeout", "on_outage", "outage_patience", "micro_batch", "gradient_checkpointing", "vllm",
-        "vllm_url", "vllm_memory", "vllm_tensor_parallel", "save_every", "keep_checkpoints", "report_to", "price",
+        "pairs", "out", "judge_prompt", "meta_judge_url", "meta_prompt", "meta_judge_key_variable",
+        "concurrency", "deadline", "try_timeout", "on_outage", "outage_patience", "micro_batch",
+        "gradient_checkpointing", "vllm", "vllm_url", "vllm_memory", "vllm_tensor_parallel", "nodes",
+        "gpus_per_node", "reward_workers", "serve_meta_judge", "meta_judge_gpus", "meta_judge_tensor_parallel",
+        "unscored", "verl_python", "save_every", "keep_checkpoints", "report_to", "price",
         "expected_completion_tokens", "skip_bad_rows", "dry_run", "judged", "labels",
     }
 )  # fmt: skip
@@ -53,7 +55,7 @@ class TrainConfig:
     balance: Literal["decision", "none"] = "decision"
     """meta-judge: as many aligned as misaligned examples, or all there are."""
     engine: Engine = "trl"
-    """Whose training loop: TRL, on one machine."""
+    """Whose training loop: TRL, on one machine; or verl on Ray, on one or many (rl, every weight; docs/cluster.md)."""
     orders: Orders = "ab"
     """How the answers are shown: as in the file (ab), swapped (ba), both, or one drawn by the pair's id. sft: ab."""
     judge_prompt: Path | None = None
@@ -85,7 +87,7 @@ class TrainConfig:
     """rl: more fields for the meta-judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
     meta_judge_key_variable: str = "OPENAI_API_KEY"
     """rl: the environment variable that holds the meta-judge's API key."""
-    concurrency: int = 256
+    concurrency: int = 512
     """rl: meta-judge calls in flight."""
     deadline: float = 300.0
     """rl: seconds the meta-judge may take for one step's judgments; what is not there by then is not scored."""
@@ -144,7 +146,32 @@ class TrainConfig:
     vllm_tensor_parallel: int = 1
     """rl: over how many GPUs a colocated vLLM splits the model."""
     engine_option: tuple[str, ...] = ()
-    """NAME=VALUE of the engine's own configuration (TRL: SFTConfig, GRPOConfig) that no flag here sets; repeat."""
+    """NAME=VALUE of the engine's own configuration (TRL: SFTConfig, GRPOConfig; verl: its dotted Hydra names) that no
+    flag here sets; repeat."""
+    algorithm: Literal["grpo", "ppo"] = "grpo"
+    """rl: GRPO, or the paper's PPO, which learns a critic (verl only)."""
+    critic_learning_rate: float = 1e-5
+    """PPO: the critic's learning rate."""
+    critic_warmup_steps: int = 10
+    """PPO: steps in which only the critic learns; its head starts at random."""
+    gae_lambda: float = 1.0
+    """PPO: how far the advantage looks past the critic; 1 is all the way to the reward."""
+    nodes: int = 1
+    """verl: machines of the Ray cluster that train."""
+    gpus_per_node: int = 8
+    """verl: GPUs on each."""
+    reward_workers: int = 8
+    """verl: processes that compute rewards; they share --concurrency."""
+    serve_meta_judge: bool = False
+    """verl: serve --meta-judge on GPUs of its own, besides those that train, instead of asking a URL."""
+    meta_judge_gpus: int = 8
+    """verl, with --serve-meta-judge: GPUs it gets, on one machine."""
+    meta_judge_tensor_parallel: int = 4
+    """verl, with --serve-meta-judge: over how many of them one copy is split."""
+    unscored: Literal["stand_in", "leave_out"] = "stand_in"
+    """verl: what becomes of a judgment whose meta-judge failed: a flagged stand-in score, or no part in the step."""
+    verl_python: str | None = None
+    """verl: the Python that it is installed for, ralign beside it. Default: the one that runs this."""
     save_every: int = 50
     """Steps between checkpoints."""
     keep_checkpoints: int = 2
@@ -199,7 +226,9 @@ class TrainConfig:
             raise InputError("--vllm samples, and --stage sft does not; leave it out")
 
     def _check_rl(self) -> None:
-        if self.group_size < 2:
+        if self.algorithm == "ppo" and self.engine == "trl":
+            raise InputError("--algorithm ppo needs --engine verl: TRL has no PPO trainer any more")
+        if self.group_size < (2 if self.algorithm == "grpo" else 1):
             raise InputError(
                 f"--group-size is {self.group_size}, expected 2 or more: a judgment is compared with its group"
             )
@@ -266,6 +295,8 @@ def _check_judge(config: TrainConfig) -> None:
 def _check_meta_judge(config: TrainConfig) -> None:
     if config.judged is None:
         raise InputError("--role meta-judge needs --judged, a run directory of `ralign bench` on these pairs")
+    if config.engine != "trl":
+        raise InputError(f"--engine {config.engine} trains judges; leave it out for --role meta-judge")
     if config.labels is not None and config.stage == "sft":
         raise InputError("--labels hold decisions and no words to imitate: they are for --stage rl")
     if config.meta_judge is not None:

@@ -144,6 +144,11 @@ class VerlFiles:
         return self.folder / "meta_prompt.txt"
 
     @property
+    def rewards(self) -> Path:
+        """What every sample got, a file for each reward worker."""
+        return self.folder / "rewards"
+
+    @property
     def rollouts(self) -> Path:
         """`N.jsonl`: every completion of step N with its score and flags."""
         return self.folder / "rollouts"
@@ -151,7 +156,7 @@ class VerlFiles:
     @property
     def checkpoints(self) -> Path:
         """verl's, of the older ones those that are kept."""
-        return self.out / "checkpoints"
+        return self.folder / "checkpoints"
 
     def model_of(self, step: int) -> Path:
         """The judge after a step, as transformers and vLLM load it."""

@@ -6,6 +6,7 @@ Comes in: a `VerlJob`, the reward's settings, the examples. Goes out: in the run
     config.yaml       our hyper-parameters, over verl's           `ralign.training.verl_config`
     composed.yaml     every key as verl will see it               `ralign.training.verl_check`
     launch.sh         the command; further arguments are Hydra's overrides
+    rewards/          what every sample got                       `ralign.training.verl_log`
 
 The reward function is no file: the configuration names the module `ralign.training.verl_reward`, installed with ralign
 on every node. Nothing here imports verl.
@@ -14,7 +15,7 @@ on every node. Nothing here imports verl.
 import shlex
 import subprocess
 from collections.abc import Collection, Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from ralign.chat import OpenModels, Sampling
 from ralign.errors import InputError, RalignError
@@ -68,7 +69,7 @@ def write_run(
         raise InputError(
             f"the reward '{reward.reward}' needs a meta-judge: one at a URL, or one that verl serves"
         )
-    text = config_text(job, files, reward_kwargs(reward))
+    text = config_text(job, files, reward_kwargs(replace(reward, reward_log=str(files.rewards))))
     write_verl_data(files.data, examples, control_tokens)
     write_atomically(files.config, text.encode())
     write_atomically(files.launch, _LAUNCH.format(python=shlex.quote(python)).encode())

@@ -33,7 +33,8 @@ from weakref import WeakKeyDictionary
 from ralign.errors import RalignError
 from ralign.training.completions import Completion
 from ralign.training.verl_data import shown_pair
-from ralign.training.verl_worker import NotScored, RewardSettings, RewardWorker, VerlScore, open_worker
+from ralign.training.verl_score import NotScored, VerlScore
+from ralign.training.verl_worker import RewardSettings, RewardWorker, open_worker
 
 __all__ = ["compute_score"]
 
@@ -73,14 +74,12 @@ async def compute_score(
     try:
         shown = shown_pair(extra_info or {})
         worker = await _worker(settings, reward_router_address)
-        return await worker.score(
-            Completion(
-                pair=shown.pair,
-                order=shown.order,
-                text=solution_str,
-                thought_opened=settings.thought_opened,
-            )
+        completion = Completion(
+            pair=shown.pair, order=shown.order, text=solution_str, thought_opened=settings.thought_opened
         )
+        # verl's rollout notes which weights it sampled with; other callers do not.
+        weights = (extra_info or {}).get("max_global_steps")
+        return await worker.score(completion, weights=weights if isinstance(weights, int) else 0)
     except NotScored:
         raise
     except RalignError as error:

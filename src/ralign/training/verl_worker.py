@@ -6,33 +6,29 @@ See `ralign.training.verl_reward` for what verl makes of it.
 
 import asyncio
 import logging
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Final, Literal, TypedDict, cast
+from typing import Final, Literal
 
 from ralign.chat import ChatModel, ModelChoice, OpenModels, Sampling
-from ralign.errors import EndpointRefused, InputError, MetaJudgeDown, RalignError
+from ralign.errors import EndpointRefused, InputError, MetaJudgeDown, WriteFailed
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
-from ralign.records import GoldPoint, Judgment, MetaJudgment
 from ralign.rewards.judge import HybridReward, JudgeReward, PointsReward
 from ralign.training.completions import Completion, ScoredCompletion, read_completion
 from ralign.training.outage import OutagePlan
 from ralign.training.reward_loop import REWARDS, GenRMReward, RewardName, RewardRule
+from ralign.training.verl_log import RewardLog
+from ralign.training.verl_score import NotScored, StandIn, VerlScore
 
-_REMEMBERED: Final = 256
-"""How many rewards the stand-in is the mean of."""
+Unscored = Literal["stand_in", "leave_out"]
+"""What becomes of a completion whose reward is not known."""
 
 _REST: Final = 300.0
 """Seconds without a call after a meta-judge was given up: every sample that asked would cost a probe."""
 
 _log = logging.getLogger(__name__)
-
-
-class NotScored(RalignError):
-    """Nothing is known of a completion's reward, and `unscored` is to leave it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +61,9 @@ class RewardSettings:
     """Seconds a worker holds its samples back while the meta-judge is down."""
     first_wait: float = 5.0
     """Seconds before a meta-judge that is down is asked again for the first time."""
-    unscored: Literal["stand_in", "leave_out"] = "stand_in"
+    unscored: Unscored = "stand_in"
+    reward_log: str | None = None
+    """A folder, shared by all nodes, where every worker writes what its samples got: see `ralign.training.verl_log`."""
     thought_opened: bool = False
     """The policy's chat template ends in `<think>`: a text without `</think>` is all thought."""
     seed: int = 0
@@ -87,44 +85,6 @@ class RewardSettings:
         raise InputError(f"reward_weight is for hybrid and pointwise, and the reward is {self.reward}")
 
 
-class VerlScore(TypedDict):
-    """One sample's reward and flags, all of them numbers: verl takes the first sample's keys for all others."""
-
-    score: float
-    acc: float
-    """1 where the verdict is the label."""
-    aligned: float
-    """1 where the meta-judge said that the reason is gold's; 0 where it said otherwise, or nothing."""
-    asked: float
-    """1 where the reward needs a meta-judgment. With `ralign`, the mean of `aligned` over those asked for with
-    `judge_ok` 1 is 1 - S-Corr."""
-    parsed: float
-    """1 where a verdict could be read."""
-    judge_ok: float
-    """1, or 0 where `score` is a stand-in."""
-
-
-class StandIn:
-    """The score of a completion that could not be scored: the mean of the last that were as right as it is.
-
-    Before there are any it is the middle between the reward with an aligned rationale and with a misaligned one,
-    which then counts as one observation.
-    """
-
-    def __init__(self, formula: JudgeReward) -> None:
-        self._middle = {right: _middle(formula, right) for right in (True, False)}
-        self._last = {right: deque[float](maxlen=_REMEMBERED) for right in (True, False)}
-
-    def note(self, reward: float, *, right: bool) -> None:
-        """A reward that the meta-judge had its say in."""
-        self._last[right].append(reward)
-
-    def of(self, *, right: bool) -> float:
-        """What is expected of a completion with a right verdict, or with a wrong one or none."""
-        last = self._last[right]
-        return (self._middle[right] + sum(last)) / (1 + len(last))
-
-
 class RewardWorker:
     """The reward of one worker process. Belongs to the event loop that it is first used in.
 
@@ -132,43 +92,63 @@ class RewardWorker:
         reward: the reward in the loop; None where its meta-judge cannot be asked from this process.
         formula: the same reward's formula, for what needs no meta-judge and for the stand-ins.
         unscored: what becomes of a completion without a reward.
+        log: where every score is written; None: nowhere.
     """
 
     def __init__(
-        self, reward: GenRMReward | None, formula: JudgeReward, *, unscored: Literal["stand_in", "leave_out"]
+        self,
+        reward: GenRMReward | None,
+        formula: JudgeReward,
+        *,
+        unscored: Unscored,
+        log: RewardLog | None,
     ) -> None:
         self._reward = reward
         self._formula = formula
-        self._unscored = unscored
+        self._unscored: Unscored = unscored
+        self._log = log
         self._stand_in = StandIn(formula)
         self._gave_up = asyncio.Event()
         self._rest_until = 0.0
 
-    async def score(self, completion: Completion) -> VerlScore:
-        """One completion's score.
+    async def score(self, completion: Completion, *, weights: int = 0) -> VerlScore:
+        """One completion's score. `weights`: the training step whose weights sampled it, for the log.
 
         Raises:
             InputError: its pair has no gold rationale, and the reward needs one.
             NotScored: nothing is known of its reward, and `unscored` is to leave it out.
         """
         scored = await self._scored(completion)
+        score = self._in_verls_words(scored)
+        self._write(completion, weights, score)
+        if scored.reward is None and self._unscored == "leave_out":
+            raise NotScored(f"pair '{completion.pair.id}': the meta-judge gave no meta-judgment")
+        return score
+
+    def _in_verls_words(self, scored: ScoredCompletion) -> VerlScore:
         asked = scored.meta_judgment is not None or scored.reward is None
-        if scored.reward is None:
-            if self._unscored == "leave_out":
-                raise NotScored(f"pair '{completion.pair.id}': the meta-judge gave no meta-judgment")
-            score = self._stand_in.of(right=scored.right)
-        else:
-            score = scored.reward
-            if asked:
-                self._stand_in.note(score, right=scored.right)
+        if scored.reward is not None and asked:
+            self._stand_in.note(scored.reward, right=scored.right)
         return VerlScore(
-            score=score,
+            score=self._stand_in.of(right=scored.right) if scored.reward is None else scored.reward,
             acc=float(scored.right),
             aligned=float(scored.meta_judgment is not None and scored.meta_judgment.aligned is True),
             asked=float(asked),
             parsed=float(scored.judgment.verdict is not None),
             judge_ok=float(scored.reward is not None),
         )
+
+    def _write(self, completion: Completion, weights: int, score: VerlScore) -> None:
+        if self._log is None:
+            return
+        try:
+            self._log.note(completion.pair.id, weights, score)
+        except (
+            WriteFailed
+        ) as error:  # a full disk is no reason to lose the score, nor to say so for every sample
+            _log.error("no more scores are written: %s", error)
+            self._log.close()
+            self._log = None
 
     async def _scored(self, completion: Completion) -> ScoredCompletion:
         """Ask, and wait through an outage; when one sample has waited in vain, all that wait with it go on too."""
@@ -221,11 +201,14 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> R
     if url is None and router_address is not None:
         url = f"http://{router_address}/v1"
     if rule.asks == "nothing":
-        return RewardWorker(GenRMReward(rule, None), rule.formula, unscored=settings.unscored)
+        return RewardWorker(
+            GenRMReward(rule, None), rule.formula, unscored=settings.unscored, log=_open_log(settings)
+        )
     if settings.meta_judge is None or url is None:
         raise InputError(
             f"the reward '{settings.reward}' needs meta_judge and meta_judge_url, or a meta-judge that verl serves"
         )
+    log = _open_log(settings)
     try:
         meta_judge = await _open_meta_judge(settings, settings.meta_judge, url)
     except InputError as error:
@@ -233,7 +216,7 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> R
         _log.error(
             "the meta-judge cannot be asked from this worker, no reward that needs it is known: %s", error
         )
-        return RewardWorker(None, rule.formula, unscored=settings.unscored)
+        return RewardWorker(None, rule.formula, unscored=settings.unscored, log=log)
     reward = GenRMReward(
         rule,
         meta_judge,
@@ -243,7 +226,7 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> R
         outage=OutagePlan(patience=settings.patience, first_wait=settings.first_wait),
         meta_judge_name=f"the meta-judge {settings.meta_judge} at {url}",
     )
-    return RewardWorker(reward, rule.formula, unscored=settings.unscored)
+    return RewardWorker(reward, rule.formula, unscored=settings.unscored, log=log)
 
 
 def meta_judge_choice(settings: RewardSettings, name: str, url: str) -> ModelChoice:
@@ -266,6 +249,16 @@ def no_local_model(name: str) -> ChatModel:
     raise InputError(f"{name} has no address: a reward worker loads no model")
 
 
+def _open_log(settings: RewardSettings) -> RewardLog | None:
+    if settings.reward_log is None:
+        return None
+    try:
+        return RewardLog(Path(settings.reward_log))
+    except WriteFailed as error:
+        _log.error("no scores are written: %s", error)
+        return None
+
+
 async def _open_meta_judge(settings: RewardSettings, name: str, url: str) -> ChatMetaJudge:
     models = OpenModels(
         no_local_model,
@@ -280,16 +273,3 @@ async def _open_meta_judge(settings: RewardSettings, name: str, url: str) -> Cha
         sampling=Sampling(temperature=settings.meta_temperature, max_tokens=settings.meta_max_tokens),
         seed=settings.seed,
     )
-
-
-def _middle(formula: JudgeReward, right: bool) -> float:
-    judgment = Judgment(pair_id="", verdict="A" if right else "B")
-    rewards = [
-        formula(
-            "A",
-            judgment,
-            MetaJudgment(pair_id="", aligned=aligned, points=(GoldPoint(text="", stated=aligned),)),
-        )
-        for aligned in (True, False)
-    ]
-    return sum(cast("list[float]", rewards)) / len(rewards)
