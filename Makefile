@@ -3,7 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS = 1
 
-.PHONY: env test test-cluster lint lab clean
+# OpenRLHF asks for a GPU stack; its client needs none of it. So its package is unpacked alone. It is Python only,
+# in a wheel for Python 3.11, which any other reads as well.
+OPENRLHF := build/openrlhf-0.11.2
+
+.PHONY: env test test-openrlhf test-cluster lint lab clean
 
 env: .venv/.made
 
@@ -16,6 +20,14 @@ env: .venv/.made
 
 test: env lint
 	$(BIN)/python -m pytest
+
+# OpenRLHF's own client, as released, against our service. `make test` skips it.
+test-openrlhf: env $(OPENRLHF)/openrlhf/utils/agent.py
+	RALIGN_OPENRLHF=$(OPENRLHF)/openrlhf $(BIN)/python -m pytest tests/serving/test_openrlhf.py
+
+$(OPENRLHF)/openrlhf/utils/agent.py: | .venv/.made
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OPENRLHF) --only-binary :all: \
+		--python-version 3.11 --implementation cp --platform manylinux1_x86_64 openrlhf==0.11.2
 
 lint: env
 	$(BIN)/ruff check .
@@ -45,4 +57,4 @@ lab: env
 	$(BIN)/ralign lab
 
 clean:
-	rm -rf .venv .venv-cluster runs
+	rm -rf .venv .venv-cluster build runs

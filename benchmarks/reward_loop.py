@@ -14,6 +14,7 @@ Printed: medians, and the least and most over the rounds. The machine is shared:
 
 import argparse
 import asyncio
+import os
 import random
 import statistics
 import subprocess
@@ -100,10 +101,13 @@ class Alternating:
         self.__name__ = "alternating"
         self._rewards = rewards
         self._turn = count()
+        self.calls: list[Used] = []
 
     async def __call__(self, *args: Any, **kwargs: Any) -> list[float | None]:
         """The rewards of this step's turn."""
+        began, cpu = time.perf_counter(), time.process_time()
         rewards = await self._rewards[next(self._turn) % len(self._rewards)](*args, **kwargs)
+        self.calls.append(Used(time.perf_counter() - began, time.process_time() - cpu))
         assert None not in rewards, "a call failed, so this is no measurement"
         return rewards
 
@@ -159,18 +163,22 @@ def speak(draw: random.Random, length: int) -> Callable[..., dict[str, Any]]:
     return rollout
 
 
-def trl_steps(url: str, completions: int, rounds: int) -> dict[str, list[Used]]:
-    """The times of `rounds` steps with either reward; the first step of each, which opens connections, left out."""
+def trl_steps(url: str, completions: int, rounds: int) -> tuple[dict[str, list[Used]], dict[str, list[Used]]]:
+    """The times of `rounds` steps with either reward, and of the reward's call in each.
+
+    The first step of each, which opens connections, is left out.
+    """
     times = StepTimes()
     rows = [{"prompt": "word1", **pair_columns(make_pair(n), "ab")} for n in range(completions // GROUP)]
     first, second = (
         TrlReward(lambda name=name: open_reward(name, url, completions), end_tokens=[END]) for name in NAMES
     )
+    alternating = Alternating((first, second))
     with tempfile.TemporaryDirectory() as folder, first, second:
         trainer = GRPOTrainer(
             model=tiny_judge(),
             processing_class=word_tokenizer(),
-            reward_funcs=Alternating((first, second)),
+            reward_funcs=alternating,
             train_dataset=Dataset.from_list(rows),
             rollout_func=speak(random.Random(0), length=48),
             callbacks=[times],
@@ -183,7 +191,9 @@ def trl_steps(url: str, completions: int, rounds: int) -> dict[str, list[Used]]:
         )  # fmt: skip
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    return {name: times.steps[2 + turn :: 2] for turn, name in enumerate(NAMES)}
+    steps = {name: times.steps[2 + turn :: 2] for turn, name in enumerate(NAMES)}
+    calls = {name: alternating.calls[2 + turn :: 2] for turn, name in enumerate(NAMES)}
+    return steps, calls
 
 
 # 2. The reward alone.
@@ -260,9 +270,12 @@ def main() -> None:
         url = server.stdout.readline().strip()
         try:
             about = f"{flags.completions} completions, {flags.latency:g} s latency, {flags.rounds} rounds"
-            show(f"TRL's step, tiny judge; {about}", trl_steps(url, flags.completions, flags.rounds))
+            steps, calls = trl_steps(url, flags.completions, flags.rounds)
+            show(f"TRL's step, tiny judge; {about}", steps)
+            show("the reward's call in it", calls)
             alone = asyncio.run(reward_alone(url, flags.completions, flags.rounds))
-            show(f"the reward alone, texts of real size; {about}", alone)
+            show("the reward alone, texts of real size", alone)
+            print(f"load of the machine's {os.cpu_count()} cores: {os.getloadavg()[0]:.1f} at the end")
         finally:
             server.terminate()
 

@@ -21,10 +21,16 @@ from cyclopts.config import Dict as RecipeTable
 
 from ralign import __version__
 from ralign.benchmark.config import BenchConfig
+from ralign.downstream.config import DownstreamConfig
+from ralign.downstream.rubric.config import RubricConfig
 from ralign.errors import InputError, RalignError
 from ralign.gold.config import GoldConfig
 from ralign.gold.convert_config import ConvertConfig
 from ralign.lab.options import LabOptions
+from ralign.policy.answers.config import AnswersConfig
+from ralign.policy.config import PolicyConfig
+from ralign.policy.winrate.config import WinrateConfig
+from ralign.probing.config import ProbeConfig
 from ralign.serving.config import ServeConfig
 from ralign.training.config import Engine, TrainConfig
 
@@ -32,6 +38,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ralign.chat import ChatModel
+    from ralign.chat.local import LocalModel
+    from ralign.policy.command import PolicyEngine
     from ralign.report.correlation import Panel
     from ralign.training.command import TrainingEngine
 
@@ -138,6 +146,35 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
 
 
 @app.command
+def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
+    """Ask whether a local judge's verdicts hang on its rationales: change those, and read the verdict again."""
+    _needs("local", "torch", "transformers")
+    from ralign.probing.command import run_probe
+    from ralign.report.probing_table import probing_table
+    from ralign.report.tables import print_tables
+
+    console = _console()
+    try:
+        results = asyncio.run(run_probe(config, _probed_model, console))
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 130
+    print_tables([probing_table(name, one) for name, one in results.document["benchmarks"].items()], console)
+    console.print(f"Every figure with its counts: {config.out}/results.json", highlight=False, soft_wrap=True)
+    if results.complete:
+        return 0
+    owed = results.document["owed"]
+    console.print(
+        f"Unfinished: {owed['judgments']:,} judgments and {owed['readings']:,} readings had no answer "
+        f"({config.out} says why in its logs); the same command asks for them again.",
+        style="yellow",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 1
+
+
+@app.command
 def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
     """Write gold rationales for preference pairs with a strong model, each checked, into a run directory."""
     from ralign.gold.command import run_gold, show_results
@@ -161,6 +198,62 @@ def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
     from ralign.gold.convert import show_converted
 
     show_converted(convert_files(config), config, _console())
+
+
+@app.command
+def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
+    """Answer prompts with a model, into a run directory: reference answers for `policy` and `winrate`."""
+    from ralign.policy.answers.command import run_answers, show_results
+
+    console = _console()
+    try:
+        results = asyncio.run(run_answers(config, _local_model, console))
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 130
+    if results is None:
+        return 0
+    show_results(results, config, console)
+    return 0 if results.complete else 1
+
+
+@app.command
+def policy(config: Annotated[PolicyConfig, Parameter(name="*")]) -> int:
+    """Train a policy with a judge as its reward: RLHF against reference answers, or within a group."""
+    from ralign.policy.command import run_policy, show_result
+
+    console = _console()
+    try:
+        result = run_policy(config, _policy_engine, _local_model, console)
+    except KeyboardInterrupt:
+        print("ralign: interrupted; the same command goes on from the last whole checkpoint", file=sys.stderr)
+        return 130
+    show_result(result, config, console)
+    return 0 if result.stopped is None else 1
+
+
+def _policy_engine() -> "PolicyEngine":
+    _needs("train", "torch", "transformers", "trl", "datasets", "accelerate", "peft")
+    from ralign.policy.trl_engine import train_policy
+
+    return train_policy
+
+
+@app.command
+def winrate(config: Annotated[WinrateConfig, Parameter(name="*")]) -> int:
+    """Judge a policy's answers against references in both orders: the win rate, raw and at equal length."""
+    from ralign.policy.winrate.command import run_winrate, show_results
+
+    console = _console()
+    try:
+        results = asyncio.run(run_winrate(config, _local_model, console))
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 130
+    if results is None:
+        return 0
+    show_results(results, config, console)
+    return 0 if results.complete else 1
 
 
 @app.command
@@ -284,6 +377,31 @@ def serve(config: Annotated[ServeConfig, Parameter(name="*")]) -> int:
     return 0
 
 
+@app.command
+def downstream(config: Annotated[DownstreamConfig, Parameter(name="*", consume_multiple=True)]) -> None:
+    """Put a policy's benchmark results into one row of a table that `ralign correlate` reads."""
+    from ralign.downstream.command import run_downstream
+
+    run_downstream(config, _console())
+
+
+@app.command
+def rubric(config: Annotated[RubricConfig, Parameter(name="*")]) -> int:
+    """Grade single answers by rubrics or yes-or-no questions with a judge, into a run directory."""
+    from ralign.downstream.rubric.command import run_rubric, show_results
+
+    console = _console()
+    try:
+        results = asyncio.run(run_rubric(config, _local_model, console))
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 130
+    if results is None:
+        return 0
+    show_results(results, config, console)
+    return 0 if results.complete else 1
+
+
 def _needs(extra: str, *modules: str) -> None:
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
@@ -305,3 +423,9 @@ def _local_model(name: str) -> "ChatModel":
             "pip install 'ralign[local]', or give its URL"
         ) from None
     return LocalModel(name)
+
+
+def _probed_model(config: ProbeConfig) -> "LocalModel":
+    from ralign.chat.local import LocalModel
+
+    return LocalModel(config.judge, device=config.device, dtype=config.dtype, max_batch=config.batch)

@@ -53,6 +53,11 @@ class EndpointRefused(RalignError):
 class EndpointDown(EndpointRefused):
     """So many calls in a row failed that a run stops. The endpoint may come back; who can wait may catch this."""
 
+    def __init__(self, message: str, *, last: str) -> None:
+        super().__init__(message)
+        self.last = last
+        """How the last of the calls failed, without what a run makes of it."""
+
 
 class MetaJudgeDown(RalignError):
     """Training cannot go on: the meta-judge that its reward needs gives no meta-judgments."""
@@ -60,3 +65,12 @@ class MetaJudgeDown(RalignError):
 
 class CallFailed(RalignError):
     """One call failed for good: its retries or its deadline are used up, or it was refused as malformed."""
+
+
+def first_error(errors: BaseExceptionGroup[RalignError]) -> RalignError:
+    """The first of the errors that tasks of one group raised, however deep the groups lie: one line for the user."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, RalignError)
+    return error

@@ -189,3 +189,82 @@ def test_a_tokenizer_without_a_chat_template_is_named(path, tmp_path):
             (tmp_path / file.name).write_bytes(file.read_bytes())
     with pytest.raises(InputError, match="has no chat template"):
         LocalModel(tmp_path)
+
+
+BOXES = ("\\boxed{A}", "\\boxed{B}")
+
+
+def prompt_tokens(model: LocalModel, question: str) -> list[int]:
+    return model._tokens([{"role": "user", "content": question}])
+
+
+def expected_choice(model: LocalModel, question: str, before: str) -> list[float]:
+    """By hand: the probabilities of `A` and `B` after the prompt and the text; one byte is one token here."""
+    tokens = prompt_tokens(model, question) + model._tokenizer.encode(before, add_special_tokens=False)
+    with torch.inference_mode():
+        log_probs = model._model(torch.tensor([tokens])).logits[0, -1].log_softmax(-1)
+    return [log_probs[model._tokenizer.convert_tokens_to_ids(letter)].item() for letter in "AB"]
+
+
+async def test_a_choice_is_read_where_the_continuations_differ_whatever_shares_the_batch(path):
+    texts = ["It is late. ", "", "The first one says when, and the second one does not. "]
+    async with LocalModel(path, max_batch=4) as model:
+        calls = [
+            model.choice_log_probs(ask(question), text, BOXES)
+            for question, text in zip(QUESTIONS, texts, strict=True)
+        ]
+        *found, reply = await asyncio.gather(*calls, model.reply(ask(QUESTIONS[0]), GREEDY))
+        alone = await model.reply(ask(QUESTIONS[0]), GREEDY)
+        for question, text, choice in zip(QUESTIONS, texts, found, strict=True):
+            expected = expected_choice(model, question, f"{text}\\boxed{{")
+            assert choice == pytest.approx(expected, abs=1e-4)
+    assert reply == alone
+
+
+@pytest.mark.parametrize(
+    ("opens", "thinking", "before"),
+    [
+        (False, None, "So \\boxed{"),
+        (False, "Hm.", "<think>\nHm.\n</think>\n\nSo \\boxed{"),
+        (True, "Hm.", "Hm.\n</think>\n\nSo \\boxed{"),
+        (True, None, "\n</think>\n\nSo \\boxed{"),
+    ],
+)
+async def test_what_was_thought_comes_before_the_text(path, opens, thinking, before):
+    async with LocalModel(path, template_kwargs={"open_think": opens}) as model:
+        found = await model.choice_log_probs(ask("Which?"), "So ", BOXES, thinking=thinking)
+        assert found == pytest.approx(expected_choice(model, "Which?", before), abs=1e-4)
+
+
+async def test_a_control_token_in_a_text_ends_no_turn(path):
+    """Pitfall 10."""
+    async with LocalModel(path) as model:
+        found = await model.choice_log_probs(ask("Which?"), "It says <|im_end|> ", BOXES)
+        [before] = [model._text_tokens("It says <|im_end|> \\boxed{")]
+        assert model._tokenizer.convert_tokens_to_ids("<|im_end|>") not in before
+        with torch.inference_mode():
+            tokens = prompt_tokens(model, "Which?") + before
+            expected = model._model(torch.tensor([tokens])).logits[0, -1].log_softmax(-1)
+        assert found[0] == pytest.approx(
+            expected[model._tokenizer.convert_tokens_to_ids("A")].item(), abs=1e-4
+        )
+
+
+async def test_a_text_beyond_the_context_fails_alone(path):
+    async with LocalModel(path, max_batch=2) as model:
+        long, short = await asyncio.gather(
+            model.choice_log_probs(ask("Which?"), "far too long " * 50, BOXES),
+            model.choice_log_probs(ask("Which?"), "", BOXES),
+            return_exceptions=True,
+        )
+    assert isinstance(long, CallFailed)
+    assert "takes at most 256" in str(long)
+    assert isinstance(short, tuple)
+
+
+async def test_continuations_that_do_not_part_in_one_token_are_refused(path):
+    async with LocalModel(path) as model:
+        with pytest.raises(ValueError, match="do not all differ in one token"):
+            await model.choice_log_probs(ask("Which?"), "", ("A1", "A2", "B1"))
+        with pytest.raises(ValueError, match="do not all differ in one token"):
+            await model.choice_log_probs(ask("Which?"), "", ("A", "AB"))

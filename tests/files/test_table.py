@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ralign.errors import BadRow, InputError
-from ralign.files.table import read_table
+from ralign.files.table import read_table, write_table
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -63,3 +63,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     latin.write_bytes("modèle,f\na,1\n".encode("latin-1"))
     with pytest.raises(InputError, match="not UTF-8 text"):
         read_table(latin)
+
+
+def test_a_written_table_is_read_back_and_a_missing_cell_is_blank(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "models.csv"
+    write_table(path, ("model", "f"), [{"model": 'a, "b"\nc', "f": "1.5", "other": "x"}, {"model": "d"}])
+    assert path.read_text() == 'model,f\n"a, ""b""\nc",1.5\nd,\n'
+    table = read_table(path)
+    assert table.columns == {"model": ('a, "b"\nc', "d"), "f": ("1.5", "")}

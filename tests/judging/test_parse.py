@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ralign.chat.thinking import split_thinking
-from ralign.judging import parse_verdict
+from ralign.judging import parse_verdict, up_to_verdict
 
 SPELLINGS = [
     r"\boxed{A}",
@@ -188,6 +188,29 @@ def test_swapping_the_letters_in_the_text_swaps_the_verdict(reasons: str, boxes:
     other = parse_verdict(reasons + "\n".join(mirrored))
     assert other.verdict == {"A": "B", "B": "A", None: None}[one.verdict]
     assert (one.verdict is None) == (len(boxes) == 0 or (swapped and len(boxes) > 1))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (r"A says when. \boxed{A}", ("A says when.", " ")),
+        ("A says when.\n\n**Final verdict:** $\\boxed{A}$", ("A says when.", "\n\n**Final verdict:** $")),
+        ("  A says when.\n\\boxed{A}\nSo \\boxed{A}", ("A says when.", "\n")),
+        (r"\boxed{42} is wrong, so B. \boxed{\text{B}}", (r"\boxed{42} is wrong, so B.", " ")),
+        (r"\boxed{A} because A says when.", ("", "")),
+        (r"\boxed{A or B} was asked for", None),
+        ("A says when.", None),
+    ],
+)
+def test_an_answer_is_taken_apart_where_its_first_verdict_begins(answer: str, expected: object):
+    assert up_to_verdict(answer) == expected
+
+
+@given(st.text("\\boxed{}AaBb $*\n", max_size=120))
+def test_what_stands_before_the_first_verdict_is_kept_whole(answer: str):
+    found = up_to_verdict(answer)
+    if found is not None:
+        assert answer.lstrip().startswith(f"{found.rationale}{found.lead}\\boxed")
 
 
 @given(st.text(max_size=300) | st.text("\\boxed{}AaBb $*\n", max_size=120))

@@ -4,7 +4,8 @@ import json
 import pytest
 from rich.console import Console
 
-from ralign.errors import InputError
+from ralign.errors import InputError, RunLocked
+from ralign.files import DirectoryLock
 from ralign.lab.command import default_out, run_lab
 from ralign.lab.options import LabOptions
 
@@ -58,9 +59,15 @@ def test_declared_seeds_are_all_run_and_all_figures_are_kept(recipe, tmp_path):
     # hardly trained, no judge is ever right: without S-Corr, which is no reason to lose the run
     assert document["arms"]["r-align"]["spurious_correctness"]["mean"] is None
     assert "r-align minus outcome-only, paired by seed" in text
+    assert "true quality" in text  # what it means for the policies, in words
     assert (tmp_path / "out" / "tables.md").read_text().count("| r-align |") >= 4
     assert f"as a page: {tmp_path / 'out' / 'report.html'}" in text
     assert "Means over 2 seeds" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_two_runs_do_not_share_a_directory(recipe, tmp_path):
+    with DirectoryLock(tmp_path / "out"), pytest.raises(RunLocked, match="is writing here"):
+        run(recipe, tmp_path / "out")
 
 
 def test_a_quick_run_says_that_it_shows_nothing(recipe, tmp_path):

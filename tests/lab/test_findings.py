@@ -73,7 +73,7 @@ def test_where_the_claims_hold_the_page_says_so(tmp_path):
     assert [finding.standing for finding in found.values()][:4] == ["holds"] * 4
     assert headline(results, ARMS, contrast) == (
         "Two judges are right about equally often. "
-        "Outcome-only is right for the wrong reason six times in ten, R-Align once in ten."
+        "Outcome-only’s right verdicts have the wrong reason six times in ten, R-Align’s once in ten."
     )
     assert consequence(results, ARMS, contrast).startswith("It shows in the policies")
 
@@ -144,7 +144,7 @@ def test_a_judge_without_right_verdicts_leans_nowhere():
 
 @pytest.mark.parametrize(
     ("bullets", "said"),
-    [(0.98, "a bullet went from 50.0"), (0.55, "no share changed"), (math.nan, "no share")],
+    [(0.98, "a bullet from 50.0"), (0.55, "no share changed"), (math.nan, "no share")],
 )
 def test_what_a_policy_learned_is_what_changed_much(bullets, said):
     [result] = seeds((0.95, 0.6, 0.5), (0.95, 0.1, 0.5), count=1)

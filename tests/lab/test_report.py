@@ -2,18 +2,25 @@
 
 import json
 import re
+import shutil
+import subprocess
 import sys
 import webbrowser
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ralign.lab.config import ArmConfig, LabConfig, ModelConfig, preset_path, read_recipe
+from ralign.lab.lexicon import DOMAINS
 from ralign.lab.options import LabOptions
+from ralign.lab.page_tables import correlation
 from ralign.lab.report import command_line, open_page, write_report
 from ralign.lab.seeds import run_seeds
+from ralign.metrics.correlation import correlate
 
 BASE = ArmConfig(name="base", reward="none")
 OUTCOME = ArmConfig(name="outcome-only", reward="outcome")
@@ -82,8 +89,36 @@ def test_no_figure_is_nan_or_none_and_no_slot_is_left(three):
 
 def test_every_judge_is_in_every_table(three):
     tables = re.findall(r"<table.*?</table>", three[1])
-    assert len(tables) == 5
-    assert all(name in table for table in tables for name in ("base", "outcome-only", "r-align"))
+    assert len(tables) == 4 + len(DOMAINS)
+    assert all(name in table for table in tables for name in ("base", "outcome-only", "R-Align"))
+
+
+def test_every_figure_of_a_table_names_its_column(three):
+    """So that a narrow screen needs no scrolling: there each row is a block, and the head is gone."""
+    stacked = [table for table in re.findall(r"<table.*?</table>", three[1]) if 'class="stack' in table]
+    assert len(stacked) == 4
+    for table in stacked:
+        cells = re.findall(r"<td[^>]*>", table)
+        assert cells
+        assert all(re.search(r' data-label="[^"]+"', cell) for cell in cells)
+
+
+def test_a_name_with_a_hyphen_stays_in_one_line(three):
+    body = three[1].partition("<body>")[2]
+    text = re.sub(r"<svg.*?</svg>", "", body, flags=re.DOTALL)
+    loose = re.sub(r'<span class="nb">[^<]*</span>|<[^>]*>', "", text)
+    assert not re.search(r"R-Align|S-Corr|F-Score|L-Acc", loose)
+    assert '<span class="nb">' not in "".join(re.findall(r"<svg.*?</svg>", body, flags=re.DOTALL))
+
+
+def test_three_judges_are_too_few_for_a_correlation(three):
+    rng = np.random.default_rng(0)
+    assert (
+        correlation(correlate([0.1, 0.2, 0.4], [0.3, 0.1, 0.5], rng=rng))
+        == "3 judges, too few for a correlation"
+    )
+    assert correlation(correlate([*range(6)], [0, 2, 1, 3, 5, 4], rng=rng)).startswith("r = 0.89, 95")
+    assert 'class="trend"' not in three[1]
 
 
 def test_figures_are_those_of_the_run(three):
@@ -131,9 +166,10 @@ def test_what_a_recipe_calls_a_judge_is_text_and_no_html(tmp_path):
 def test_a_quick_run_is_called_one(three):
     out, text = three
     quick = write_report(out, [3], LabOptions(out=out, quick=True)).read_text(encoding="utf-8")
-    note = "none long enough to show what the method does"
-    assert note in quick
+    note = "A quick run: every stage ran, none long enough to show what the method does"
+    assert f"<h1>{note}</h1>" in quick
     assert note not in text
+    assert "run <code>ralign lab</code>" in quick
     assert "ralign lab --quick" in quick
 
 
@@ -157,3 +193,28 @@ def test_a_page_opens_only_before_somebody(monkeypatch, tmp_path, terminal, disp
         monkeypatch.setenv("DISPLAY", ":0")
     assert open_page(tmp_path / "report.html") == bool(opened)
     assert pages == [(tmp_path / "report.html").as_uri()] * opened
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to lay the page out")
+def test_a_phone_needs_no_scrolling_sideways(three, tmp_path):
+    """The page in a frame as wide as a phone; a script beside it reads how wide the page and its tables came out."""
+    outer = f"""<iframe width=390 height=800 srcdoc="{escape(three[1])}"></iframe><script>onload = () => {{
+        const page = document.querySelector("iframe").contentDocument;
+        const wide = [page.documentElement, ...page.querySelectorAll(".scroll")]
+            .filter(each => each.clientWidth && each.scrollWidth > each.clientWidth).length;
+        document.body.textContent = `looked at ${{page.querySelectorAll(".scroll").length}}, too wide ${{wide}}`;
+    }}</script>"""
+    (tmp_path / "outer.html").write_text(outer, encoding="utf-8")
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    command += ["--virtual-time-budget=2000", "--dump-dom", (tmp_path / "outer.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "looked at 4, too wide 0" in done.stdout, done.stdout[-300:] or done.stderr[-300:]

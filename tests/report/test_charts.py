@@ -11,9 +11,11 @@ def lines(*runs, **flags):
     return line_chart([Line("judge", "arm", runs)], x_name="step", y_name="reward", y_text=str, **flags)
 
 
-def dots(*points):
+def dots(*points, **flags):
     shown = [Dot(f"judge {x}", "arm", "circle", x, y) for x, y in points]
-    return scatter_chart(shown, x_name="L-Acc", y_name="quality", x_text=str, y_text=str, y_range=(0.0, 1.0))
+    return scatter_chart(
+        shown, x_name="L-Acc", y_name="quality", x_text=str, y_text=str, y_range=(0.0, 1.0), **flags
+    )
 
 
 def path_of(svg):
@@ -64,6 +66,7 @@ def test_three_points_have_a_line_through_them_and_two_have_none():
     assert 'class="trend"' in dots((0.1, 0.2), (0.3, 0.9), (0.5, 0.4))
     assert 'class="trend"' not in dots((0.1, 0.2), (0.3, 0.9))
     assert 'class="trend"' not in dots((0.1, 0.2), (0.1, 0.9), (0.1, 0.3))
+    assert 'class="trend"' not in dots((0.1, 0.2), (0.3, 0.9), (0.5, 0.4), trend=False)
 
 
 def test_a_label_without_room_is_left_out():

@@ -80,6 +80,17 @@ async def test_told_to_stop_it_stops_without_a_probe():
     assert (hours.slept, said, sent) == ([], [], [])
 
 
+async def test_stragglers_change_neither_the_reason_nor_the_time_of_an_outage():
+    hours, said = Hours(), []
+    guard = opened(guard_of(hours, said, first_wait=5, patience=60))
+    hours.now = 58
+    guard.note("not asked")
+    guard.note(None)
+    with pytest.raises(MetaJudgeDown, match="did not answer for 60 s"):
+        await guard.wait_until_answered(probes_of([FAILURE], []))
+    assert "last: 503 Service Unavailable: down; training waits" in said[0]
+
+
 async def test_whoever_waits_waits_for_one_prober():
     hours, sent = Hours(), []
     guard = opened(guard_of(hours, [], first_wait=5))

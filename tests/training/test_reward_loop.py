@@ -2,6 +2,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.training.reward_pieces import Hours, OrderedMetaJudge, make_pair, right, wrong
 
 from ralign.chat import Sampling, ScriptedModel
@@ -11,9 +13,9 @@ from ralign.metajudging import META_PROMPT, ChatMetaJudge
 from ralign.records import GoldPoint, MetaJudgment
 from ralign.rewards.judge import HybridReward
 from ralign.training.breaker import Limits
-from ralign.training.completions import Completion
+from ralign.training.completions import Completion, read_completion
 from ralign.training.outage import OutagePlan
-from ralign.training.reward_loop import GenRMReward, RewardRule
+from ralign.training.reward_loop import REWARDS, GenRMReward, RewardRule
 
 NO_VERDICT = Completion(pair=make_pair(), text="The tide, I think.", finish_reason="stop")
 ALIGNED, SPURIOUS = right("the tide is named"), right("it is longer")
@@ -95,10 +97,10 @@ async def test_a_few_stragglers_are_no_outage_but_a_batch_of_them_is():
             self.latency = 30.0 if "slow" in judgment.rationale else 0.0
             return await super().meta_judge(pair, judgment, vote)
 
-    reward = GenRMReward("ralign", Stuck(), deadline=0.02, **outage(policy="stop"))
+    reward = GenRMReward("ralign", Stuck(), deadline=0.4, **outage(policy="stop"))
     few = [*(right(f"slow tide {n}") for n in range(10)), *(right(f"tide {n}") for n in range(11))]
     assert (await reward.score(few)).rates["late"] == 10 / 21
-    with pytest.raises(MetaJudgeDown, match=r"last: no answer within 0.02 s"):
+    with pytest.raises(MetaJudgeDown, match=r"last: no answer within 0.4 s"):
         await reward.score(few[:-2])
 
 
@@ -242,6 +244,38 @@ def test_a_reward_that_needs_a_meta_judge_is_not_made_without_one():
         GenRMReward("ralign", None)
     with pytest.raises(InputError, match="deadline is 0"):
         GenRMReward("outcome", None, deadline=0)
+
+
+SAYS = st.sampled_from([True, False, "500"])
+DRAWN = st.tuples(st.integers(0, 3), st.sampled_from(["A", "B", None]), st.sampled_from(["ab", "ba"]))
+
+
+@given(st.lists(DRAWN, max_size=40), st.lists(SAYS, min_size=4, max_size=4), st.sampled_from(sorted(REWARDS)))
+def test_whatever_comes_it_earns_what_it_would_have_earned_alone(drawn, says, name):
+    """Against the plainest loop there is: read, ask, reward, one after the other."""
+    completions = [
+        Completion(
+            pair=make_pair(),
+            order=order,
+            text=f"reason {number}" + (f" \\boxed{{{verdict}}}" if verdict else ""),
+        )
+        for number, verdict, order in drawn
+    ]
+
+    async def plainly(meta_judge):
+        for each in completions:
+            judgment = read_completion(each)
+            meta = await meta_judge.meta_judge(each.pair, judgment, 0)
+            yield REWARDS[name].formula("A", judgment, meta)
+
+    async def both():
+        said = OrderedMetaJudge(lambda rationale: says[int(rationale.split()[1])])
+        options = {"outage": OutagePlan(limits=Limits(window=1000, minimum=1000))}
+        batch = await GenRMReward(name, said, concurrency=3, **options).score(completions)
+        return batch.rewards, [reward async for reward in plainly(said)]
+
+    together, alone = asyncio.run(both())
+    assert together == alone
 
 
 async def seconds_of(name, latency, number):

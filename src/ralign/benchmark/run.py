@@ -18,7 +18,7 @@ from ralign.benchmark.progress import Progress, silent
 from ralign.benchmark.results import Results, write_results
 from ralign.benchmark.run_directory import RunDirectory
 from ralign.benchmark.tally import Tally
-from ralign.errors import BadRow, InputError, RalignError
+from ralign.errors import BadRow, InputError, RalignError, first_error
 from ralign.files import PairsFile, read_pairs
 from ralign.judging import Judge
 from ralign.metajudging import MetaJudge
@@ -119,11 +119,29 @@ async def bench(
         directory.take_up(tally)
         try:
             with progress(tally):
-                await _Loop(plan, judge, meta_judge, tally, directory).run()
+                await judge_owed(plan, judge, meta_judge, tally, directory)
         finally:
             # Also when the run was interrupted: the page of an unfinished run says that it is unfinished.
             results = write_results(out, tally, facts(tally), seed=plan.seed, resamples=plan.resamples)
     return results
+
+
+async def judge_owed(
+    plan: Plan, judge: Judge, meta_judge: MetaJudge | None, tally: Tally, directory: RunDirectory
+) -> None:
+    """Ask for every judgment and meta-judgment that a tally owes, recording each as it comes.
+
+    Args:
+        plan: the pairs, and how many are worked on at once.
+        judge: asked once for each owed (pair, order, draw).
+        meta_judge: asked about each right judgment; None where the tally is not `meta_judging`.
+        tally: says what is owed, and is told what came.
+        directory: claimed and taken up.
+
+    Raises:
+        EndpointRefused: no call can succeed; what was recorded stays.
+    """
+    await _Loop(plan, judge, meta_judge, tally, directory).run()
 
 
 class _Loop:
@@ -152,7 +170,7 @@ class _Loop:
                     for _ in range(workers):
                         group.create_task(self._work(owed))
         except* RalignError as errors:
-            raise _first(errors) from None
+            raise first_error(errors) from None
 
     def _owed(self) -> Iterator[tuple[PreferencePair, int, int, int]]:
         """Each (pair, row, order, draw) that owes a judgment or a meta-judgment, read lazily from disk."""
@@ -205,11 +223,3 @@ def _rare_collections() -> Generator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
-
-
-def _first(errors: BaseExceptionGroup[RalignError]) -> RalignError:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, RalignError)
-    return error

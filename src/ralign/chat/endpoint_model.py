@@ -167,7 +167,8 @@ class EndpointModel:
         if self._failed_in_a_row >= endpoint.patience.failures_in_a_row:
             return EndpointDown(
                 f"{self._failed_in_a_row} calls in a row to '{self._name}' at {endpoint.address} failed, "
-                f"last: {failed.message}; stopping; the same command continues"
+                f"last: {failed.message}; stopping; the same command continues",
+                last=failed.message,
             )
         return CallFailed(failed.message)
 

@@ -5,6 +5,7 @@ the largest (argmax(log p + g) with g ~ Gumbel(0, 1) is a draw from p; Gumbel 19
 its own for every call: what a call draws depends on its own seed, not on what shares its batch.
 """
 
+import inspect
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from transformers import (
 
 from ralign.chat.batching import Batcher
 from ralign.chat.model import Reply, Sampling
-from ralign.chat.thinking import OPENER, split_thinking
+from ralign.chat.thinking import CLOSER, OPENER, split_thinking
 from ralign.errors import CallFailed, EndpointRefused, InputError, RalignError
 from ralign.records import Message, Usage
 
@@ -40,8 +41,22 @@ class _Request(NamedTuple):
     seed: int
 
 
+class _Fork(NamedTuple):
+    """A place in a reply where the model is to choose between continuations."""
+
+    chat: list[dict[str, str]]
+    thinking: str | None
+    text: str
+    continuations: tuple[str, ...]
+
+
+Choice = tuple[float, ...]
+"""The log-probability of each continuation."""
+
+
 class LocalModel:
-    """A `ChatModel` on this machine; an async context manager around every call.
+    """A `ChatModel` on this machine that also says what it would write next; an async context manager around
+    every call.
 
     Args:
         path: a directory, or a name on the hub, with weights, tokenizer and chat template.
@@ -84,7 +99,10 @@ class LocalModel:
         self._context: int = getattr(self._model.config, "max_position_embeddings", None) or 2**31
         self._max_tokens = max_tokens
         self._template_kwargs = dict(template_kwargs or {})
-        self._batcher = Batcher[_Request, Reply | RalignError](self._answer, max_size=max_batch)
+        self._batcher = Batcher[_Request | _Fork, Reply | Choice | RalignError](
+            self._run_batch, max_size=max_batch
+        )
+        self._forward_arguments = inspect.signature(self._model.forward).parameters.keys()
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,6 +137,39 @@ class LocalModel:
         outcome = await self._batcher.submit(request)
         if isinstance(outcome, RalignError):
             raise outcome
+        assert isinstance(outcome, Reply), "a request is answered with a reply"
+        return outcome
+
+    async def choice_log_probs(
+        self,
+        messages: Sequence[Message],
+        text: str,
+        continuations: Sequence[str],
+        *,
+        thinking: str | None = None,
+    ) -> Choice:
+        """How likely the model is to go on with each of these, had it written `text` so far (teacher forcing).
+
+        `thinking` is what it had thought before; None: it does not think, or a template that opens the thinking
+        for it is answered with an empty thought. Every continuation is tokenized together with the text. Up to
+        some token all are the same; the log-probabilities are those of the tokens in which they first differ,
+        at temperature 1. They are what tells the continuations apart, and do not depend on how long those are.
+
+        Raises:
+            CallFailed: the messages and the text do not fit into the model's context.
+            EndpointRefused: see `reply`.
+            ValueError: the continuations do not all differ in one token.
+        """
+        fork = _Fork(
+            chat=[{"role": message.role, "content": message.content} for message in messages],
+            thinking=thinking,
+            text=text,
+            continuations=tuple(continuations),
+        )
+        outcome = await self._batcher.submit(fork)
+        if isinstance(outcome, RalignError):
+            raise outcome
+        assert isinstance(outcome, tuple), "a fork is answered with log-probabilities"
         return outcome
 
     def _own_temperature(self) -> float:
@@ -127,8 +178,15 @@ class LocalModel:
             return 0.0
         return 1.0 if config.temperature is None else config.temperature
 
-    def _answer(self, requests: list[_Request]) -> list[Reply | RalignError]:
+    def _run_batch(self, calls: list[_Request | _Fork]) -> list[Reply | Choice | RalignError]:
         """Answer a batch. Runs in the batcher's thread, the only one that uses tokenizer and model."""
+        requests = [call for call in calls if isinstance(call, _Request)]
+        forks = [call for call in calls if isinstance(call, _Fork)]
+        replies = iter(self._answer(requests) if requests else ())
+        choices = iter(self._choose(forks) if forks else ())
+        return [next(replies) if isinstance(call, _Request) else next(choices) for call in calls]
+
+    def _answer(self, requests: list[_Request]) -> list[Reply | RalignError]:
         prompts = [self._tokens(request.chat) for request in requests]
         rooms = [
             min(request.max_tokens, self._context - len(prompt))
@@ -197,12 +255,70 @@ class LocalModel:
             ) from None
         return output[:, width:].tolist()
 
+    def _choose(self, forks: list[_Fork]) -> list[Choice | RalignError]:
+        """What each fork's continuations are worth; one forward pass for all."""
+        rows: list[tuple[list[int], list[int]]] = []
+        for fork in forks:
+            before = self._tokens(fork.chat)
+            before += self._thought_tokens(before, fork.thinking)
+            rows.append(_up_to_fork(before, [self._text_tokens(fork.text + c) for c in fork.continuations]))
+        fitting = [index for index, (row, _) in enumerate(rows) if len(row) <= self._context]
+        outcomes: list[Choice | RalignError] = [
+            CallFailed(
+                f"the prompt and the text have {len(row)} tokens, '{self._name}' takes at most {self._context}"
+            )
+            for row, _ in rows
+        ]
+        if fitting:
+            last = self._last_log_probs([rows[index][0] for index in fitting])
+            for index, log_probs in zip(fitting, last, strict=True):
+                outcomes[index] = tuple(log_probs[rows[index][1]].tolist())
+        return outcomes
+
+    @torch.inference_mode()
+    def _last_log_probs(self, rows: list[list[int]]) -> torch.Tensor:
+        """The log-probabilities of every token to come after each row, (rows, vocabulary)."""
+        inputs = self._tokenizer.pad({"input_ids": rows}, return_tensors="pt").to(self._device)
+        mask = inputs["attention_mask"]
+        # As `generate` does: models with absolute positions must not count the padding.
+        offered = {
+            "position_ids": (mask.cumsum(-1) - 1).clamp_min(0),
+            "logits_to_keep": 1,
+            "use_cache": False,
+        }
+        arguments = {name: value for name, value in offered.items() if name in self._forward_arguments}
+        try:
+            logits = self._model(input_ids=inputs["input_ids"], attention_mask=mask, **arguments).logits
+        except torch.OutOfMemoryError:
+            raise EndpointRefused(
+                f"'{self._name}' runs out of memory on {self._device} with {len(rows)} texts at once of up to "
+                f"{mask.shape[1]} tokens; a smaller max_batch needs less"
+            ) from None
+        return logits[:, -1].float().log_softmax(-1)
+
+    def _thought_tokens(self, prompt: list[int], thinking: str | None) -> list[int]:
+        """The thinking as the model writes it after this prompt."""
+        opened = self._opens_thinking(prompt)
+        if thinking is None and not opened:
+            return []
+        head = [] if opened else self._tokenizer.encode(f"{OPENER}\n", add_special_tokens=False)
+        tail = self._tokenizer.encode(f"\n{CLOSER}\n\n", add_special_tokens=False)
+        return [*head, *self._text_tokens(thinking or ""), *tail]
+
+    def _text_tokens(self, text: str) -> list[int]:
+        """A text's tokens; a control token that it spells out is ordinary text, as it was when it was written."""
+        return self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+
+    def _opens_thinking(self, prompt: list[int]) -> bool:
+        """Whether the chat template has opened the thinking already."""
+        return self._tokenizer.decode(prompt[-8:]).rstrip().endswith(OPENER)
+
     def _read(self, prompt: list[int], row: list[int]) -> Reply:
         """The reply in a row of new tokens: all before the first end token."""
         end = next((index for index, token in enumerate(row) if token in self._ends), None)
         text: str = self._tokenizer.decode(row[:end], skip_special_tokens=True)
         # Some templates open the thinking in the prompt; cut off, it would look like an answer.
-        if self._tokenizer.decode(prompt[-8:]).rstrip().endswith(OPENER):
+        if self._opens_thinking(prompt):
             text = OPENER + text
         thinking, answer = split_thinking(text)
         return Reply(
@@ -255,6 +371,16 @@ class _Limits(StoppingCriteria):
     def __call__(self, input_ids: torch.Tensor, scores: object, **kwargs: object) -> torch.BoolTensor:
         """`input_ids` (batch, tokens); gives (batch,), true where the row has all it may have."""
         return cast(torch.BoolTensor, input_ids.shape[1] - self._width >= self._limits)
+
+
+def _up_to_fork(before: list[int], texts: list[list[int]]) -> tuple[list[int], list[int]]:
+    """All tokens before the first in which the texts differ, and that token of each of them."""
+    for place, tokens in enumerate(zip(*texts, strict=False)):
+        if len(set(tokens)) == len(texts):
+            return before + texts[0][:place], list(tokens)
+        if len(set(tokens)) > 1:
+            break
+    raise ValueError(f"{len(texts)} continuations do not all differ in one token")
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> list[int]:

@@ -31,7 +31,7 @@ from ralign.files.log import AppendLog, DirectoryLock, LogLine, read_line_at, re
 from ralign.files.pairs import read_pairs, read_rows, write_pairs
 from ralign.files.scores import read_scores, write_scores
 from ralign.files.sources import PairsFile, find_pairs_files
-from ralign.files.table import Table, read_table
+from ralign.files.table import Table, read_table, write_table
 
 __all__ = [
     "AppendLog",
@@ -61,4 +61,5 @@ __all__ = [
     "write_atomically",
     "write_pairs",
     "write_scores",
+    "write_table",
 ]

@@ -1,11 +1,14 @@
-"""A CSV file of figures, one row a model: what `ralign correlate` reads."""
+"""A CSV file of figures, one row a model: what `ralign downstream` writes and `ralign correlate` reads."""
 
 import csv
+import io
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ralign.errors import BadRow, InputError
+from ralign.files.atomic import write_atomically
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,19 @@ def read_table(path: Path) -> Table:
         lines=tuple(line for line, _ in body),
         columns={name: tuple(cells[i] for _, cells in body) for i, name in enumerate(names)},
     )
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+    """Write a CSV file; it is there whole or not at all. A row that lacks a column has a blank cell there.
+
+    Raises:
+        WriteFailed: the disk is full, or the folder cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([row.get(column, "") for column in columns] for row in rows)
+    write_atomically(path, text.getvalue().encode())
 
 
 def _is_number(cell: str) -> bool:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from ralign.errors import RalignError
+from ralign.errors import RalignError, first_error
 from ralign.files import DirectoryLock, claim_directory
 from ralign.gold.judgment_log import JudgmentLog
 from ralign.gold.plan import Index, Plan
@@ -106,7 +106,7 @@ class _Loop:
                 for _ in range(self._plan.pairs_in_flight):
                     group.create_task(self._work(pairs))
         except* RalignError as errors:
-            raise _first(errors) from None
+            raise first_error(errors) from None
 
     async def _work(self, pairs: Iterator[tuple[int, PreferencePair]]) -> None:
         for row, pair in pairs:
@@ -138,11 +138,3 @@ class _Loop:
                 checks[answer.draw] = answer
             if answer.failure == "call":
                 return
-
-
-def _first(errors: BaseExceptionGroup[RalignError]) -> RalignError:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, RalignError)
-    return error

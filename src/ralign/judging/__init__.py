@@ -9,7 +9,7 @@ from ralign.judging.judge import (
     read_judgment,
     shown_responses,
 )
-from ralign.judging.parse import CUT_OFF, ParsedJudgment, parse_verdict
+from ralign.judging.parse import CUT_OFF, ParsedJudgment, UpToVerdict, parse_verdict, up_to_verdict
 from ralign.judging.prompt import Prompt, PromptKind
 from ralign.judging.recorded import NOT_RECORDED, LineIndex, RecordedJudge
 from ralign.judging.seeding import call_seed
@@ -25,10 +25,12 @@ __all__ = [
     "Prompt",
     "PromptKind",
     "RecordedJudge",
+    "UpToVerdict",
     "ask_for_judgment",
     "call_seed",
     "in_pair_letters",
     "parse_verdict",
     "read_judgment",
     "shown_responses",
+    "up_to_verdict",
 ]

@@ -64,6 +64,14 @@ class ParsedJudgment(NamedTuple):
     """Why there is no verdict, in a few words."""
 
 
+class UpToVerdict(NamedTuple):
+    """What a judge had written when it came to its verdict."""
+
+    rationale: str
+    lead: str
+    """What stands between the rationale and the box: blank space, `Verdict:`, a `$`."""
+
+
 class _Box(NamedTuple):
     start: int
     end: int
@@ -93,6 +101,19 @@ def parse_verdict(answer: str, finish_reason: str | None = None) -> ParsedJudgme
     if verdict is None or verdict == "tie":
         return ParsedJudgment(rationale, None, "no \\boxed verdict, but a tie")
     return ParsedJudgment(_without(answer, votes), verdict, None)
+
+
+def up_to_verdict(answer: str) -> UpToVerdict | None:
+    """Take an answer apart where its first verdict begins; None where it has no boxed verdict.
+
+    Both parts together are the answer up to there, but for blank space at its beginning.
+    """
+    box = next((box for box in _boxes(answer) if box.vote in ("A", "B")), None)
+    if box is None:
+        return None
+    before = answer[: box.start].lstrip()
+    rationale = _tidied(before.rstrip("\\$*"))
+    return UpToVerdict(rationale, before[len(rationale) :])
 
 
 def _boxes(answer: str) -> Iterator[_Box]:

@@ -9,7 +9,7 @@ from ralign.records import Verdict
 from ralign.report.markup import Child, Html, join, tag
 
 
-def exhibit_card(exhibit: Exhibit, outcome: tuple[str, Look], ralign: tuple[str, Look]) -> Html:
+def exhibit_card(exhibit: Exhibit, outcome: Look, ralign: Look) -> Html:
     """One pair: the question, both answers, gold, and what two judges say of it."""
     where = f"asked for: {exhibit.domain} · pair {exhibit.pair_id} · seed {exhibit.seed}"
     answers = [
@@ -29,40 +29,50 @@ def exhibit_card(exhibit: Exhibit, outcome: tuple[str, Look], ralign: tuple[str,
         tag("div", answers, class_="two"),
         _says("Gold", "says gold", exhibit.gold),
         _says(
-            f"{outcome[0]}: right, for an invented reason",
-            f"says {outcome[1].style}",
+            f"{outcome.name}: right, for an invented reason",
+            f"says {outcome.style}",
             exhibit.invented,
             truth,
         ),
-        _says(f"{ralign[0]}: right, for gold’s reason", f"says {ralign[1].style}", exhibit.honest),
+        _says(f"{ralign.name}: right, for gold’s reason", f"says {ralign.style}", exhibit.honest),
         class_="exhibit",
     )
 
 
-def attempts_table(attempts: Sequence[Attempt], shown: Mapping[str, Look]) -> Html | None:
-    """One row a policy, one column a question; None where no policy is at hand."""
-    names = list(attempts[0].answers) if attempts else []
-    if not names:
+def attempts_cards(attempts: Sequence[Attempt], shown: Mapping[str, Look]) -> Html | None:
+    """One card a question, one row a policy; None where no policy is at hand."""
+    if not attempts or not attempts[0].answers:
         return None
-    head = [
-        tag("th", each.question, tag("small", f"wanted: {' '.join(each.wanted)}"), class_="asked")
+    cards = [
+        tag(
+            "article",
+            tag("p", each.question, class_="question"),
+            tag(
+                "p",
+                "wanted: ",
+                [tag("span", f"{word} ", class_="w right") for word in each.wanted],
+                class_="tag",
+            ),
+            tag(
+                "table",
+                tag(
+                    "tbody",
+                    [
+                        tag("tr", _writer(shown.get(name, START)), tag("td", words(answer)))
+                        for name, answer in each.answers.items()
+                    ],
+                ),
+            ),
+            class_="attempt",
+        )
         for each in attempts
     ]
-    rows = [
-        tag(
-            "tr",
-            tag("td", shown.get(name, START).sign, name or "before training"),
-            [tag("td", words(each.answers[name]), class_="words") for each in attempts],
-        )
-        for name in names
-    ]
-    table = tag(
-        "table",
-        tag("thead", tag("tr", tag("th", "trained against"), head)),
-        tag("tbody", rows),
-        class_="asked",
-    )
-    return tag("div", table, class_="scroll")
+    lead = tag("p", "What each of these policies answers to one question of a kind:", class_="prose attempts")
+    return join([lead, tag("div", cards, class_="panels two")])
+
+
+def _writer(look: Look) -> Html:
+    return tag("th", look.sign, look.name, scope="row")
 
 
 def words(answer: Sequence[Word]) -> Html:

@@ -11,7 +11,9 @@ from statistics import fmean
 from typing import Final, Literal, NamedTuple
 
 from ralign.benchmark.compare import compare_runs
+from ralign.lab.config import LabConfig
 from ralign.lab.lexicon import DOMAINS, Domain
+from ralign.lab.looks import title
 from ralign.lab.records import benchmark_name
 from ralign.lab.results import SeedResult
 from ralign.lab.run import folder_name
@@ -59,6 +61,14 @@ class Arms(NamedTuple):
 
     outcome: str
     ralign: str
+
+
+def compared_arms(config: LabConfig) -> Arms | None:
+    """The plain judge of either reward, the first that has it; None where a recipe has not both."""
+    first = {arm.reward: arm.name for arm in reversed(config.arms)}
+    if "outcome" not in first or "ralign" not in first:
+        return None
+    return Arms(first["outcome"], first["ralign"])
 
 
 def contrasts(results: Sequence[SeedResult], out: Path, arms: Arms) -> dict[str, Contrast]:
@@ -139,7 +149,7 @@ def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, C
         verdicts = f"{'R-Align' if better == 'holds' else 'The outcome-only judge'} is right more often."
     else:
         verdicts = "Two judges, neither clearly right more often."
-    reasons = f"Outcome-only is right for the wrong reason {_times(one)}, R-Align {_times(two)}"
+    reasons = f"Outcome-only’s right verdicts have the wrong reason {_times(one)}, R-Align’s {_times(two)}"
     match _standing(spurious, wanted=-1):
         case "holds":
             reasons = f"{reasons}."
@@ -203,7 +213,8 @@ def leaning(results: Sequence[SeedResult], arms: Arms) -> str | None:
 
 def exploited(results: Sequence[SeedResult], names: Sequence[str]) -> str:
     """Which traits of answers changed most when policies were trained against these judges; one sentence each."""
-    return " ".join(_learned(results, name) for name in names)
+    told = " ".join(_learned(results, name) for name in names)
+    return f"How many answers have what, before and after training, where it changed most. {told}"
 
 
 def start_quality(results: Sequence[SeedResult]) -> float:
@@ -218,13 +229,11 @@ def _learned(results: Sequence[SeedResult], arm: str) -> str:
         before = fmean(getattr(result.start, trait) for result in results)
         after = fmean(getattr(policy, trait) for policy in policies)
         if abs(after - before) >= _CHANGED:
-            changes.append(
-                (abs(after - before), f"{words} went from {per_cent(before)} of answers to {per_cent(after)}")
-            )
+            changes.append((abs(after - before), f"{words} from {per_cent(before)} to {per_cent(after)}"))
     if not changes:
-        return f"Against {arm}, no share changed by as much as ten points."
+        return f"Against {title(arm)}, no share changed by as much as ten points."
     largest = [words for _, words in sorted(changes, reverse=True)[:3]]
-    return f"Against {arm}, {', '.join(largest)}."
+    return f"Against {title(arm)}: {', '.join(largest)}."
 
 
 def _standing(contrast: Contrast, *, wanted: Literal[1, -1]) -> Standing:
@@ -267,7 +276,7 @@ def _prediction(predictions: Mapping[str, Prediction], judges: int) -> Finding |
     rival = (
         ""
         if hard is None
-        else f" The rival that needs no rationale, L-Acc where style says nothing, has {hard.pearson.value:.2f}."
+        else f" The rival that needs no rationale, L-Acc on hard pairs, has {hard.pearson.value:.2f}."
     )
     return Finding(
         "F-Score tells beforehand how good the policy will be; L-Acc does not",

@@ -27,6 +27,8 @@ _PAID: Final = {
 class Look(NamedTuple):
     """One judge's looks."""
 
+    name: str
+    """What the page calls it."""
     style: str
     """Class names."""
     shape: Shape
@@ -46,7 +48,7 @@ class Look(NamedTuple):
         return tag("svg", drawing, width=34, height=16, class_=self.style, aria_hidden="true")
 
 
-START: Final = Look("arm start v1", "square", "")
+START: Final = Look("before training", "arm start v1", "square", "")
 """The policies' start, which is no judge."""
 
 
@@ -60,12 +62,21 @@ def looks(arms: Iterable[ArmConfig]) -> dict[str, Look]:
             paid += f", by a meta-judge that errs {100 * arm.meta_error:.0f}\N{NARROW NO-BREAK SPACE}% of the time"
         if arm.steps is not None:
             paid += f", {arm.steps} steps"
-        found[arm.name] = Look(f"arm {arm.reward} v{seen[arm.reward]}", _SHAPES[arm.reward], paid)
+        found[arm.name] = Look(
+            title(arm.name), f"arm {arm.reward} v{seen[arm.reward]}", _SHAPES[arm.reward], paid
+        )
         seen[arm.reward] += 1
     return found
 
 
+def title(arm: str) -> str:
+    """What the page calls an arm: the method as the paper writes it, everything else as the recipe does."""
+    return f"R-Align{arm.removeprefix('r-align')}" if arm.startswith("r-align") else arm
+
+
 def legend(shown: Mapping[str, Look], *, lines: bool) -> Html:
     """Which judge is which, for figures of lines or of points."""
-    entries = [tag("li", look.line if lines else look.sign, name) for name, look in shown.items()]
+    entries = [
+        tag("li", look.line if lines else look.sign, tag("span", look.name)) for look in shown.values()
+    ]
     return tag("ul", entries, class_="legend")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from ralign.lab.findings import FEWEST_JUDGES
 from ralign.lab.looks import Look
 from ralign.lab.page_tables import correlation
 from ralign.lab.results import ArmResult, SeedResult
@@ -15,7 +16,7 @@ from ralign.report.numbers import per_cent
 _PREDICTORS: Final = {
     "label_accuracy": "L-Acc",
     "fidelity_score": "F-Score",
-    "hard_label_accuracy": "L-Acc where style says nothing",
+    "hard_label_accuracy": "L-Acc, hard",
 }
 
 
@@ -29,23 +30,28 @@ def bars(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
             Part(per_cent(faithful), "full", faithful),
             Part(per_cent(spurious), "hatched", spurious),
         ]
-        title = f"{name}: L-Acc {per_cent(right)}, F-Score {per_cent(faithful)}"
+        name_ = shown[name].name
+        share = spreads["spurious_correctness"].mean
+        title = f"{name_}: L-Acc {per_cent(right)}, F-Score {per_cent(faithful)}, S-Corr {per_cent(share)}"
         rows.append(
             tag(
                 "div",
-                tag("span", shown[name].sign, " ", name, class_="who"),
+                tag("span", shown[name].sign, " ", name_, class_="who"),
                 bar(parts, title=title),
                 tag("span", per_cent(right), class_="sum"),
+                tag("span", per_cent(share), class_="share"),
                 class_=f"row {shown[name].style}",
             )
         )
     key = [
-        tag("span", _swatch("full"), "right, for gold’s reason: F-Score"),
-        tag("span", _swatch("hatched"), "right, for another reason"),
-        tag("span", _swatch("rest"), "not right"),
+        tag("span", _swatch("full"), tag("span", "right, for gold’s reason: F-Score")),
+        tag("span", _swatch("hatched"), tag("span", "right, for another reason")),
+        tag("span", _swatch("rest"), tag("span", "not right")),
     ]
-    end = tag("small", "L-Acc", class_="sum")
-    head = tag("div", tag("small", class_="who"), tag("small", key, class_="bar-key"), end, class_="row head")
+    ends = [tag("small", name, class_=style) for name, style in (("L-Acc", "sum"), ("S-Corr", "share"))]
+    head = tag(
+        "div", tag("small", class_="who"), tag("small", key, class_="bar-key"), ends, class_="row head"
+    )
     return join([_hatches(), tag("div", head, rows, class_="bars")])
 
 
@@ -67,7 +73,13 @@ def scatters(
     panels: list[Html] = []
     for figure, title in _PREDICTORS.items():
         dots = [
-            Dot(f"{name}, seed {seed}", shown[name].style, shown[name].shape, each[figure], each["quality"])
+            Dot(
+                f"{shown[name].name}, seed {seed}",
+                shown[name].style,
+                shown[name].shape,
+                each[figure],
+                each["quality"],
+            )
             for seed, name, each in arms
         ]
         chart = scatter_chart(
@@ -77,6 +89,7 @@ def scatters(
             x_text=lambda value: f"{100 * value:.0f} %",
             y_text=_tick,
             y_range=(0.0, 1.0),
+            trend=len(dots) >= FEWEST_JUDGES,
         )
         caption = tag("figcaption", tag("b", title), correlation(found[figure].pooled))
         panels.append(tag("figure", caption, chart))
@@ -90,7 +103,11 @@ def _lines(
     y_name: str,
 ) -> Html:
     lines = [
-        Line(name, look.style, [curve(arm) for result in results for arm in result.arms if arm.name == name])
+        Line(
+            look.name,
+            look.style,
+            [curve(arm) for result in results for arm in result.arms if arm.name == name],
+        )
         for name, look in shown.items()
     ]
     return line_chart(lines, x_name="step", y_name=y_name, y_text=_tick)

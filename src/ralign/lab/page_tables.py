@@ -1,21 +1,26 @@
-"""The lab's tables as HTML. What is unknown is a dash; with several seeds a figure is a mean and its deviation."""
+"""The lab's tables as HTML. What is unknown is a dash; with several seeds a figure is a mean and its deviation.
+
+Every cell knows its column's name: on a narrow screen, where a table would have to be scrolled sideways, each row
+becomes a block of its own with the names beside the figures (`report.css`).
+"""
 
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from ralign.lab.config import LabConfig
+from ralign.lab.findings import FEWEST_JUDGES
 from ralign.lab.lexicon import DOMAINS
 from ralign.lab.looks import START, Look
 from ralign.lab.policy_rl import PolicyWorth
 from ralign.lab.records import benchmark_name
 from ralign.lab.results import ArmResult, SeedResult
 from ralign.lab.run import folder_name
-from ralign.lab.statistics import FIGURES, Prediction, Spread, by_arm, figures
+from ralign.lab.statistics import COLLAPSED, Prediction, Spread, by_arm, figures
 from ralign.metrics.correlation import Correlation
-from ralign.report.markup import Child, Html, tag
+from ralign.report.markup import Child, Html, join, tag
 from ralign.report.numbers import number, per_cent
 
 _MEASURES: Final = {
@@ -37,48 +42,55 @@ _TRAITS: Final = {
     "length": ("words", 8.0),
 }
 """Trait -> what the page calls it, and what fills its cell's tint."""
+FIGURES: Final = {
+    "label_accuracy": "L-Acc",
+    "spurious_correctness": "S-Corr",
+    "fidelity_score": "F-Score",
+    "hard_label_accuracy": "L-Acc, hard",
+    "adversarial_label_accuracy": "L-Acc, adversarial",
+    "quality": "policy quality",
+}
+"""What the page calls an arm's figures, everywhere."""
 _SHARES: Final = ("accuracy", "instruction", "completeness", "bullets", "confident")
+
+
+class Cell(NamedTuple):
+    """One figure of a table."""
+
+    text: Child
+    class_: str | None = None
+    style: str | None = None
 
 
 def judges_table(results: Sequence[SeedResult], out: Path, shown: Mapping[str, Look]) -> Html:
     """One row a judge: means and deviations over seeds, or one seed's figures with their intervals over pairs."""
-    head = ("judge", "L-Acc", "S-Corr", "F-Score", "L-Acc, hard", "L-Acc, adversarial", "policy quality")
     rows: list[Html] = []
+    titles = list(FIGURES.values())
     for name, spreads in by_arm(results).items():
         intervals = {} if len(results) > 1 else _intervals(out / f"seed-{results[0].seed}", name)
         cells = [
-            _cell(figure, spread, len(results), intervals.get(figure)) for figure, spread in spreads.items()
+            _spread(figure, spread, len(results), intervals.get(figure)) for figure, spread in spreads.items()
         ]
-        rows.append(tag("tr", _judge(name, shown[name], small=shown[name].paid), cells))
-    return _table(head, rows)
+        rows.append(_row(_judge(shown[name], small=shown[name].paid), titles, cells))
+    return _table(_head("judge", *titles), rows)
 
 
 def seeds_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html | None:
     """Every seed's figures; None for one seed."""
     if len(results) < 2:
         return None
-    head = (
-        "judge",
-        "seed",
-        "L-Acc",
-        "S-Corr",
-        "F-Score",
-        "L-Acc, hard",
-        "L-Acc, adversarial",
-        "policy quality",
-    )
+    titles = ["seed", *FIGURES.values()]
     rows = [
-        tag(
-            "tr",
-            _judge(arm.name, shown[arm.name]),
-            tag("td", str(result.seed)),
-            [tag("td", _figure(name, value)) for name, value in figures(arm).items()],
+        _row(
+            _judge(shown[arm.name]),
+            titles,
+            [Cell(str(result.seed)), *(Cell(_figure(name, value)) for name, value in figures(arm).items())],
         )
         for index in range(len(results[0].arms))
         for result in results
         for arm in result.arms[index : index + 1]
     ]
-    return tag("details", tag("summary", "Every seed"), _table(head, rows))
+    return tag("details", tag("summary", "Every seed"), _table(_head("judge", *titles), rows))
 
 
 def domains_table(results: Sequence[SeedResult], config: LabConfig, shown: Mapping[str, Look]) -> Html:
@@ -92,11 +104,11 @@ def domains_table(results: Sequence[SeedResult], config: LabConfig, shown: Mappi
         tag("th", domain, tag("small", f"style {100 * cue:.0f}\N{NARROW NO-BREAK SPACE}%"))
         for domain, cue in zip(DOMAINS, config.showy, strict=True)
     ]
-    none = [tag("td", "–") for _ in DOMAINS]
+    titles = [f"{what}, {domain}" for what in ("S-Corr", "quality") for domain in DOMAINS]
     start = [
         _heat(_mean(each.start.quality_by_domain[domain] for each in results), "high") for domain in DOMAINS
     ]
-    rows = [tag("tr", _judge("before training", START), none, start)]
+    rows = [_row(_judge(START), titles, [*(Cell("–") for _ in DOMAINS), *start])]
     for index, arm in enumerate(results[0].arms):
         arms = [result.arms[index] for result in results]
         spurious = [_mean(_spurious(each, domain) for each in arms) for domain in DOMAINS]
@@ -105,8 +117,8 @@ def domains_table(results: Sequence[SeedResult], config: LabConfig, shown: Mappi
             *(_heat(value, "low", per_cent(value)) for value in spurious),
             *(_heat(value, "high") for value in quality),
         ]
-        rows.append(tag("tr", _judge(arm.name, shown[arm.name]), cells))
-    return _table((), rows, groups, tag("tr", tag("th", "judge"), cues, cues))
+        rows.append(_row(_judge(shown[arm.name]), titles, cells))
+    return _table([groups, tag("tr", tag("th", "judge"), cues, cues)], rows, style="four")
 
 
 def traits_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
@@ -118,22 +130,21 @@ def traits_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Ht
         tag("th", "style: share of answers", colspan=2, class_="group"),
         tag("th", "words an answer", colspan=3, class_="group"),
     )
-    head = tag("tr", tag("th", "trained against"), [tag("th", title) for title, _ in _TRAITS.values()])
-    rows = [tag("tr", _judge("before training", START), _traits([result.start for result in results]))]
+    titles = [title for title, _ in _TRAITS.values()]
+    rows = [_row(_judge(START), titles, _traits([result.start for result in results]))]
     for index, arm in enumerate(results[0].arms):
         worths = [result.arms[index].policy for result in results]
-        rows.append(tag("tr", _judge(arm.name, shown[arm.name]), _traits(worths)))
-    return _table((), rows, groups, head)
+        rows.append(_row(_judge(shown[arm.name]), titles, _traits(worths)))
+    return _table([groups, *_head("trained against", *titles)], rows, style="four")
 
 
 def probes_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
     """Whether judges mean what they write; means over seeds."""
-    head = (
-        "judge",
+    titles = (
         "verdict follows swapped claims",
-        "spurious cases",
-        "with an invented reason",
-        "of those, for the showier answer",
+        "right for another reason than gold’s",
+        "of those, by an invented reason",
+        "of these, for the showier answer",
     )
     rows: list[Html] = []
     for index, arm in enumerate(results[0].arms):
@@ -144,48 +155,69 @@ def probes_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Ht
             per_cent(_mean(each.fabricated for each in probes)),
             per_cent(_mean(each.for_showier for each in probes)),
         )
-        rows.append(tag("tr", _judge(arm.name, shown[arm.name]), [tag("td", cell) for cell in cells]))
-    return _table(head, rows)
+        rows.append(_row(_judge(shown[arm.name]), titles, [Cell(cell) for cell in cells]))
+    return _table(_head("judge", *titles), rows, style="two")
 
 
 def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Prediction]) -> Html | None:
     """Pearson's r with the policy's quality over several choices of judges; None for one seed."""
     if len(results) < 2:
         return None
-    head = ("figure of the judge", "all judges", "trained", "within a seed", "not collapsed")
+    titles = ("all judges", "trained", "within a seed", "not collapsed")
     rows = [
-        tag("tr", tag("td", FIGURES[name]), [tag("td", _correlation(each)) for each in prediction])
+        _row(tag("th", FIGURES[name], scope="row"), titles, [Cell(_correlation(each)) for each in prediction])
         for name, prediction in found.items()
     ]
-    return _table(head, rows)
+    note = (
+        "Pearson’s r with the policy’s quality, and its 95\N{NARROW NO-BREAK SPACE}% interval over judges. Trained: "
+        "without the base judges. Within a seed: every figure less its seed’s mean. Not collapsed: without judges "
+        f"whose S-Corr is {100 * COLLAPSED:.0f}\N{NARROW NO-BREAK SPACE}% or more."
+    )
+    table = _table(_head("figure of the judge", *titles), rows, style="two")
+    return join([table, tag("p", note, class_="under")])
 
 
 def correlation(found: Correlation | None) -> str:
     """Pearson's r with its interval, in words."""
     if found is None:
         return "too few judges that differ for a correlation"
+    if found.models < FEWEST_JUDGES:
+        return f"{found.models} judges, too few for a correlation"
     low, high = _signed(found.pearson.low), _signed(found.pearson.high)
     return f"r = {_signed(found.pearson.value)}, 95\N{NARROW NO-BREAK SPACE}% interval {low} to {high}"
 
 
-def _table(head: Iterable[str], rows: Sequence[Html], *above: Html) -> Html:
-    titles = [tag("th", title) for title in head]
-    body = tag("table", tag("thead", above, tag("tr", titles) if titles else None), tag("tbody", rows))
-    return tag("div", body, class_="scroll")
+def _head(*titles: str) -> list[Html]:
+    return [tag("tr", [tag("th", title, scope="col") for title in titles])]
 
 
-def _judge(name: str, look: Look, small: str | None = None) -> Html:
-    return tag("td", look.sign, name, tag("small", small) if small else None)
+def _row(name: Html, titles: Sequence[str], cells: Sequence[Cell]) -> Html:
+    labelled = zip(titles, cells, strict=True)
+    return tag(
+        "tr",
+        name,
+        [tag("td", c.text, class_=c.class_, style=c.style, data_label=title) for title, c in labelled],
+    )
 
 
-def _cell(figure: str, spread: Spread, seeds: int, interval: Mapping[str, float] | None) -> Html:
+def _table(head: Sequence[Html], rows: Sequence[Html], style: str = "three") -> Html:
+    """`style`: how many figures stand side by side on a narrow screen."""
+    table = tag("table", tag("thead", head), tag("tbody", rows), class_=f"stack {style}")
+    return tag("div", table, class_="scroll")
+
+
+def _judge(look: Look, small: str | None = None) -> Html:
+    return tag("th", look.sign, look.name, tag("small", small) if small else None, scope="row")
+
+
+def _spread(figure: str, spread: Spread, seeds: int, interval: Mapping[str, float] | None) -> Cell:
     write = number if figure == "quality" else _bare
     small: Child = None
     if seeds > 1 and math.isfinite(spread.mean):
         small = tag("small", f"± {write(spread.deviation)}")
     elif interval is not None:
         small = tag("small", f"{write(interval['low'])} to {write(interval['high'])}")
-    return tag("td", _figure(figure, spread.mean), small)
+    return Cell([_figure(figure, spread.mean), small])
 
 
 def _bare(share: float) -> str:
@@ -205,24 +237,26 @@ def _intervals(folder: Path, arm: str) -> dict[str, Mapping[str, float] | None]:
     }
 
 
-def _traits(worths: Sequence[PolicyWorth]) -> list[Html]:
-    cells: list[Html] = []
+def _traits(worths: Sequence[PolicyWorth]) -> list[Cell]:
+    cells: list[Cell] = []
     for trait, (_, full) in _TRAITS.items():
         value = _mean(getattr(worth, trait) for worth in worths)
         text = per_cent(value) if trait in _SHARES else number(value, decimals=2)
-        kind = "high" if trait in _SHARES[:3] else "low" if trait != "length" else "neutral"
-        cells.append(_heat(value, kind, text, full))
+        if trait == "length":  # neither good nor bad
+            cells.append(Cell(text))
+        else:
+            cells.append(_heat(value, "high" if trait in _SHARES[:3] else "low", text, full))
     return cells
 
 
 def _heat(
-    value: float | None, kind: Literal["low", "high", "neutral"], text: str | None = None, full: float = 1.0
-) -> Html:
+    value: float | None, kind: Literal["low", "high"], text: str | None = None, full: float = 1.0
+) -> Cell:
     """A cell whose tint grows with its figure: `low` and `high` say which is good."""
     if value is None or not math.isfinite(value):
-        return tag("td", "–")
+        return Cell("–")
     tint = max(0.0, min(1.0, value / full))
-    return tag("td", text or number(value), class_=f"heat {kind}", style=f"--t:{100 * tint:.0f}%")
+    return Cell(text or number(value), f"heat {kind}", f"--t:{100 * tint:.0f}%")
 
 
 def _spurious(arm: ArmResult, domain: str) -> float | None:

@@ -9,11 +9,12 @@ figures says why.
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 import webbrowser
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
@@ -24,13 +25,14 @@ from pydantic import TypeAdapter
 
 from ralign import __version__
 from ralign.files import write_atomically
-from ralign.lab.cards import attempts_table, exhibit_card
+from ralign.lab.cards import attempts_cards, exhibit_card
 from ralign.lab.config import LabConfig
 from ralign.lab.exhibits import Exhibit, Found, attempts, choose, find_exhibits
 from ralign.lab.findings import (
     Arms,
     Finding,
     Standing,
+    compared_arms,
     consequence,
     contrasts,
     exploited,
@@ -39,7 +41,7 @@ from ralign.lab.findings import (
     leaning,
     start_quality,
 )
-from ralign.lab.looks import Look, legend, looks
+from ralign.lab.looks import Look, legend, looks, title
 from ralign.lab.options import LabOptions
 from ralign.lab.page_figures import bars, quality_lines, reward_lines, scatters
 from ralign.lab.page_tables import (
@@ -57,7 +59,9 @@ from ralign.report.numbers import number
 
 EXHIBITS: Final = 6
 """Shown in full; the first opens the page."""
+_NAMES: Final = re.compile(r"<svg.*?</svg>|<[^>]*>|\b(?:R-Align|L-Acc|S-Corr|F-Score)\b", re.DOTALL)
 _LIBRARIES: Final = ("torch", "numpy", "scipy")
+_QUICK: Final = "A quick run: every stage ran, none long enough to show what the method does"
 _STANDINGS: Final[dict[Standing, tuple[str, str]]] = {
     "holds": ("holds", "✓ holds here"),
     "does not hold": ("fails", "✗ does not hold"),
@@ -76,10 +80,20 @@ def write_report(out: Path, seeds: Sequence[int], options: LabOptions) -> Path:
     here = Path(__file__)
     page = Template(here.with_suffix(".html").read_text(encoding="utf-8"))
     slots = {name: join(child) for name, child in _slots(out, results, configs, options).items()}
-    text = page.substitute(slots, css=here.with_suffix(".css").read_text(encoding="utf-8"))
+    head, body, rest = page.substitute(
+        slots, css=here.with_suffix(".css").read_text(encoding="utf-8")
+    ).partition("<body>")
+    text = head + body + _unbroken(rest)
     path = out / "report.html"
     write_atomically(path, text.encode())
     return path
+
+
+def _unbroken(html: str) -> str:
+    """Keep a name in one line: a browser may break one at its hyphen. Within tags and drawings nothing is changed."""
+    return _NAMES.sub(
+        lambda match: match[0] if match[0].startswith("<") else f'<span class="nb">{match[0]}</span>', html
+    )
 
 
 def open_page(path: Path) -> bool:
@@ -96,14 +110,13 @@ def _slots(
     """Everything on the page that is not always the same."""
     config = configs[0]
     shown = looks(config.arms)
-    arms = _arms(config)
+    arms = compared_arms(config)
     predicted = predictions(results)
     trained = {name: look for name, look in shown.items() if "none" not in look.style}
     tried = attempts(out / f"seed-{results[0].seed}", config)
     return {
         "title": f"ralign lab: {_recipe_name(options)}",
         "eyebrow": f"ralign lab · {_recipe_name(options)} · {_seed_words(results)}",
-        "note": _note(options),
         "spread": _spread_words(results),
         "judges": judges_table(results, out, shown),
         "seeds": seeds_table(results, shown),
@@ -114,21 +127,26 @@ def _slots(
         "qualities": quality_lines(results, shown),
         "scatters": scatters(results, shown, predicted),
         "rival": (
-            "The last one is the rival that needs no rationale: the same verdicts, on pairs where style says "
-            "nothing."
+            "The last one is the rival that needs no rationale: the same verdicts, on hard pairs."
             + ("" if len(results) > 1 else " These are the judges of one seed: too few to settle it.")
+        ),
+        "bands": (
+            "A line is the mean over the seeds; the band about it runs from the least to the greatest of them."
+            if len(results) > 1
+            else None
         ),
         "predictions": predictions_table(results, predicted),
         "domains": domains_table(results, config, shown),
         "leaning": None if arms is None else leaning(results, arms),
         "exploited": exploited(results, list(arms or shown)),
         "traits": traits_table(results, shown),
-        "attempts": attempts_table(tried, shown),
+        "attempts": attempts_cards(tried, shown),
         "probes": probes_table(results, shown),
         "seed_caveat": _seed_caveat(results),
         "made": _made(results, config, options),
         "version": __version__,
         **_compared(out, results, configs, shown, predicted),
+        **({"headline": _QUICK, "consequence": _instead(options)} if options.quick else {}),
     }
 
 
@@ -140,7 +158,7 @@ def _compared(
     predicted: Mapping[str, Prediction],
 ) -> dict[str, Child]:
     """What sets R-Align against outcome-only, where the run has both."""
-    arms = _arms(configs[0])
+    arms = compared_arms(configs[0])
     if arms is None:
         missing = "This recipe has not both an outcome-only judge and an R-Align judge: nothing is compared."
         start = f"The policies start at a true quality of {number(start_quality(results))}."
@@ -172,14 +190,6 @@ def _compared(
     }
 
 
-def _arms(config: LabConfig) -> Arms | None:
-    """The plain judge of either reward: the first that has it."""
-    first = {arm.reward: arm.name for arm in reversed(config.arms)}
-    if "outcome" not in first or "ralign" not in first:
-        return None
-    return Arms(first["outcome"], first["ralign"])
-
-
 def _findings(found: Sequence[Finding]) -> Html:
     entries: list[Html] = []
     for finding in found:
@@ -191,19 +201,21 @@ def _findings(found: Sequence[Finding]) -> Html:
 
 
 def _card(exhibit: Exhibit, arms: Arms, shown: Mapping[str, Look]) -> Html:
-    return exhibit_card(exhibit, (arms.outcome, shown[arms.outcome]), (arms.ralign, shown[arms.ralign]))
+    return exhibit_card(exhibit, shown[arms.outcome], shown[arms.ralign])
 
 
 def _invented(found: Sequence[Found], arms: Arms) -> str:
     right, spurious, invented = (sum(column) for column in zip(*(each[:3] for each in found), strict=True))
     both = sum(len(each.exhibits) for each in found)
     words = (
-        f"Of {right:,} right verdicts of {arms.outcome} on pairs as in training, {spurious:,} rest on another "
+        f"Of {right:,} right verdicts of {title(arms.outcome)} on pairs as in training, {spurious:,} rest on another "
         f"reason than gold’s; {invented:,} of these on a false claim about the very factor that they call decisive."
     )
+    honest = f"{title(arms.ralign)} is right for gold’s reason"
     if not both:
-        return f"{words} On none of those pairs is {arms.ralign} right for gold’s reason, so there is nothing to show."
-    return f"{words} On {both:,} of those pairs {arms.ralign} is right for gold’s reason; here are some."
+        return f"{words} On none of those pairs {honest}, so there is nothing to show."
+    shown = "it opens this page" if both == 1 else "one opens this page, here are more"
+    return f"{words} On {both:,} of those pairs {honest}; {shown}."
 
 
 def _case(chosen: Sequence[Exhibit]) -> str:
@@ -212,12 +224,10 @@ def _case(chosen: Sequence[Exhibit]) -> str:
     return "Both judges prefer the better answer; look at what for."
 
 
-def _note(options: LabOptions) -> Html | None:
-    if not options.quick:
-        return None
-    return tag(
-        "p", "A quick run: every stage ran, none long enough to show what the method does.", class_="note"
-    )
+def _instead(options: LabOptions) -> Html:
+    """What a quick run says in place of a result."""
+    whole = command_line(replace(options, quick=False, out=None))
+    return join(["To see what it does, run ", tag("code", whole), ", which takes a few minutes."])
 
 
 def _recipe_name(options: LabOptions) -> str:

@@ -152,7 +152,10 @@ class Scene(NamedTuple):
                 likes = f"the {other_kind} is {WORDS[self.second]}"
                 return f"{answer} {'has' if has else 'lacks'} the second value: {likes}"
             case "length":
-                return f"{answer} has {int(self.traits[side][factor])} of the words that only fill"
+                fillers = int(self.traits[side][factor])
+                return (
+                    f"{answer} has {fillers or 'no'} filler word{'' if fillers == 1 else 's'}; it takes two"
+                )
             case "structure":
                 return f"{answer} has {'a' if has else 'no'} bullet"
             case _:

@@ -93,16 +93,23 @@ def line_chart(lines: Sequence[Line], *, x_name: str, y_name: str, y_text: Text)
 
 
 def scatter_chart(
-    dots: Sequence[Dot], *, x_name: str, y_name: str, x_text: Text, y_text: Text, y_range: tuple[float, float]
+    dots: Sequence[Dot],
+    *,
+    x_name: str,
+    y_name: str,
+    x_text: Text,
+    y_text: Text,
+    y_range: tuple[float, float],
+    trend: bool = True,
 ) -> Html:
-    """Points, and the least-squares line through them where there are three or more."""
+    """Points, and with `trend` the least-squares line through them where there are three or more."""
     shown = [dot for dot in dots if math.isfinite(dot.x) and math.isfinite(dot.y)]
     if not shown:
         return _nothing()
     xs = [dot.x for dot in shown]
     margin = 0.08 * (max(xs) - min(xs)) or 0.05
     frame = _Frame((min(xs) - margin, max(xs) + margin), y_range, _NARROW)
-    body = [_axes(frame, x_name, y_name, x_text, y_text), _trend(shown, frame)]
+    body = [_axes(frame, x_name, y_name, x_text, y_text), _trend(shown, frame) if trend else None]
     body += [
         tag("g", marker(dot.shape, *frame.at(dot.x, dot.y)), tag("title", dot.name), class_=dot.style)
         for dot in shown

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import aiohttp
@@ -14,6 +15,7 @@ import orjson
 
 from ralign.chat.patience import Patience, read_retry_after
 from ralign.errors import CallFailed, EndpointRefused, InputError
+from ralign.records import Order, Verdict
 
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503})
 _jitter = random.Random()  # spreads retries; nothing that a reward depends on
@@ -29,9 +31,13 @@ class Reward(NamedTuple):
     format_penalty: float
     disagreed: bool
     """Whether the two orders gave different verdicts."""
+    verdicts: Mapping[Order, Verdict | None] = MappingProxyType({})
+    """By order; A is the policy's answer."""
 
 
-def request_body(prompt: object, completion: object, reference: object, name: object) -> bytes:
+def request_body(
+    prompt: object, completion: object, reference: object, name: object, finish_reason: str | None = None
+) -> bytes:
     """The body of a `/reward` request. Prompt and completion: a text, or messages (TRL's conversational data).
 
     Raises:
@@ -52,6 +58,7 @@ def request_body(prompt: object, completion: object, reference: object, name: ob
         "answer": answer,
         "reference_answer": reference,
         "id": None if name is None else str(name),
+        "finish_reason": finish_reason,
     }
     try:
         return orjson.dumps(fields)
@@ -113,13 +120,15 @@ def _read_reward(content: bytes) -> Reward:
     try:
         fields: Any = orjson.loads(content)
         reward = fields["reward"]
+        verdicts: dict[Order, Verdict | None] = fields.get("verdicts", {})
         return Reward(
             reward=None if reward is None else float(reward),
             reason=fields.get("reason"),
             score=fields.get("score"),
             length_penalty=float(fields.get("length_penalty", 0.0)),
             format_penalty=float(fields.get("format_penalty", 0.0)),
-            disagreed=len(set(fields.get("verdicts", {}).values()) - {None}) == 2,
+            disagreed=len(set(verdicts.values()) - {None}) == 2,
+            verdicts=verdicts,
         )
     except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError, ValueError) as error:
         raise EndpointRefused(

@@ -7,7 +7,7 @@ failed is forgotten, and asked again the next time.
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ralign.errors import EndpointDown, InputError
@@ -49,15 +49,16 @@ class SharedMetaJudge:
         remembered: how many answered questions are kept.
 
     Raises:
-        InputError: a count below 1.
+        InputError: a count that cannot be.
     """
 
     def __init__(
         self, meta_judge: MetaJudge, guard: Guard, *, concurrency: int, votes: int = 1, remembered: int = 1024
     ) -> None:
-        for name, value in (("concurrency", concurrency), ("votes", votes)):
-            if value < 1:
-                raise InputError(f"{name} is {value}, expected at least 1")
+        if concurrency < 1:
+            raise InputError(f"concurrency is {concurrency}, expected at least 1")
+        if votes < 1 or votes % 2 == 0:
+            raise InputError(f"votes is {votes}, expected an odd number so that there is a majority")
         self._meta_judge = meta_judge
         self._guard = guard
         self._slots = asyncio.Semaphore(concurrency)
@@ -118,10 +119,7 @@ class SharedMetaJudge:
         decision = majority(vote.aligned for vote in votes)
         if decision is not None:
             return next(vote for vote in votes if vote.aligned == decision)
-        first = next((vote for vote in votes if vote.failure is not None), votes[0])
-        return replace(
-            first, aligned=None, failure=first.failure or "parse", detail=first.detail or "votes are even"
-        )
+        return next(vote for vote in votes if vote.failure is not None)  # of an odd number, one at least
 
     async def _vote(
         self, pair: PreferencePair, judgment: Judgment, vote: int, although_open: bool
@@ -132,7 +130,7 @@ class SharedMetaJudge:
             try:
                 return await self._meta_judge.meta_judge(pair, judgment, vote)
             except EndpointDown as error:
-                return failed(judgment, str(error), vote=vote)
+                return failed(judgment, error.last, vote=vote)
 
     def _forget(self, question: Question, call: _Call) -> None:
         if self._calls.get(question) is call:

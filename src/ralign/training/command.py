@@ -5,6 +5,7 @@ Comes in: a `TrainConfig`, and the engine. Goes out:
     config.toml           resolved, with versions and what names the run
     train_log.jsonl       one line a step
     checkpoints/          what the same command goes on from
+    held_out/             a meta-judge's alone: the pairs it has not learned from
     model/                the judge: weights, tokenizer, README.md, config.toml, train_log.jsonl; there once all is
 
 Where several processes train (one a GPU), the first alone writes here; the engine's checkpoints apart.
@@ -26,14 +27,23 @@ from ralign import __version__
 from ralign.chat import LoadLocalModel
 from ralign.chat.price import Price, parse_prices
 from ralign.errors import InputError
-from ralign.files import DirectoryLock, claim_directory, find_pairs_files, list_bad_rows, write_atomically
-from ralign.judging import JUDGE_PROMPT, Prompt
+from ralign.files import (
+    DirectoryLock,
+    claim_directory,
+    find_pairs_files,
+    list_bad_rows,
+    write_atomically,
+    write_pairs,
+)
+from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT
+from ralign.records import PreferencePair
 from ralign.training.checkpoints import last_whole, remove_torn, run_digest
 from ralign.training.config import Engine, TrainConfig
-from ralign.training.examples import TrainingData, judge_example, list_left_out, load_examples
+from ralign.training.examples import TrainingData, list_left_out
 from ralign.training.expected import expect, expected_lines
 from ralign.training.model_card import model_card
+from ralign.training.roles import load_lesson
 from ralign.training.train_log import LOG, cut_after, read_steps
 
 _UNFINISHED: Final = "model.unfinished"
@@ -96,17 +106,9 @@ def run_train(
         EndpointRefused: the meta-judge will refuse every call.
     """
     prices = _price(config)
-    prompt = Prompt.load(config.judge_prompt, JUDGE_PROMPT)
     meta_prompt = Prompt.load(config.meta_prompt, META_PROMPT) if config.needs_meta_judge else None
     files = find_pairs_files(config.pairs)
-    data = load_examples(
-        files,
-        judge_example(prompt, imitate=config.stage == "sft", needs_gold=config.needs_meta_judge),
-        orders=config.orders,
-        seed=config.seed,
-        limit=config.limit,
-        skip_bad_rows=config.skip_bad_rows,
-    )
+    data, digests = load_lesson(config, files)
     main = int(os.environ.get("RANK", "0")) == 0
     if main:
         for line in (*list_bad_rows(data.bad_rows), *list_left_out(data.left_out)):
@@ -118,7 +120,6 @@ def run_train(
         if config.engine == "trl":
             return None  # verl's dry run also writes what it would launch, and lets verl check it
     train = engine(config.engine)
-    digests = {"judge_prompt_digest": prompt.digest, "pairs_digest": data.digest}
     if meta_prompt is not None:
         digests["meta_prompt_digest"] = meta_prompt.digest
     identity = config.identity(digests)
@@ -138,17 +139,14 @@ def run_train(
             if run.model.exists():
                 console.print(f"Trained already: {run.model}", highlight=False, soft_wrap=True)
                 return run.model
-            _take_up(run)
+            take_up(run)
+            _keep_back(run)
         trained_on = train(run)
         if trained_on is None:
             return None
         if main:
             _publish(run, trained_on, [file.name for file in files])
-            console.print(
-                f"The judge: {run.model}. Measure it: ralign bench PAIRS --judge {run.model}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            console.print(_how_to_measure(run), highlight=False, soft_wrap=True)
     return run.model
 
 
@@ -163,7 +161,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _take_up(run: TrainingRun) -> None:
+def take_up(run: TrainingRun) -> None:
     """Leave the run directory as it was right after its last whole checkpoint."""
     say = run.console.print
     for torn in remove_torn(run.checkpoints, run.digest):
@@ -173,6 +171,33 @@ def _take_up(run: TrainingRun) -> None:
     if whole is not None:
         say(f"going on from step {whole.step:,}", highlight=False)
     shutil.rmtree(run.unfinished, ignore_errors=True)
+
+
+def _how_to_measure(run: TrainingRun) -> str:
+    config = run.config
+    if config.role == "judge":
+        return f"The judge: {run.model}. Measure it: ralign bench PAIRS --judge {run.model}"
+    if not run.data.held_out:
+        return f"The meta-judge: {run.model}. No pair was held out to measure it with."
+    shown = {example.order for example in run.data.examples}
+    orders = "both" if len(shown) > 1 else shown.pop()
+    prompt = f" --meta-prompt {config.meta_prompt}" if config.meta_prompt else ""
+    return (
+        f"The meta-judge: {run.model}. Measure it: ralign bench '{config.out}/held_out/*.jsonl' --judgments "
+        f"{config.judged}/judgments.jsonl --orders {orders} --meta-judge {run.model}{prompt} --out RUN"
+    )
+
+
+def _keep_back(run: TrainingRun) -> None:
+    """Write what is held out, in files named as those it comes from: a pair may have its benchmark from its file."""
+    by_name: dict[str, list[PreferencePair]] = {}
+    for pair in run.data.held_out:
+        # Only a benchmark that the pair itself names can hold a slash, and that one it keeps whatever the file's name.
+        by_name.setdefault(pair.benchmark.replace("/", "-"), []).append(pair)
+    for name, pairs in by_name.items():
+        folder = run.config.out / "held_out"
+        folder.mkdir(exist_ok=True)
+        write_pairs(folder / f"{name}.jsonl", pairs)
 
 
 def _publish(run: TrainingRun, trained_on: TrainingData, files: list[str]) -> None:

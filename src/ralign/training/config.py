@@ -11,6 +11,7 @@ from typing import Literal
 from ralign.errors import InputError
 
 Stage = Literal["sft", "rl"]
+Role = Literal["judge", "meta-judge"]
 Engine = Literal["trl", "verl"]
 RewardName = Literal["outcome", "ralign", "hybrid", "pointwise"]
 Orders = Literal["ab", "ba", "both", "drawn"]
@@ -24,7 +25,7 @@ _OPERATIONAL = frozenset(
         "gradient_checkpointing", "vllm", "vllm_url", "vllm_memory", "vllm_tensor_parallel", "nodes",
         "gpus_per_node", "reward_workers", "serve_meta_judge", "meta_judge_gpus", "meta_judge_tensor_parallel",
         "unscored", "verl_python", "save_every", "keep_checkpoints", "report_to", "price",
-        "expected_completion_tokens", "skip_bad_rows", "dry_run",
+        "expected_completion_tokens", "skip_bad_rows", "dry_run", "judged", "labels",
     }
 )  # fmt: skip
 
@@ -42,6 +43,17 @@ class TrainConfig:
     """The run directory. The same command again goes on from its last whole checkpoint."""
     stage: Stage
     """sft: imitate the gold judgments (the warm start). rl: reinforcement learning on the model's own judgments."""
+    role: Role = "judge"
+    """What is trained: a judge of pairs, or a meta-judge of a judge's recorded rationales (see --judged)."""
+    judged: Path | None = None
+    """meta-judge: a run directory of `ralign bench` on these pairs. sft imitates its meta-judge's answers; rl is
+    rewarded for deciding as it did."""
+    labels: Path | None = None
+    """meta-judge, rl: people's decisions on those judgments instead (JSONL with pair_id, order, draw, aligned)."""
+    held_out: float = 0.1
+    """meta-judge: the share of pairs, by a hash of their ids, to measure with: not learned from, put into held_out/."""
+    balance: Literal["decision", "none"] = "decision"
+    """meta-judge: as many aligned as misaligned examples, or all there are."""
     engine: Engine = "trl"
     """Whose training loop: TRL, on one machine; or verl on Ray, on one or many (rl, every weight; docs/cluster.md)."""
     orders: Orders = "ab"
@@ -64,7 +76,7 @@ class TrainConfig:
     meta_judge_url: str | None = None
     """rl: the meta-judge's OpenAI-compatible endpoint."""
     meta_prompt: Path | None = None
-    """rl: a file with your own meta-judge prompt. Default: ours."""
+    """rl, and meta-judge: a file with your own meta-judge prompt. Default: ours."""
     meta_temperature: float | None = 0.4
     """rl: sampling temperature of the meta-judge."""
     meta_max_tokens: int | None = 16384
@@ -75,7 +87,7 @@ class TrainConfig:
     """rl: more fields for the meta-judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
     meta_judge_key_variable: str = "OPENAI_API_KEY"
     """rl: the environment variable that holds the meta-judge's API key."""
-    concurrency: int = 256
+    concurrency: int = 512
     """rl: meta-judge calls in flight."""
     deadline: float = 300.0
     """rl: seconds the meta-judge may take for one step's judgments; what is not there by then is not scored."""
@@ -184,6 +196,10 @@ class TrainConfig:
         if not self.pairs:
             raise InputError("no pairs file given: ralign train PAIRS...")
         _at_least_one(self)
+        if self.role == "judge":
+            _check_judge(self)
+        else:
+            _check_meta_judge(self)
         if self.stage == "sft":
             self._check_sft()
         else:
@@ -234,7 +250,7 @@ class TrainConfig:
     @property
     def needs_meta_judge(self) -> bool:
         """Whether the reward looks at the rationale."""
-        return self.stage == "rl" and self.reward != "outcome"
+        return self.role == "judge" and self.stage == "rl" and self.reward != "outcome"
 
     @property
     def rate(self) -> float:
@@ -268,6 +284,33 @@ class TrainConfig:
         """What makes two runs the same run: the fields that shape the weights, and the digests of prompts and pairs."""
         fields = {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
         return {**fields, **digests}
+
+
+def _check_judge(config: TrainConfig) -> None:
+    for flag, value in (("judged", config.judged), ("labels", config.labels)):
+        if value is not None:
+            raise InputError(f"--{flag} is for --role meta-judge; leave it out")
+
+
+def _check_meta_judge(config: TrainConfig) -> None:
+    if config.judged is None:
+        raise InputError("--role meta-judge needs --judged, a run directory of `ralign bench` on these pairs")
+    if config.engine != "trl":
+        raise InputError(f"--engine {config.engine} trains judges; leave it out for --role meta-judge")
+    if config.labels is not None and config.stage == "sft":
+        raise InputError("--labels hold decisions and no words to imitate: they are for --stage rl")
+    if config.meta_judge is not None:
+        raise InputError("--role meta-judge asks no meta-judge: it becomes one; leave --meta-judge out")
+    if config.judge_prompt is not None:
+        raise InputError(
+            "--role meta-judge is trained on the meta-judge's prompt: give --meta-prompt instead"
+        )
+    if config.orders != "ab" or config.reward != "ralign":
+        raise InputError(
+            "--orders and --reward are a judge's; --role meta-judge takes the orders of --judged"
+        )
+    if not 0 <= config.held_out < 1:
+        raise InputError(f"--held-out is {config.held_out}, expected 0 or more and less than 1")
 
 
 def _at_least_one(config: TrainConfig) -> None:

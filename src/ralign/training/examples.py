@@ -28,7 +28,10 @@ class Example:
     order: Order
     prompt: tuple[Message, ...]
     target: str | None = None
-    """What to write: the gold judgment. None in reinforcement learning, where the reward says what is good."""
+    """What to write: a judge's gold judgment, a meta-judge's recorded answer. None in reinforcement learning, where the
+    reward says what is good."""
+    decision: bool | None = None
+    """For a meta-judge: whether the judgment is aligned."""
 
 
 class LeftOut(NamedTuple):
@@ -49,6 +52,8 @@ class TrainingData:
     """How many pairs the files have (up to the limit), those left out included."""
     digest: str
     """Names the content of those pairs."""
+    held_out: tuple[PreferencePair, ...] = ()
+    """Pairs kept back to measure with; a judge has none, as its benchmark is another file."""
 
 
 MakeExample = Callable[[PreferencePair, Order], Example | str]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ralign.training.config import TrainConfig
+from ralign.training.config import Role, TrainConfig
 from ralign.training.train_log import Step, mean_metrics
 
 LAST_STEPS = 50
@@ -13,6 +13,21 @@ _REWARDS = {
     "ralign": "1 for the right verdict with a rationale that rests on gold's decisive points, else 0 (R-Align)",
     "hybrid": "a weighted sum of the right verdict and the aligned rationale",
     "pointwise": "the right verdict plus the average precision over gold's decisive points",
+}
+_WHAT: Mapping[Role, str] = {
+    "judge": (
+        "Compares two answers to a conversation: writes a rationale, then `\\boxed{A}` or `\\boxed{B}`. It expects "
+        "ralign's judge prompt (`ralign bench --judge` asks with it)."
+    ),
+    "meta-judge": (
+        "Says whether a judge's rationale rests on the decisive points of a gold rationale: names the points, then "
+        "writes `VERDICT: Correct` or `VERDICT: Incorrect`. It expects ralign's meta-judge prompt (`ralign bench "
+        "--meta-judge` and `ralign train --meta-judge` ask with it)."
+    ),
+}
+_META_JUDGE_STAGES = {
+    "sft": "Supervised fine-tuning on the recorded answers of a stronger meta-judge.",
+    "rl": "Reinforcement learning (GRPO). Reward of an answer: 1 for the recorded decision, else 0.",
 }
 _SETTINGS = (
     "steps", "batch", "group_size", "learning_rate", "schedule", "warmup_steps", "kl_coef", "clip", "clip_high",
@@ -45,12 +60,16 @@ def model_card(
         "lora_rank": config.lora_rank or None,
     }
     rows = [(name, settings.get(name, getattr(config, name))) for name in _SETTINGS]
-    if config.stage == "sft":
+    judges = config.role == "judge"
+    if not judges:
+        how = _META_JUDGE_STAGES[config.stage]
+    elif config.stage == "sft":
         how = "Supervised fine-tuning on gold judgments, as a warm start."
     else:
         how = f"Reinforcement learning ({config.algorithm.upper()}). Reward of a judgment: {_REWARDS[config.reward]}."
         if config.meta_judge is not None:
             how += f" Meta-judge in training: {config.meta_judge}."
+    what = "pairs" if judges else "pairs or judgments"
     figures = mean_metrics(steps, last=LAST_STEPS)
     return "\n".join(
         [
@@ -61,15 +80,15 @@ def model_card(
             "tags: [generative-reward-model, llm-as-a-judge, ralign]",
             "---",
             "",
-            "# A judge trained with ralign",
+            f"# A {config.role} trained with ralign",
             "",
-            "Compares two answers to a conversation: writes a rationale, then `\\boxed{A}` or `\\boxed{B}`. It expects "
-            f"ralign's judge prompt (`ralign bench --judge` asks with it).{_ask_without_thinking(config)}",
+            _WHAT[config.role],
             "",
+            *_ask_without_thinking(config),
             f"{how} From {config.model}, on {examples:,} prompts of {', '.join(pairs)}"
-            f"{f'; {left_out:,} pairs were left out' if left_out else ''}. Method: R-Align, arXiv 2602.06763.",
+            f"{f'; {left_out:,} {what} were left out' if left_out else ''}. Method: R-Align, arXiv 2602.06763.",
             "",
-            "The training reward is no measure of the judge: measure it with `ralign bench` on pairs it has not seen.",
+            "How training went is no measure of the model: measure it with `ralign bench` on pairs it has not seen.",
             "",
             "## Settings",
             "",
@@ -93,11 +112,12 @@ def model_card(
     )
 
 
-def _ask_without_thinking(config: TrainConfig) -> str:
+def _ask_without_thinking(config: TrainConfig) -> list[str]:
     if config.thinking != "off":
-        return ""
+        return []
+    flag = "--judge-body" if config.role == "judge" else "--meta-body"
     body = '{"chat_template_kwargs": {"enable_thinking": false}}'
-    return f" It was trained not to think first; at an endpoint, ask it so: `--judge-body '{body}'`."
+    return [f"It was trained not to think first; at an endpoint, ask it so: `{flag} '{body}'`.", ""]
 
 
 def _table(left: str, right: str, rows: Sequence[tuple[str, str]]) -> list[str]:

@@ -13,17 +13,33 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from ralign.errors import InputError, MetaJudgeDown
-from ralign.records import MetaJudgment
+from ralign.records import Failure
 from ralign.training.breaker import Breaker, Limits
 
 Policy = Literal["pause", "stop"]
 Clock = Callable[[], float]
 """Seconds, from any zero."""
 Sleep = Callable[[float], Awaitable[object]]
-Probes = Iterator[Awaitable[MetaJudgment]]
+
+
+class Outcome(Protocol):
+    """What came of a call: a meta-judgment, or in a policy's training (`ralign.policy`) a judgment."""
+
+    @property
+    def failure(self) -> Failure | None:
+        """None where it was answered."""
+        ...
+
+    @property
+    def detail(self) -> str | None:
+        """What happened, where it failed."""
+        ...
+
+
+Probes = Iterator[Awaitable[Outcome]]
 """Questions for the meta-judge, each asked when it is awaited, whatever the breaker's state; without end."""
 
 _log = logging.getLogger(__name__)
@@ -151,9 +167,9 @@ class Guard:
             self.breaker = self.breaker.probing()
             answered = False
             try:
-                meta_judgment = await next(probes)
-                answered = meta_judgment.aligned is not None
-                self._last_problem = self._last_problem if answered else problem_of(meta_judgment)
+                outcome = await next(probes)
+                answered = outcome.failure is None
+                self._last_problem = self._last_problem if answered else problem_of(outcome)
             finally:  # cancelled or refused, it is open again
                 self.breaker = self.breaker.probed(answered)
             if answered:
@@ -173,6 +189,6 @@ class Guard:
         return f"{self._name} failed {self.breaker.failed} of the last {len(recent)} calls, last: {self._last_problem}"
 
 
-def problem_of(meta_judgment: MetaJudgment) -> str:
+def problem_of(outcome: Outcome) -> str:
     """Why there is no decision, in one line."""
-    return meta_judgment.detail or meta_judgment.failure or "no majority"
+    return outcome.detail or outcome.failure or "no majority"

@@ -7,8 +7,9 @@ the baseline instead of a value model. One process a GPU: `accelerate launch -m 
 import asyncio
 import logging
 import warnings
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -17,26 +18,43 @@ from accelerate import PartialState
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
 from peft import LoraConfig, PeftModel
-from transformers import PreTrainedModel, PrinterCallback, Trainer
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback
 
 from ralign.errors import InputError
 from ralign.files import AppendLog
 from ralign.training.checkpoints import last_whole
 from ralign.training.command import TrainingRun
-from ralign.training.config import TrainConfig
+from ralign.training.config import Role, TrainConfig
+from ralign.training.decision_reward import DecisionReward
 from ralign.training.examples import Example, TrainingData, list_left_out
 from ralign.training.open_reward import greet_meta_judge, open_reward
 from ralign.training.start_model import Start, chat, fitting, load_start
 from ralign.training.trl_callbacks import SealCheckpoints, StepLog
 from ralign.training.trl_config import check_extras, grpo_config, on_gpu, sft_config
 from ralign.training.trl_reward import TrlReward, pair_columns
-from ralign.training.trl_trainers import JudgeGRPO, JudgeSFT, NotingReward
+from ralign.training.trl_trainers import AsyncReward, JudgeGRPO, JudgeSFT, NotingReward
 
 _UNSCORED: Final = "All reward functions returned None"
 
 
-def train(run: TrainingRun) -> TrainingData:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RlRole:
+    """Whose reinforcement learning it is: a judge's, a meta-judge's, or a policy's (`ralign.policy`)."""
+
+    reward: Callable[[TrainingRun, Start, int], AbstractContextManager[AsyncReward]]
+    """Takes the run, its start, and how many processes train; opened around the whole of training."""
+    columns: Callable[[Example], Mapping[str, object]]
+    """What the reward needs of an example, as columns of the data."""
+    callbacks: Sequence[TrainerCallback] = ()
+    """Told of everything before those that log and report, so that they may add to it."""
+
+
+def train(run: TrainingRun, role: RlRole | None = None) -> TrainingData:
     """Train, from the last whole checkpoint where there is one, and leave the model in `run.unfinished`.
+
+    Args:
+        run: what is trained, and where.
+        role: in reinforcement learning, whose it is; the config's `role` unless told.
 
     Returns:
         What was trained on: the run's data without what is too long for the model.
@@ -68,7 +86,7 @@ def train(run: TrainingRun) -> TrainingData:
         if config.stage == "sft":
             trainer = _sft(run, start, steps=steps, processes=processes)
         else:
-            trainer = _grpo(run, start, stack, steps=steps, processes=processes)
+            trainer = _grpo(run, start, stack, role or ROLES[config.role], steps=steps, processes=processes)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(StepLog(run, log, trainer.take_rows))
         trainer.add_callback(SealCheckpoints(run))
@@ -112,23 +130,41 @@ def _sft(run: TrainingRun, start: Start, *, steps: int, processes: int) -> Judge
     )
 
 
-def _grpo(run: TrainingRun, start: Start, stack: ExitStack, *, steps: int, processes: int) -> JudgeGRPO:
-    logging.getLogger("trl.trainer.grpo_trainer").addFilter(_says_more_than_rates)
-    reward = TrlReward(
+def _judge_reward(run: TrainingRun, start: Start, processes: int) -> TrlReward:
+    return TrlReward(
         lambda: open_reward(run, processes=processes),
         end_tokens=start.end_tokens,
         thought_opened=start.thought_opened,
     )
-    noting = NotingReward(reward)
+
+
+def _decision_reward(run: TrainingRun, start: Start, processes: int) -> DecisionReward:
+    del run, processes
+    return DecisionReward(end_tokens=start.end_tokens, thought_opened=start.thought_opened)
+
+
+ROLES: Final[Mapping[Role, RlRole]] = {
+    "judge": RlRole(reward=_judge_reward, columns=lambda example: pair_columns(example.pair, example.order)),
+    "meta-judge": RlRole(reward=_decision_reward, columns=lambda example: {"decision": example.decision}),
+}
+
+
+def _grpo(
+    run: TrainingRun, start: Start, stack: ExitStack, role: RlRole, *, steps: int, processes: int
+) -> JudgeGRPO:
+    logging.getLogger("trl.trainer.grpo_trainer").addFilter(_says_more_than_rates)
+    reward = role.reward(run, start, processes)
+    noting = NotingReward(cast(AsyncReward, reward))
     trainer = JudgeGRPO(
         model=run.config.model,
         reward_funcs=cast(Any, noting),
         noting=noting,
         args=grpo_config(run.config, start, str(run.checkpoints), steps=steps, processes=processes),
-        train_dataset=_dataset(run.data.examples, start),
+        train_dataset=_dataset(run.data.examples, start, role.columns),
         processing_class=start.tokenizer,
         peft_config=_lora(run.config),
     )
+    trainer.callback_handler.callbacks[:0] = role.callbacks
     stack.callback(trainer.close)
     stack.enter_context(reward)  # left first: it ends what it runs in the trainer's event loop
     return trainer
@@ -139,15 +175,19 @@ def _says_more_than_rates(record: logging.LogRecord) -> bool:
     return _UNSCORED not in record.getMessage()
 
 
-def _dataset(examples: tuple[Example, ...], start: Start) -> Dataset:
+def _dataset(
+    examples: tuple[Example, ...],
+    start: Start,
+    columns: Callable[[Example], Mapping[str, object]] | None = None,
+) -> Dataset:
     """One row an example: to imitate prompt and completion, to be rewarded prompt and the reward's columns."""
     rows: list[dict[str, Any]] = []
     for number, example in enumerate(examples):
         row: dict[str, Any] = {"prompt": chat(example), "row": number}
-        if example.target is None:
-            row |= pair_columns(example.pair, example.order)
+        if columns is not None:
+            row |= columns(example)
         else:
-            row["completion"] = [{"role": "assistant", "content": example.target}]
+            row["completion"] = [{"role": "assistant", "content": example.target or ""}]
             row["chat_template_kwargs"] = start.template_kwargs
         rows.append(row)
     return Dataset.from_list(rows)

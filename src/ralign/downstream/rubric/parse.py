@@ -1,0 +1,60 @@
+"""The answer of a judge that grades one answer in, its yes or no or its score out. Pure.
+
+Only the last line that says something decides, so that a verdict quoted on the way there does not (Pitfall 9), and what
+is neither is a failure, never a no or a low score (Pitfalls 2 and 8).
+"""
+
+import re
+from typing import Literal, NamedTuple
+
+from ralign.judging import CUT_OFF
+
+Kind = Literal["question", "score"]
+"""What an answer is graded by: a question with the answer yes or no, or a score from 1 to 10."""
+
+LOWEST, HIGHEST = 1, 10
+
+_LONGEST_LINE = 200
+"""Characters. A longer last line is no verdict."""
+_MARKUP = re.compile(r"</?\w+>|\\[a-zA-Z]+|[{}()\[\]*_`$\"'“”‘’#>|]+")
+_LABEL = r"(?:(?:the |my )?(?:final |overall )?(?:verdict|score|grade|rating|answer)(?: is)? ?[:=–—-]? ?)?"
+_YES_OR_NO = re.compile(rf"{_LABEL}(yes|no)")
+_SCORE = re.compile(rf"{_LABEL}(\d{{1,2}})(?: ?(?:/|out of|of) ?{HIGHEST})?")
+
+
+class ParsedGrade(NamedTuple):
+    """What could be read."""
+
+    found: int | None
+    """1 for yes and 0 for no, or the score; None where there is none."""
+    problem: str | None
+    """Why there is none, in a few words."""
+
+
+def parse_grade(answer: str, kind: Kind, finish_reason: str | None = None) -> ParsedGrade:
+    """Read a judge's final answer; `finish_reason` is the endpoint's, where it is known."""
+    if finish_reason in CUT_OFF:
+        return ParsedGrade(None, CUT_OFF[finish_reason])
+    line = _last_line(answer)
+    if not line:
+        return ParsedGrade(None, "empty answer")
+    pattern = _YES_OR_NO if kind == "question" else _SCORE
+    match = pattern.fullmatch(line) if len(line) <= _LONGEST_LINE else None
+    if match is None:
+        wanted = "yes or no" if kind == "question" else f"score from {LOWEST} to {HIGHEST}"
+        return ParsedGrade(None, f"no {wanted} at the end: {line[-60:]!r}")
+    if kind == "question":
+        return ParsedGrade(int(match[1] == "yes"), None)
+    score = int(match[1])
+    if not LOWEST <= score <= HIGHEST:
+        return ParsedGrade(None, f"the score is {score}, expected {LOWEST} to {HIGHEST}")
+    return ParsedGrade(score, None)
+
+
+def _last_line(answer: str) -> str:
+    """The last line that says something, without its markup, in small letters."""
+    for line in reversed(answer.splitlines()):
+        plain = " ".join(_MARKUP.sub(" ", line).lower().split()).strip(" .!-=")
+        if plain:
+            return plain
+    return ""

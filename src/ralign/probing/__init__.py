@@ -1,0 +1,1 @@
+"""Judgment -> does its verdict hang on its rationale? Interventions, readings, figures, a run directory."""

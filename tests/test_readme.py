@@ -1,0 +1,94 @@
+"""Every command that the README shows is run as it stands, in a folder with a copy of what it names.
+
+The address of a model server, http://localhost:8000/v1 in the text, is a server's on loopback. What would take a
+model from a hub or minutes is run as `--dry-run` or named in `ELSEWHERE`, with the test that runs it.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ralign.chat.server_answers import ChatRequest, answer_by_digest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+LINES = [
+    line.partition("  #")[0].strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines()
+]
+COMMANDS = [line for line in LINES if line.startswith("ralign ")]
+ELSEWHERE = {"serve": "tests/serving/test_command.py"}
+DRY = {"train", "policy"}
+SHOWN_ADDRESS = "http://localhost:8000/v1"
+
+
+def answer(request: ChatRequest) -> str:
+    """What the models of the README say: the writer of gold rationales goes by the label that it is shown."""
+    messages = str(request.fields["messages"])
+    if request.fields["model"] == "meta":
+        return "POINT: the main one | STATED: yes\nVERDICT: Correct"
+    if (label := re.search(r"found better: ([AB])", messages)) is not None:
+        return f"{label[1]} answers what was asked. \\boxed{{{label[1]}}}"
+    return answer_by_digest(request)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    command = [sys.executable, "-m", "ralign.chat.server", "--answer", "tests.test_readme:answer"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=_environment(), cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The user's working folder: commands that use what earlier ones wrote find it there."""
+    place = tmp_path_factory.mktemp("project")
+    for name in ("examples", "recipes"):
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, place / name)
+    return place
+
+
+def test_the_readme_shows_commands() -> None:
+    assert {shlex.split(command)[1] for command in COMMANDS} >= {"bench", "compare", "gold", "serve"}
+
+
+def test_what_runs_elsewhere_does() -> None:
+    for command, test in ELSEWHERE.items():
+        assert command in (ROOT / test).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme_runs(command: str, address: str, folder: Path) -> None:
+    words = shlex.split(command.replace(SHOWN_ADDRESS, address))[1:]
+    if words[0] in ELSEWHERE:
+        words = [words[0], "--help"]
+    if words[0] in DRY:
+        words.append("--dry-run")
+    done = subprocess.run(
+        [sys.executable, "-m", "ralign", *words],
+        capture_output=True, text=True, env=_environment(), cwd=folder, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def _environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+        "OMP_NUM_THREADS": "1",
+        "OPENAI_API_KEY": "none-needed",
+    }
