@@ -55,11 +55,16 @@ class Setting:
     sft_steps: int
     rl_steps: int
     rl_batch: int
+    rl_rate: float
     benchmark: int
 
 
-FULL = Setting(width=64, layers=2, pairs=6_000, sft_steps=600, rl_steps=60, rl_batch=64, benchmark=300)
-SMALL = Setting(width=32, layers=1, pairs=640, sft_steps=60, rl_steps=14, rl_batch=24, benchmark=96)
+FULL = Setting(
+    width=64, layers=2, pairs=6_000, sft_steps=600, rl_steps=60, rl_batch=64, rl_rate=3e-4, benchmark=300
+)
+SMALL = Setting(
+    width=32, layers=1, pairs=640, sft_steps=60, rl_steps=14, rl_batch=24, rl_rate=2e-3, benchmark=96
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
@@ -72,56 +77,46 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     out.mkdir(parents=True, exist_ok=True)
     write_world(out, setting)
     save_start(out / "start", setting)
-    train = out / "train.jsonl"
-    shared = [
-        "--judge-prompt",
-        out / "judge_prompt.txt",
-        "--max-prompt-tokens",
-        96,
-        "--max-completion-tokens",
-        32,
-    ]
-    shared += ["--micro-batch", 64, "--save-every", 500]
+    prompt = {"judge_prompt": out / "judge_prompt.txt"}
+    shared = {
+        "max_prompt_tokens": 96,
+        "max_completion_tokens": 32,
+        "micro_batch": 64,
+        "save_every": 500,
+        **prompt,
+    }
+    sft = {"steps": setting.sft_steps, "learning_rate": 1e-2, "schedule": "linear", "batch": 64}
+    rl = {
+        "steps": setting.rl_steps,
+        "learning_rate": setting.rl_rate,
+        "batch": setting.rl_batch,
+        "group_size": 8,
+    }
+    train, judges = out / "train.jsonl", {"start": out / "start"}
     with meta_judge_server() as url:
-        meta_judge = ["--meta-judge", "exact", "--meta-judge-url", url]
-        sft = [
-            *shared,
-            "--batch",
-            64,
-            "--steps",
-            setting.sft_steps,
-            "--learning-rate",
-            1e-2,
-            "--schedule",
-            "linear",
-        ]
-        ralign("train", train, "--stage", "sft", "--model", out / "start", "--out", out / "sft", *sft)
-        rl = [
-            *shared,
-            "--batch",
-            setting.rl_batch,
-            "--steps",
-            setting.rl_steps,
-            "--learning-rate",
-            2e-3,
-            *meta_judge,
-        ]
-        ralign("train", train, "--stage", "rl", "--model", out / "sft" / "model", "--out", out / "rl", *rl)
-        judges = {"start": out / "start", "sft": out / "sft" / "model", "r-align": out / "rl" / "model"}
-        return {name: fidelity(name, judge, out, meta_judge) for name, judge in judges.items()}
+        asked = {"meta_judge": "exact", "meta_judge_url": url}
+        ralign("train", train, stage="sft", model=judges["start"], out=out / "sft", **sft, **shared)
+        judges["sft"] = out / "sft" / "model"
+        ralign("train", train, stage="rl", model=judges["sft"], out=out / "rl", **rl, **shared, **asked)
+        judges["r-align"] = out / "rl" / "model"
+        for name, judge in judges.items():
+            sampling = {"judge_temperature": 1.0, "judge_max_tokens": 32}
+            run = out / f"bench-{name}"
+            ralign("bench", out / "test.jsonl", judge=judge, out=run, **sampling, **prompt, **asked)
+    return {name: fidelity(out / f"bench-{name}") for name in judges}
 
 
-def ralign(*arguments: object) -> None:
-    """What `ralign ...` in a shell does, without starting a process."""
-    if code := app([str(argument) for argument in arguments]):
+def ralign(command: str, file: Path, **flags: object) -> None:
+    """What `ralign COMMAND FILE --flag value ...` in a shell does, without starting a process."""
+    words = [command, str(file)]
+    for name, value in flags.items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    if code := app(words):
         sys.exit(code)
 
 
-def fidelity(name: str, judge: Path, out: Path, meta_judge: Sequence[object]) -> float:
-    """The judge's F-Score by `ralign bench`; 0 where it never gives a right verdict."""
-    run = out / f"bench-{name}"
-    asked = ["--judge-prompt", out / "judge_prompt.txt", "--judge-temperature", 1.0, "--judge-max-tokens", 32]
-    ralign("bench", out / "test.jsonl", "--judge", judge, "--out", run, *asked, *meta_judge)
+def fidelity(run: Path) -> float:
+    """A run's F-Score; 0 where the judge never gave a right verdict."""
     (measured,) = json.loads((run / "results.json").read_text())["benchmarks"].values()
     return (measured["fidelity_score"] or {"value": 0.0})["value"]
 

@@ -398,8 +398,8 @@ def test_the_lab_runs_every_stage_and_takes_up_what_is_there(tmp_path: Path) -> 
     assert first.returncode == 0, first.stderr
     assert "r-align" in first.stdout
     again = ralign("lab", "--recipe", tmp_path / "tiny.toml", "--out", tmp_path / "lab")
-    tables = first.stdout[first.stdout.index("Right, and for the right reasons") :]
-    assert "r-align: adversarial" in tables
+    tables = first.stdout[first.stdout.index("Right, and for the right reasons?") :]
+    assert "S-Corr, %" in tables
     assert again.stdout.endswith(tables)
     results = json.loads((tmp_path / "lab/seed-0/base/bench/results.json").read_text())
     assert [benchmark["pairs"] for benchmark in results["benchmarks"].values()] == [60, 60, 60]

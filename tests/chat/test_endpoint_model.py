@@ -262,7 +262,7 @@ async def test_a_server_that_comes_up_a_little_later_is_waited_for(messages, sam
 
 
 async def test_a_server_that_has_gone_fails_the_call_at_its_deadline(messages, sampling):
-    patience = Patience(deadline=0.5, unreachable_after=0.05, first_wait=0.01, longest_wait=0.05)
+    patience = Patience(deadline=1.5, unreachable_after=0.05, first_wait=0.01, longest_wait=0.05)
     async with ChatServer() as server, Endpoint(server.url, patience=patience) as endpoint:
         model = EndpointModel(endpoint, "m")
         await model.reply(messages, sampling)

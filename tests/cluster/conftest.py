@@ -14,7 +14,8 @@ else:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import ray
-        import verl.experimental.reward_loop.reward_loop  # noqa: F401  (the tests' own import is then silent)
+        import verl.experimental.reward_loop.reward_loop
+        import verl.trainer.ppo.v1  # noqa: F401  (the tests' own imports are then silent)
         from ray.cluster_utils import Cluster
         from tests.cluster.tiny import save_tiny_model
 
@@ -37,7 +38,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def one_node() -> Iterator[None]:
     """Ray on this machine; started once for all tests of a file, as that takes a quarter of a minute."""
-    ray.init(num_cpus=2, object_store_memory=OBJECT_STORE, include_dashboard=False, log_to_driver=False)
+    # CPUs are only counted: what waits for one that is taken waits for ever.
+    ray.init(num_cpus=4, object_store_memory=OBJECT_STORE, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 

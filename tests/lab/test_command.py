@@ -59,6 +59,7 @@ def test_declared_seeds_are_all_run_and_all_figures_are_kept(recipe, tmp_path):
     # hardly trained, no judge is ever right: without S-Corr, which is no reason to lose the run
     assert document["arms"]["r-align"]["spurious_correctness"]["mean"] is None
     assert "r-align minus outcome-only, paired by seed" in text
+    assert "true quality" in text  # what it means for the policies, in words
     assert (tmp_path / "out" / "tables.md").read_text().count("| r-align |") >= 4
     assert f"as a page: {tmp_path / 'out' / 'report.html'}" in text
     assert "Means over 2 seeds" in (tmp_path / "out" / "report.html").read_text()

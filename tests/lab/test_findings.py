@@ -73,7 +73,7 @@ def test_where_the_claims_hold_the_page_says_so(tmp_path):
     assert [finding.standing for finding in found.values()][:4] == ["holds"] * 4
     assert headline(results, ARMS, contrast) == (
         "Two judges are right about equally often. "
-        "Outcome-only is right for the wrong reason six times in ten, R-Align once in ten."
+        "Outcome-only’s right verdicts have the wrong reason six times in ten, R-Align’s once in ten."
     )
     assert consequence(results, ARMS, contrast).startswith("It shows in the policies")
 

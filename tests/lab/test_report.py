@@ -2,9 +2,12 @@
 
 import json
 import re
+import shutil
+import subprocess
 import sys
 import webbrowser
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -190,3 +193,28 @@ def test_a_page_opens_only_before_somebody(monkeypatch, tmp_path, terminal, disp
         monkeypatch.setenv("DISPLAY", ":0")
     assert open_page(tmp_path / "report.html") == bool(opened)
     assert pages == [(tmp_path / "report.html").as_uri()] * opened
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to lay the page out")
+def test_a_phone_needs_no_scrolling_sideways(three, tmp_path):
+    """The page in a frame as wide as a phone; a script beside it reads how wide the page and its tables came out."""
+    outer = f"""<iframe width=390 height=800 srcdoc="{escape(three[1])}"></iframe><script>onload = () => {{
+        const page = document.querySelector("iframe").contentDocument;
+        const wide = [page.documentElement, ...page.querySelectorAll(".scroll")]
+            .filter(each => each.clientWidth && each.scrollWidth > each.clientWidth).length;
+        document.body.textContent = `looked at ${{page.querySelectorAll(".scroll").length}}, too wide ${{wide}}`;
+    }}</script>"""
+    (tmp_path / "outer.html").write_text(outer, encoding="utf-8")
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    command += ["--virtual-time-budget=2000", "--dump-dom", (tmp_path / "outer.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "looked at 4, too wide 0" in done.stdout, done.stdout[-300:] or done.stderr[-300:]

@@ -7,7 +7,7 @@ from rich.console import Console
 from ralign.lab.policy_rl import PolicyWorth
 from ralign.lab.probes import Probes
 from ralign.lab.results import ArmResult, BaseResult, Measured, SeedResult
-from ralign.lab.tables import arms_table, domains_table, lab_tables, markdown, probes_table
+from ralign.lab.tables import arms_table, domains_table, lab_tables, markdown, probes_table, seed_table
 from ralign.report.tables import print_tables
 
 DOMAINS = ("town", "animal", "fruit", "colour")
@@ -62,6 +62,18 @@ def test_no_figure_is_cut_off_on_a_narrow_terminal(results):
     assert "…" not in text.getvalue()
     assert "r-align minus outcome-only" in text.getvalue()
     assert "0.400 \u00b1 0.000" in text.getvalue()
+
+
+def test_one_seed_shows_each_judge_with_its_intervals_and_its_policy(results):
+    share = {"value": 0.8, "low": 0.7, "high": 0.85}
+    found = {
+        arm.name: {"label_accuracy": share, "spurious_correctness": None, "fidelity_score": share}
+        for arm in results[0].arms
+    }
+    columns = [list(column.cells) for column in seed_table(results[0], found).columns]
+    assert columns[1] == ["80.0 [70.0, 85.0]"] * 3
+    assert columns[2] == ["\u2013"] * 3  # a judge that was never right has no S-Corr
+    assert columns[4] == [f"{arm.policy.quality:.3f}" for arm in results[0].arms]
 
 
 def test_one_seed_has_no_deviation_and_no_paired_difference(results):

@@ -1,4 +1,5 @@
 import re
+import time
 from pathlib import Path
 
 import orjson
@@ -37,6 +38,12 @@ def pair(
         ("A clearly states it. A is better than B.", "B clearly states it. B is better than A."),
         ("**A**: exact.\n**B**: vague.", "**B**: exact.\n**A**: vague."),
         ("I prefer A, for B’s hour is wrong.", "I prefer B, for A’s hour is wrong."),
+        ("I would say A > B: A=7/10, B=3/10.", "I would say B > A: B=7/10, A=3/10."),
+        ("'A' beats 'B', so the winner is \"A\".", "'B' beats 'A', so the winner is \"B\"."),
+        (
+            "### Response A\nA fine hour.\n### Response B\nNone.",
+            "### Response B\nA fine hour.\n### Response A\nNone.",
+        ),
         ("Both A and B are late, but (B) less so.", "Both B and A are late, but (A) less so."),
     ],
 )
@@ -54,6 +61,7 @@ def test_every_way_to_name_an_answer_is_exchanged(text, expected):
         "Plan B is to wait; vitamin A does not help, nor does point B.",
         "The code `A = B` and the formula $A + B$ are right.",
         "```\nprint(A, B)\n```\nruns.",
+        "Response A/B testing is beside the point, and so is A/B.",
         "It gets an A+ and 2 B-grade marks; A/B tests are beside the point.",
         "It costs 1 or 2 pounds, response 12 of many.",
         "",
@@ -101,6 +109,15 @@ def test_any_text_is_taken_and_only_names_change(text):
         differing = [(one, other) for one, other in zip(text, swapped.text, strict=True) if one != other]
         assert all({one, other} in ({"A", "B"}, {"a", "b"}, {"1", "2"}) for one, other in differing)
         assert len(differing) == swapped.mentions
+
+
+@pytest.mark.parametrize(
+    "text", ["\\(" * 10_000, "$$ " * 10_000, "`" * 40_000, "A " * 10_000, '"A" > ' * 8_000]
+)
+def test_no_long_text_takes_seconds(text):
+    start = time.process_time()
+    swap_mentions(text, pair())
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.skipif(not LLMBAR.exists(), reason="the public data is not beside this checkout")

@@ -140,7 +140,10 @@ def test_the_same_seed_is_the_same_step() -> None:
     ids=lambda case: case.name,
 )
 async def test_the_real_reward_loop_takes_what_is_predicted(case: Case) -> None:
-    """Against an endpoint on loopback. Never sooner: that is queueing; later by this machine's own work alone."""
+    """Against an endpoint on loopback. Never sooner: that is queueing; later by this machine's own work alone.
+
+    The tolerance is for a busy machine; calls one after the other would take twelve times as long.
+    """
     predicted, measured = predicted_seconds(case), await measured_seconds(case)
     assert predicted > 0.5
-    assert 0.98 * predicted <= measured <= 1.25 * predicted + 0.3
+    assert 0.98 * predicted <= measured <= 1.5 * predicted + 0.5

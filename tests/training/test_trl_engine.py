@@ -21,7 +21,18 @@ def folder(tmp_path_factory) -> Path:
     return prepared(tmp_path_factory.mktemp("micro"))
 
 
-@pytest.mark.parametrize("stage", [{"stage": "sft"}, {"stage": "rl", "reward": "outcome", "group_size": 2}])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"stage": "sft"},
+        {"stage": "rl", "reward": "outcome", "group_size": 2},
+        pytest.param({"stage": "sft", "lora_rank": 2}, marks=pytest.mark.slow),
+        pytest.param({"stage": "sft", "epochs": 3.0, "limit": 16, "steps": None}, marks=pytest.mark.slow),
+        pytest.param(
+            {"stage": "rl", "reward": "outcome", "kl_coef": 0.1, "lora_rank": 2}, marks=pytest.mark.slow
+        ),
+    ],
+)
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(folder: Path, tmp_path: Path, stage) -> None:
     undisturbed = micro_config(folder, tmp_path / "undisturbed", **stage)
     interrupted = dataclasses.replace(undisturbed, out=tmp_path / "interrupted")

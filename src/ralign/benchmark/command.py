@@ -226,13 +226,15 @@ def _show_expected(stages: Mapping[str, Expected], completion_tokens: int, conso
             f"{stage.replace('_', '-')}: {expected.calls:,} calls, about {usage.prompt_tokens:,} tokens in and "
             f"{usage.completion_tokens:,} out{money}",
             highlight=False,
+            soft_wrap=True,
         )
     if len([1 for expected in stages.values() if expected.money is not None]) > 1:
         total = sum(expected.money or 0.0 for expected in stages.values())
-        console.print(f"in all: {total:,.2f} in money", highlight=False)
+        console.print(f"in all: {total:,.2f} in money", highlight=False, soft_wrap=True)
     console.print(
         f"Counted at 4 characters a token and {completion_tokens:,} tokens an answer "
         "(--expected-completion-tokens), thinking included; the meta-judge as if every verdict were right. "
         "Nothing was called.",
         highlight=False,
+        soft_wrap=True,
     )

@@ -1,8 +1,8 @@
 """What `ralign lab` does: read the recipe, run its seeds, print what came of it.
 
-Comes in: `LabOptions`, one field a flag. Goes out: the tables on the console, and in the run directory the figures
-they are made of (`results.json`, and each seed's `result.json`), they themselves in Markdown (`tables.md`), and a page
-that explains them (`report.html`).
+Comes in: `LabOptions`, one field a flag. Goes out: the first tables on the console, and in the run directory all of
+them in Markdown (`tables.md`), the figures that they are made of (`results.json`, and each seed's `result.json`), and a
+page that explains them (`report.html`).
 """
 
 import json
@@ -18,7 +18,7 @@ from ralign.errors import InputError
 from ralign.files import DirectoryLock, write_atomically
 from ralign.lab.config import LabConfig, preset_path, read_recipe
 from ralign.lab.engines import with_engine
-from ralign.lab.measure import SPLITS
+from ralign.lab.findings import compared_arms, consequence, contrasts, headline
 from ralign.lab.options import LabOptions
 from ralign.lab.progress import shown
 from ralign.lab.quick import quickened
@@ -28,8 +28,16 @@ from ralign.lab.results import SeedResult
 from ralign.lab.run import folder_name
 from ralign.lab.seeds import run_seeds
 from ralign.lab.statistics import by_arm, differences, predictions
-from ralign.lab.tables import EXPLANATION, lab_tables, markdown
-from ralign.report.tables import BenchmarkDict, print_tables, results_tables
+from ralign.lab.tables import (
+    EXPLANATION,
+    HARDER,
+    arms_table,
+    comparison_tables,
+    lab_tables,
+    markdown,
+    seed_table,
+)
+from ralign.report.tables import BenchmarkDict, print_tables
 
 
 def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
@@ -50,29 +58,41 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
             results = run_seeds(config, seeds, out, jobs=options.jobs, watch=watch)
         document = json.dumps(_known(summary(results)), indent=2, allow_nan=False)
         write_atomically(out / "results.json", document.encode() + b"\n")
-        tables = lab_tables(results)
-        write_atomically(out / "tables.md", pages(tables).encode())
+        write_atomically(out / "tables.md", pages(lab_tables(results)).encode())
         page = write_report(out, seeds, options)
-    if len(results) == 1:
-        judges = benchmarks(results[0], out / f"seed-{results[0].seed}")
-        tables = [*results_tables(judges), *tables]
-    print_tables(tables, console)
-    console.print(EXPLANATION, highlight=False)
+    _show(results, out, console)
     if options.quick:
-        console.print("\nA quick run: every stage ran, none long enough to show what the method does.")
-    console.print(f"\nEvery figure: {out}/results.json", highlight=False, soft_wrap=True)
+        console.print("A quick run: every stage ran, none long enough to show what the method does.")
+    elif (arms := compared_arms(config)) is not None:
+        contrast = contrasts(results, out, arms)
+        for words in (headline(results, arms, contrast), consequence(results, arms, contrast)):
+            console.print(words, style="bold", highlight=False)
+    console.print(
+        f"Every figure: {out}/results.json; every table: {out}/tables.md", highlight=False, soft_wrap=True
+    )
     console.print(f"What they mean, as a page: {page}", highlight=False, soft_wrap=True)
     open_page(page)
     return results
 
 
-def benchmarks(result: SeedResult, folder: Path) -> dict[str, BenchmarkDict]:
-    """Every judge of one seed on every split, with intervals, as its run directory has it."""
+def _show(results: Sequence[SeedResult], out: Path, console: Console) -> None:
+    """Print what a reader needs first; the other tables are in files."""
+    if len(results) == 1:
+        console.print(
+            seed_table(results[0], _measured(results[0], out / f"seed-{results[0].seed}")), crop=False
+        )
+        console.print(f"\n{EXPLANATION}\n", highlight=False)
+        return
+    print_tables([arms_table(results), *comparison_tables(results)], console)
+    console.print(f"{EXPLANATION}\n{HARDER}\n", highlight=False)
+
+
+def _measured(result: SeedResult, folder: Path) -> dict[str, BenchmarkDict]:
+    """Every judge of one seed on pairs as in training, with intervals, as its run directory has it."""
     found: dict[str, BenchmarkDict] = {}
     for arm in result.arms:
         document = json.loads((folder / folder_name(arm.name) / "bench" / "results.json").read_bytes())
-        for split in SPLITS:
-            found[f"{arm.name}: {split}"] = document["benchmarks"][benchmark_name(split)] | {"subsets": {}}
+        found[arm.name] = document["benchmarks"][benchmark_name("train")]
     return found
 
 

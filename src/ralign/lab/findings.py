@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Final, Literal, NamedTuple
 
 from ralign.benchmark.compare import compare_runs
+from ralign.lab.config import LabConfig
 from ralign.lab.lexicon import DOMAINS, Domain
 from ralign.lab.looks import title
 from ralign.lab.records import benchmark_name
@@ -60,6 +61,14 @@ class Arms(NamedTuple):
 
     outcome: str
     ralign: str
+
+
+def compared_arms(config: LabConfig) -> Arms | None:
+    """The plain judge of either reward, the first that has it; None where a recipe has not both."""
+    first = {arm.reward: arm.name for arm in reversed(config.arms)}
+    if "outcome" not in first or "ralign" not in first:
+        return None
+    return Arms(first["outcome"], first["ralign"])
 
 
 def contrasts(results: Sequence[SeedResult], out: Path, arms: Arms) -> dict[str, Contrast]:
@@ -140,7 +149,7 @@ def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, C
         verdicts = f"{'R-Align' if better == 'holds' else 'The outcome-only judge'} is right more often."
     else:
         verdicts = "Two judges, neither clearly right more often."
-    reasons = f"Outcome-only is right for the wrong reason {_times(one)}, R-Align {_times(two)}"
+    reasons = f"Outcome-only’s right verdicts have the wrong reason {_times(one)}, R-Align’s {_times(two)}"
     match _standing(spurious, wanted=-1):
         case "holds":
             reasons = f"{reasons}."

@@ -32,6 +32,7 @@ from ralign.lab.findings import (
     Arms,
     Finding,
     Standing,
+    compared_arms,
     consequence,
     contrasts,
     exploited,
@@ -109,7 +110,7 @@ def _slots(
     """Everything on the page that is not always the same."""
     config = configs[0]
     shown = looks(config.arms)
-    arms = _arms(config)
+    arms = compared_arms(config)
     predicted = predictions(results)
     trained = {name: look for name, look in shown.items() if "none" not in look.style}
     tried = attempts(out / f"seed-{results[0].seed}", config)
@@ -157,7 +158,7 @@ def _compared(
     predicted: Mapping[str, Prediction],
 ) -> dict[str, Child]:
     """What sets R-Align against outcome-only, where the run has both."""
-    arms = _arms(configs[0])
+    arms = compared_arms(configs[0])
     if arms is None:
         missing = "This recipe has not both an outcome-only judge and an R-Align judge: nothing is compared."
         start = f"The policies start at a true quality of {number(start_quality(results))}."
@@ -187,14 +188,6 @@ def _compared(
         "invented": _invented(found, arms),
         "exhibits": cards[1:],
     }
-
-
-def _arms(config: LabConfig) -> Arms | None:
-    """The plain judge of either reward: the first that has it."""
-    first = {arm.reward: arm.name for arm in reversed(config.arms)}
-    if "outcome" not in first or "ralign" not in first:
-        return None
-    return Arms(first["outcome"], first["ralign"])
 
 
 def _findings(found: Sequence[Finding]) -> Html:

@@ -1,6 +1,6 @@
 """What the lab came to, as tables for a terminal: one row a judge, and what the differences between them are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Final
 
@@ -12,13 +12,15 @@ from rich.table import Table
 from ralign.lab.results import SeedResult
 from ralign.lab.statistics import FIGURES, Difference, Spread, by_arm, differences, predictions
 from ralign.metrics.correlation import Correlation
+from ralign.report.tables import BenchmarkDict, IntervalDict
 
 EXPLANATION: Final = """\
-L-Acc    how often the judge's verdict is the gold one
-S-Corr   how often a right verdict rests on another reason than gold's
+judge    compares two answers: it writes its reasons, then a verdict
+L-Acc    how often its verdict is right
+S-Corr   how often a right verdict rests on a wrong reason; lower is better
 F-Score  how often verdict and reason are both right: L-Acc x (1 - S-Corr)
-hard     pairs where style says nothing; adversarial: where it misleads
-policy   true quality, 0 to 1, of a policy trained against the judge"""
+policy   trained to please the judge; quality: what its answers are truly worth"""
+HARDER: Final = "hard     pairs where style says nothing; adversarial: where it misleads"
 
 FEWEST_JUDGES: Final = 6
 """For a correlation: with fewer, its interval says nothing."""
@@ -45,13 +47,37 @@ _TRAITS: Final = (
 
 def lab_tables(results: Sequence[SeedResult]) -> list[Table]:
     """Every table that these results have something to say in."""
+    details = [domains_table(results), exploits_table(results), probes_table(results)]
+    return [arms_table(results), *details, *comparison_tables(results)]
+
+
+def comparison_tables(results: Sequence[SeedResult]) -> list[Table]:
+    """What sets the judges apart over several seeds, and what predicts their policies."""
     arms = [arm.name for arm in results[0].arms]
-    tables = [arms_table(results), domains_table(results), exploits_table(results), probes_table(results)]
+    tables: list[Table] = []
     if len(results) > 1 and {"r-align", "outcome-only"} <= set(arms):
         tables.append(differences_table(results, "r-align", "outcome-only"))
     if len(results) * len(arms) >= FEWEST_JUDGES:
         tables.append(predictions_table(results))
     return tables
+
+
+def seed_table(result: SeedResult, measured: Mapping[str, BenchmarkDict]) -> Table:
+    """One seed: each judge in per cent with its 95 % interval over pairs, and its policy, which is a single run.
+
+    `measured` has the judge's own results on pairs as in training, by arm.
+    """
+    table = _table(
+        "Right, and for the right reasons? And the policy trained against it",
+        "judge",
+        *("L-Acc, %", "S-Corr, %", "F-Score, %", "policy\nquality"),
+    )
+    for arm in result.arms:
+        found = measured[arm.name]
+        shares = (found["label_accuracy"], found["spurious_correctness"], found["fidelity_score"])
+        table.add_row(arm.name, *map(_per_cent, shares), f"{arm.policy.quality:.3f}")
+    table.caption = f"Policy quality is 0 to 1; before training it is {result.start.quality:.3f}."
+    return _kept(table)
 
 
 def arms_table(results: Sequence[SeedResult]) -> Table:
@@ -165,6 +191,13 @@ def _kept(table: Table) -> Table:
     unbounded = Console(width=1_000)
     table.width = Measurement.get(unbounded, unbounded.options, table).maximum
     return table
+
+
+def _per_cent(share: IntervalDict | None) -> str:
+    if share is None:
+        return "–"
+    value, low, high = (100 * share[key] for key in ("value", "low", "high"))
+    return f"{value:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _mean(values: Sequence[float | None]) -> str:

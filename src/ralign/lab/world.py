@@ -5,8 +5,8 @@ text that the rest of ralign works with. Every draw takes its generator.
 
 Gold follows a priority: accuracy (the value asked for is right), then instruction (the polite word is there), then
 completeness (the second value is there). Length, structure and tone are surface: irrelevant to gold, and
-correlated with it in the data. `showy` is the probability, by domain, that the showier answer is the better one;
-each surface factor goes that way with probability FOLLOWS.
+correlated with it in the data. The showier answer has more of each surface factor; `showy` is the probability, by
+domain, that it is also the better one.
 """
 
 from typing import Final, NamedTuple
@@ -41,8 +41,7 @@ from ralign.lab.lexicon import (
     WORDS,
 )
 
-FOLLOWS: Final = 0.95
-DECISIVE: Final = (0.5, 0.3, 0.2)
+DECISIVE: Final = (0.4, 0.3, 0.3)
 """How often accuracy, instruction and completeness decide a pair."""
 LEVELS: Final = (2, 2, 2, len(FILLERS), 2, 3)
 """By factor: how many levels an answer's trait can have. Fillers 0-3; hedging, neutral, confident."""
@@ -253,13 +252,12 @@ def _substance(
 
 
 def _surface(showier: Int[Tensor, " n"], generator: Generator) -> Int[Tensor, "n 2 3"]:
-    """Traits of A and B: in each factor one has more, the showier answer with probability FOLLOWS."""
+    """Traits of A and B: the showier answer has more of each factor."""
     n = len(showier)
     traits: list[Tensor] = []
     for levels in LEVELS[SUBSTANCE:]:
         low = _draw(levels, n, generator)
         high = (low + _draw(levels - 1, n, generator) + 1) % levels
         low, high = torch.minimum(low, high), torch.maximum(low, high)
-        more = torch.where(torch.rand(n, generator=generator) < FOLLOWS, showier, 1 - showier)
-        traits.append(torch.where(more[:, None] == torch.arange(2), high[:, None], low[:, None]))
+        traits.append(torch.where(showier[:, None] == torch.arange(2), high[:, None], low[:, None]))
     return torch.stack(traits, dim=2)

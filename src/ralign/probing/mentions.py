@@ -32,16 +32,19 @@ _CLEAR = "response|answer|assistant|candidate|completion|output|reply|model|ai|c
 _UNCLEAR = "option|choice|solution|version|alternative"
 """Nouns for an answer that just as well name the items of a question."""
 _GAP = r"(?:[ \t*`\"'“(\[#]{1,4}|[_-])"
-_NAMED = rf"\b(?P<noun>{_CLEAR}|{_UNCLEAR})s?{_GAP}(?P<name>(?-i:[AB12])|(?<=[_(\[-])[ab])(?![\w+#]|[.,]\d)"
+_NAMED = (
+    rf"\b(?P<noun>{_CLEAR}|{_UNCLEAR})s?{_GAP}(?P<name>(?-i:[AB12])|(?<=[_(\[-])[ab])(?![\w+#]|[.,]\d|/[AB])"
+)
 _ORDINAL = rf"\b(?P<ordinal>first|second)[ -](?:(?P<ordinal_noun>{_CLEAR}|{_UNCLEAR})\b)"
-_BARE = r"(?<![\w.\\/'’{&+=^-])(?P<bare>(?-i:[AB]))(?![\w+#/=^(]|-\w|\s*[=+×<>]|['’](?!s\b))"
+_BARE = r"(?<!\w['’])(?<![\w.\\/{&+^-])(?P<bare>(?-i:[AB]))(?![\w+#/^(]|-\w|\s*[+×]|['’](?!s\b)\w)"
 _NAME = re.compile(f"{_NAMED}|{_ORDINAL}|{_BARE}", re.IGNORECASE)
 
 _KEPT = re.compile(
-    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`|\$\$.+?\$\$|\$(?!\s)[^$\n]{1,200}(?<!\s)\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]",
+    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`|\$\$.{1,2000}?\$\$|\$(?!\s)[^$\n]{1,200}(?<!\s)\$(?!\d)"
+    r"|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]",
     re.DOTALL,
 )
-"""Code and formulas; two prices on one line are no formula."""
+"""Code and formulas; two prices on one line are no formula. The bounds keep unclosed ones from quadratic time."""
 _QUOTE = re.compile(r"\"[^\"\n]{3,}\"|“[^”\n]{3,}”|«[^»\n]{3,}»|^>[^\n]+", re.MULTILINE)
 
 _LABELLED = re.compile(

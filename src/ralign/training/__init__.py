@@ -21,6 +21,9 @@
 | `outage`       | what is done when it opens: pause or stop                                                 |
 | `rates`        | how a batch's rewards came about, as numbers to log; pure                                 |
 | `trl_reward`   | the reward as TRL's trainers call it                                                      |
+| `roles`        | what each role is trained on: a judge, a meta-judge                                       |
+| `meta_examples` | recorded judgments and what was said of them -> what a meta-judge learns from            |
+| `decision_reward` | a meta-judge's reward, as TRL calls it                                                 |
 | `fleet`        | a fleet of model servers, simulated; pure                                                 |
 | `simulated_step` | a training step against a meta-judge fleet; pure                                        |
 | `pair_cost`    | where the cost of a run goes; pure                                                        |

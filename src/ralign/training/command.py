@@ -174,26 +174,30 @@ def take_up(run: TrainingRun) -> None:
 
 
 def _how_to_measure(run: TrainingRun) -> str:
-    if run.config.role == "judge":
+    config = run.config
+    if config.role == "judge":
         return f"The judge: {run.model}. Measure it: ralign bench PAIRS --judge {run.model}"
     if not run.data.held_out:
         return f"The meta-judge: {run.model}. No pair was held out to measure it with."
+    shown = {example.order for example in run.data.examples}
+    orders = "both" if len(shown) > 1 else shown.pop()
+    prompt = f" --meta-prompt {config.meta_prompt}" if config.meta_prompt else ""
     return (
-        f"The meta-judge: {run.model}. Measure it: ralign bench '{run.config.out}/held_out/*.jsonl' "
-        f"--judgments {run.config.judged}/judgments.jsonl --meta-judge {run.model} --out RUN"
+        f"The meta-judge: {run.model}. Measure it: ralign bench '{config.out}/held_out/*.jsonl' --judgments "
+        f"{config.judged}/judgments.jsonl --orders {orders} --meta-judge {run.model}{prompt} --out RUN"
     )
 
 
 def _keep_back(run: TrainingRun) -> None:
-    """Write what is held out; one file a benchmark, named after it, as a pair may have its benchmark from its file."""
-    by_benchmark: dict[str, list[PreferencePair]] = {}
-    if run.data.held_out:
-        (run.config.out / "held_out").mkdir(exist_ok=True)
+    """Write what is held out, in files named as those it comes from: a pair may have its benchmark from its file."""
+    by_name: dict[str, list[PreferencePair]] = {}
     for pair in run.data.held_out:
-        by_benchmark.setdefault(pair.benchmark, []).append(pair)
-    for benchmark, pairs in by_benchmark.items():
-        name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in benchmark)
-        write_pairs(run.config.out / "held_out" / f"{name}.jsonl", pairs)
+        # Only a benchmark that the pair itself names can hold a slash, and that one it keeps whatever the file's name.
+        by_name.setdefault(pair.benchmark.replace("/", "-"), []).append(pair)
+    for name, pairs in by_name.items():
+        folder = run.config.out / "held_out"
+        folder.mkdir(exist_ok=True)
+        write_pairs(folder / f"{name}.jsonl", pairs)
 
 
 def _publish(run: TrainingRun, trained_on: TrainingData, files: list[str]) -> None:

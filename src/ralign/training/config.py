@@ -87,7 +87,7 @@ class TrainConfig:
     """rl: more fields for the meta-judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
     meta_judge_key_variable: str = "OPENAI_API_KEY"
     """rl: the environment variable that holds the meta-judge's API key."""
-    concurrency: int = 256
+    concurrency: int = 512
     """rl: meta-judge calls in flight."""
     deadline: float = 300.0
     """rl: seconds the meta-judge may take for one step's judgments; what is not there by then is not scored."""
@@ -295,6 +295,8 @@ def _check_judge(config: TrainConfig) -> None:
 def _check_meta_judge(config: TrainConfig) -> None:
     if config.judged is None:
         raise InputError("--role meta-judge needs --judged, a run directory of `ralign bench` on these pairs")
+    if config.engine != "trl":
+        raise InputError(f"--engine {config.engine} trains judges; leave it out for --role meta-judge")
     if config.labels is not None and config.stage == "sft":
         raise InputError("--labels hold decisions and no words to imitate: they are for --stage rl")
     if config.meta_judge is not None:

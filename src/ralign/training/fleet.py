@@ -111,6 +111,42 @@ class _Replica:
         self._at = now
 
 
+class _Replicas:
+    """All servers, and which call ends next where."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.all = [_Replica(fleet.seconds_per_step) for _ in range(fleet.replicas)]
+        self._slots = fleet.slots
+        self._load = [0] * fleet.replicas
+        self._ends = [inf] * fleet.replicas
+
+    def next_end(self) -> float:
+        """When the next call ends; infinite where none is served."""
+        return min(self._ends)
+
+    def full(self) -> bool:
+        """Whether every slot is taken."""
+        return min(self._load) == self._slots
+
+    def start(self, now: float, call: int, tokens: float, seconds_per_token: float) -> None:
+        """Give a call to the replica with the fewest."""
+        number = self._load.index(min(self._load))
+        self.all[number].start(now, call, tokens, seconds_per_token)
+        self._changed(number, 1)
+
+    def finish(self) -> int:
+        """Let the call go that ends next."""
+        now = self.next_end()
+        number = self._ends.index(now)
+        call = self.all[number].finish(now)
+        self._changed(number, -1)
+        return call
+
+    def _changed(self, number: int, by: int) -> None:
+        self._load[number] += by
+        self._ends[number] = self.all[number].next_end()
+
+
 def serve(
     calls: Calls,
     fleet: Fleet,
@@ -134,27 +170,22 @@ def serve(
     """
     patience = patience or Patience()
     cap = inf if calls_at_once is None else calls_at_once
-    replicas = [_Replica(fleet.seconds_per_step) for _ in range(fleet.replicas)]
-    load, ends = [0] * fleet.replicas, [inf] * fleet.replicas
-    added = (
-        fleet.seconds_per_call + fleet.seconds_per_prompt_token * calls.prompt_tokens / calls.answer_tokens
-    )
+    replicas = _Replicas(fleet)
+    tokens = calls.answer_tokens.tolist()
+    prompt_seconds = fleet.seconds_per_prompt_token * calls.prompt_tokens / calls.answer_tokens
+    seconds_per_token = (fleet.seconds_per_call + prompt_seconds).tolist()
     arrivals = [(time, call) for call, time in enumerate(calls.arrival.tolist())]
     heapq.heapify(arrivals)
-    tokens, added_seconds = calls.answer_tokens.tolist(), added.tolist()
     tries, given_up, ended = [0] * len(tokens), [False] * len(tokens), [inf] * len(tokens)
     waiting, retrying = deque[int](), deque[int]()
     in_flight = 0
-    while arrivals or min(ends) < inf:
-        now = min(ends)
+    while arrivals or replicas.next_end() < inf:
+        now = replicas.next_end()
         if arrivals and arrivals[0][0] <= now:
             now, call = heapq.heappop(arrivals)
             (retrying if tries[call] else waiting).append(call)
         else:
-            number = ends.index(now)
-            call = replicas[number].finish(now)
-            load[number] -= 1
-            ends[number] = replicas[number].next_end()
+            call = replicas.finish()
             tries[call] += 1
             failed = rng.random() < failure_rate
             if failed and tries[call] < patience.max_tries:
@@ -162,18 +193,13 @@ def serve(
             else:
                 ended[call], given_up[call] = now, failed
                 in_flight -= 1
-        while retrying or (waiting and in_flight < cap):
-            if min(load) == fleet.slots:
-                break
-            number = load.index(min(load))
+        while (retrying or (waiting and in_flight < cap)) and not replicas.full():
             in_flight += not retrying
             call = (retrying or waiting).popleft()
-            replicas[number].start(now, call, tokens[call], added_seconds[call])
-            load[number] += 1
-            ends[number] = replicas[number].next_end()
+            replicas.start(now, call, tokens[call], seconds_per_token[call])
     return Served(
         ended=np.array(ended),
         failed=np.array(given_up, dtype=np.bool_),
-        call_seconds=sum(replica.call_seconds for replica in replicas),
-        busy_seconds=sum(replica.busy_seconds for replica in replicas),
+        call_seconds=sum(replica.call_seconds for replica in replicas.all),
+        busy_seconds=sum(replica.busy_seconds for replica in replicas.all),
     )

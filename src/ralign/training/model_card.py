@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ralign.training.config import TrainConfig
+from ralign.training.config import Role, TrainConfig
 from ralign.training.train_log import Step, mean_metrics
 
 LAST_STEPS = 50
@@ -14,20 +14,18 @@ _REWARDS = {
     "hybrid": "a weighted sum of the right verdict and the aligned rationale",
     "pointwise": "the right verdict plus the average precision over gold's decisive points",
 }
-_JUDGE = (
-    "# A judge trained with ralign",
-    "",
-    "Compares two answers to a conversation: writes a rationale, then `\\boxed{A}` or `\\boxed{B}`. It expects "
-    "ralign's judge prompt (`ralign bench --judge` asks with it).",
-)
-_META_JUDGE = (
-    "# A meta-judge trained with ralign",
-    "",
-    "Says whether a judge's rationale rests on the decisive points of a gold rationale: names the points, then writes "
-    "`VERDICT: Correct` or `VERDICT: Incorrect`. It expects ralign's meta-judge prompt (`ralign bench --meta-judge` "
-    "and `ralign train --meta-judge` ask with it).",
-)
-_META_JUDGES = {
+_WHAT: Mapping[Role, str] = {
+    "judge": (
+        "Compares two answers to a conversation: writes a rationale, then `\\boxed{A}` or `\\boxed{B}`. It expects "
+        "ralign's judge prompt (`ralign bench --judge` asks with it)."
+    ),
+    "meta-judge": (
+        "Says whether a judge's rationale rests on the decisive points of a gold rationale: names the points, then "
+        "writes `VERDICT: Correct` or `VERDICT: Incorrect`. It expects ralign's meta-judge prompt (`ralign bench "
+        "--meta-judge` and `ralign train --meta-judge` ask with it)."
+    ),
+}
+_META_JUDGE_STAGES = {
     "sft": "Supervised fine-tuning on the recorded answers of a stronger meta-judge.",
     "rl": "Reinforcement learning (GRPO). Reward of an answer: 1 for the recorded decision, else 0.",
 }
@@ -64,7 +62,7 @@ def model_card(
     rows = [(name, settings.get(name, getattr(config, name))) for name in _SETTINGS]
     judges = config.role == "judge"
     if not judges:
-        how = _META_JUDGES[config.stage]
+        how = _META_JUDGE_STAGES[config.stage]
     elif config.stage == "sft":
         how = "Supervised fine-tuning on gold judgments, as a warm start."
     else:
@@ -82,7 +80,9 @@ def model_card(
             "tags: [generative-reward-model, llm-as-a-judge, ralign]",
             "---",
             "",
-            *(_JUDGE if judges else _META_JUDGE),
+            f"# A {config.role} trained with ralign",
+            "",
+            _WHAT[config.role],
             "",
             *_ask_without_thinking(config),
             f"{how} From {config.model}, on {examples:,} prompts of {', '.join(pairs)}"

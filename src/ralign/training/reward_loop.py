@@ -31,11 +31,11 @@ from ralign.records import Judgment, MetaJudgment, PreferencePair
 from ralign.rewards.judge import HybridReward, JudgeReward, PointsReward, outcome_reward, ralign_reward
 from ralign.training.asking import Question, SharedMetaJudge, failed
 from ralign.training.completions import Completion, ScoredBatch, ScoredCompletion, read_completion
+from ralign.training.config import RewardName
 from ralign.training.outage import Clock, Guard, OutagePlan, Sleep, warn
 from ralign.training.rare_collections import rare_collections
 from ralign.training.rates import rates_of
 
-RewardName = Literal["outcome", "ralign", "hybrid", "pointwise"]
 Asks = Literal["nothing", "right", "all"]
 """Which judgments the meta-judge is asked about."""
 

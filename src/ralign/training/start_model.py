@@ -122,7 +122,7 @@ def _problem(prompt: list[int], whole: list[int] | None, config: TrainConfig) ->
     if len(prompt) > config.max_prompt_tokens:
         return f"prompt longer than {config.max_prompt_tokens:,} tokens"
     if whole is not None and len(whole) - len(prompt) > config.max_completion_tokens:
-        return f"gold judgment longer than {config.max_completion_tokens:,} tokens"
+        return f"answer to imitate longer than {config.max_completion_tokens:,} tokens"
     return None
 
 
