@@ -232,7 +232,12 @@ def policy(config: Annotated[PolicyConfig, Parameter(name="*")]) -> int:
     return 0 if result.stopped is None else 1
 
 
-def _policy_engine() -> "PolicyEngine":
+def _policy_engine(name: Engine) -> "PolicyEngine":
+    if name == "verl":
+        _needs("verl", "transformers", "yaml")
+        from ralign.policy.verl_engine import train_policy as train_with_verl
+
+        return train_with_verl
     _needs("train", "torch", "transformers", "trl", "datasets", "accelerate", "peft")
     from ralign.policy.trl_engine import train_policy
 

@@ -74,6 +74,8 @@ def counts(word: str) -> Answer:
     """A judge that prefers the answer with more of the word; the one shown first, where they have as many."""
 
     def judge(request: ChatRequest) -> str:
+        if "Are you there?" in request.prompt:
+            return "Yes."
         first, second = (said.split().count(word) for said in shown(request.prompt))
         return f"It says {word} more often.\n\n\\boxed{{{'A' if first >= second else 'B'}}}"
 

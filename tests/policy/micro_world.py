@@ -204,8 +204,16 @@ def quality(folder: Path, world: World, *, count: int = 1000, seed: int = 2) -> 
         pad_token_id=words.pad_token_id,
     )  # fmt: skip
     texts = words.batch_decode(written[:, prompts.shape[1] :], skip_special_tokens=True)
-    answers = torch.tensor([read_answer(text) for text in texts])
+    answers = torch.tensor([_words_of(text) for text in texts])
     return world.quality(question, answers).mean().item()
+
+
+def _words_of(text: str) -> list[int]:
+    """The answer's ids; a text with a word that answers do not have is as good as none."""
+    try:
+        return read_answer(text)
+    except InputError:
+        return read_answer("")
 
 
 def _prompt_ids(words: PreTrainedTokenizerFast, texts: list[str]) -> torch.Tensor:

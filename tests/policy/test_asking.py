@@ -79,7 +79,7 @@ async def test_what_is_late_fails_and_the_rest_does_not_wait_for_it() -> None:
 
 
 async def test_an_endpoint_that_may_come_back_is_a_failure_and_one_that_refuses_ends_it() -> None:
-    down = Oracle(lambda q, n: EndpointDown("503 again and again") if q == "a" else Said("fine"))
+    down = Oracle(lambda q, n: EndpointDown("down", last="503 again and again") if q == "a" else Said("fine"))
     assert (await asker(down).ask_all(["a", "b"]))["a"] == Said("", "call", "503 again and again")
     with pytest.raises(EndpointRefused, match="wrong key"):
         await asker(Oracle(lambda q, n: EndpointRefused("wrong key"))).ask_all(["a", "b", "c"])

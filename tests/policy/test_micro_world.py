@@ -51,7 +51,9 @@ def test_a_policy_trained_against_r_align_ends_better_than_one_against_outcome_o
             max_completion_tokens=BUDGET + 1,
             save_every=1000,
         )
-        result = run_policy(config, lambda: train_policy, lambda name: LabChat(name, models[name]), Console())
+        result = run_policy(
+            config, lambda engine: train_policy, lambda name: LabChat(name, models[name]), Console()
+        )
         assert result.model is not None
         worth[name] = quality(result.model, made.world)
     print(worth)

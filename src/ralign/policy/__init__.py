@@ -17,7 +17,9 @@
 | `trl_reward`  | the reward as TRL's trainers call it                                                        |
 | `watch`       | beside each step: the length penalty steered, signs of a gamed judge, stop rules            |
 | `signs_log`   | those signs on disk                                                                         |
+| `greeting`    | a word with the judge or the service before anything is loaded                              |
 | `trl_engine`  | TRL as the engine: `ralign train`'s loop with this reward                                   |
+| `verl_engine` | verl as the engine, the reward a running service                                            |
 | `model_card`  | what is said of the policy beside its weights                                               |
 | `winrate`     | `ralign winrate`: two sets of answers to the same prompts, judged in both orders            |
 

@@ -119,7 +119,7 @@ class Asker(Generic[Question, Answer]):
         try:
             return await self._ask(question)
         except EndpointDown as error:
-            return self._failed(question, str(error))
+            return self._failed(question, error.last)
 
     @property
     def _lateness(self) -> str:

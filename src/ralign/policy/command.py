@@ -11,6 +11,7 @@ Comes in: a `PolicyConfig`, and the engine. Goes out:
 Where several processes train (one a GPU), the first alone writes here; the engine's checkpoints apart.
 """
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable
@@ -29,11 +30,13 @@ from ralign.judging import JUDGE_PROMPT, Prompt
 from ralign.policy.config import PolicyConfig
 from ralign.policy.examples import load_policy_data
 from ralign.policy.expected import expect, expected_lines
+from ralign.policy.greeting import greet
 from ralign.policy.model_card import policy_card
 from ralign.policy.signs_log import SIGNS, cut_signs_after
 from ralign.rewards.stop_rules import StopRules
 from ralign.training.checkpoints import last_whole, run_digest
 from ralign.training.command import TrainingRun, take_up, versions
+from ralign.training.config import Engine
 from ralign.training.examples import TrainingData, list_left_out
 from ralign.training.train_log import LOG, read_steps
 
@@ -47,8 +50,9 @@ class Trained(NamedTuple):
     """Which stop rule ended it, in one line; None: it went to its end."""
 
 
-PolicyEngine = Callable[[TrainingRun, PolicyConfig, StopRules], Trained]
-"""Trains, from the last whole checkpoint where there is one, and leaves the model in `run.unfinished`."""
+PolicyEngine = Callable[[TrainingRun, PolicyConfig, StopRules], Trained | None]
+"""Trains, from the last whole checkpoint where there is one, and leaves the model in `run.unfinished`; None after a dry
+run."""
 
 
 class PolicyResult(NamedTuple):
@@ -62,7 +66,7 @@ class PolicyResult(NamedTuple):
 
 def run_policy(
     config: PolicyConfig,
-    engine: Callable[[], PolicyEngine],
+    engine: Callable[[Engine], PolicyEngine],
     local_model: LoadLocalModel,
     console: Console,
 ) -> PolicyResult:
@@ -90,8 +94,11 @@ def run_policy(
             expect(config, data, prompt, prices.get(config.judge or ""), second), config
         ):
             console.print(line, highlight=False, soft_wrap=True)
-        return PolicyResult(None)
-    train = engine()
+        if config.engine == "trl":
+            return PolicyResult(
+                None
+            )  # verl's dry run also writes what it would launch, and lets verl check it
+    train = engine(config.engine)
     digests = {"prompts_digest": data.digest}
     if prompt is not None:
         digests["judge_prompt_digest"] = prompt.digest
@@ -112,7 +119,11 @@ def run_policy(
                 console.print(f"Trained already: {run.model}", highlight=False, soft_wrap=True)
                 return PolicyResult(run.model)
             _take_up(run)
+            if not config.dry_run:
+                asyncio.run(greet(config, local_model, console))
         trained = train(run, config, rules)
+        if trained is None:
+            return PolicyResult(None)
         if trained.stopped is not None:
             shutil.rmtree(run.unfinished, ignore_errors=True)
             return PolicyResult(None, trained.stopped)
@@ -158,7 +169,8 @@ def _publish(run: TrainingRun, config: PolicyConfig, trained_on: TrainingData) -
     )
     write_atomically(run.unfinished / "README.md", card.encode())
     for name in (LOG, SIGNS, "config.toml"):
-        write_atomically(run.unfinished / name, (config.out / name).read_bytes())
+        if (config.out / name).exists():  # verl tells nobody what its steps' answers were
+            write_atomically(run.unfinished / name, (config.out / name).read_bytes())
     run.unfinished.rename(run.model)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ralign.errors import InputError
-from ralign.training.config import Report, TrainConfig
+from ralign.training.config import Engine, Report, TrainConfig
 
 # Fields that say where, how fast or how often, not what is learned: they may differ when a run is taken up again.
 _OPERATIONAL = frozenset(
@@ -18,8 +18,9 @@ _OPERATIONAL = frozenset(
         "prompts", "out", "judge_url", "judge_prompt", "judge_key_variable", "reward_url", "token_variable",
         "second_judge_url", "second_judge_every", "stop_when", "concurrency", "deadline", "try_timeout", "on_outage",
         "outage_patience", "micro_batch", "gradient_checkpointing", "vllm", "vllm_url", "vllm_memory",
-        "vllm_tensor_parallel", "save_every", "keep_checkpoints", "report_to", "price", "expected_completion_tokens",
-        "expected_judgment_tokens", "skip_bad_rows", "dry_run",
+        "vllm_tensor_parallel", "nodes", "gpus_per_node", "reward_workers", "verl_python", "save_every",
+        "keep_checkpoints", "report_to", "price", "expected_completion_tokens", "expected_judgment_tokens",
+        "skip_bad_rows", "dry_run",
     }
 )  # fmt: skip
 
@@ -35,8 +36,8 @@ class PolicyConfig:
     """The start: a Hugging Face model with a chat template (path or hub name)."""
     out: Path
     """The run directory. The same command again goes on from its last whole checkpoint."""
-    engine: Literal["trl"] = "trl"
-    """Whose training loop: TRL, on one machine."""
+    engine: Engine = "trl"
+    """Whose training loop: TRL, on one machine; or verl on Ray, on one or many, with --reward-url (docs/cluster.md)."""
     judge: str | None = None
     """The judge's model name at --judge-url; without a URL, a local Hugging Face model (path or hub name)."""
     judge_url: str | None = None
@@ -147,7 +148,24 @@ class PolicyConfig:
     vllm_tensor_parallel: int = 1
     """Over how many GPUs a colocated vLLM splits the model."""
     engine_option: tuple[str, ...] = ()
-    """NAME=VALUE of the engine's own configuration (TRL: GRPOConfig) that no flag here sets; repeat."""
+    """NAME=VALUE of the engine's own configuration (TRL: GRPOConfig; verl: its dotted Hydra names) that no flag here
+    sets; repeat."""
+    algorithm: Literal["grpo", "ppo"] = "grpo"
+    """GRPO, or the paper's PPO, which learns a critic (verl only)."""
+    critic_learning_rate: float = 1e-5
+    """PPO: the critic's learning rate."""
+    critic_warmup_steps: int = 10
+    """PPO: steps in which only the critic learns; its head starts at random."""
+    gae_lambda: float = 1.0
+    """PPO: how far the advantage looks past the critic; 1 is all the way to the reward."""
+    nodes: int = 1
+    """verl: machines of the Ray cluster that train."""
+    gpus_per_node: int = 8
+    """verl: GPUs on each."""
+    reward_workers: int = 8
+    """verl: processes that ask for rewards."""
+    verl_python: str | None = None
+    """verl: the Python that it is installed for, ralign beside it. Default: the one that runs this."""
     save_every: int = 50
     """Steps between checkpoints."""
     keep_checkpoints: int = 2
@@ -191,6 +209,7 @@ class PolicyConfig:
             raise InputError(f"--second-judge-every is {self.second_judge_every}, expected 1 or more")
         self._check_group()
         self._check_served()
+        self._check_verl()
         self.training_settings()  # refuses what the engine would not take
 
     def _check_group(self) -> None:
@@ -223,6 +242,17 @@ class PolicyConfig:
                 raise InputError(
                     f"--{name.replace('_', '-')} is not for --reward-url: `ralign serve` says how answers are rewarded"
                 )
+
+    def _check_verl(self) -> None:
+        if self.engine != "verl":
+            return
+        if self.reward_url is None:
+            raise InputError(
+                "--engine verl needs --reward-url: its rewards are asked for by processes of their own, so start "
+                "`ralign serve` with the judge, and give its address"
+            )
+        if self.stop_when:
+            raise InputError("--stop-when is for --engine trl: verl tells nobody of its steps")
 
     @property
     def calls_per_answer(self) -> float:

@@ -49,7 +49,7 @@ def policy_card(
             "",
             "# A policy trained with ralign",
             "",
-            f"Reinforcement learning (GRPO) from {config.model} on {prompts:,} prompts"
+            f"Reinforcement learning ({config.algorithm.upper()}) from {config.model} on {prompts:,} prompts"
             f"{f'; {left_out:,} were left out' if left_out else ''}. Each answer was compared with {compared} by "
             f"{judge}. Method: R-Align, arXiv 2602.06763, section 4.",
             "",

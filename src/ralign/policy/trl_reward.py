@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from ralign.errors import InputError
-from ralign.policy.grading import Graded, PolicyCompletion
+from ralign.policy.grading import Graded, GradedBatch, PolicyCompletion
 from ralign.policy.open_reward import OpenReward
 from ralign.records import PreferencePair
 from ralign.training.trl_reward import text_of
@@ -55,6 +55,7 @@ class PolicyTrlReward:
         self._opened: OpenReward | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._graded: list[Graded] = []
+        self._grading: set[asyncio.Task[GradedBatch]] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -62,9 +63,9 @@ class PolicyTrlReward:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the reward, in the loop that it was opened in."""
+        """Close the reward, in the loop that it was opened in, and end what an interrupted step left running there."""
         if self._loop is not None and self._loop.is_running():
-            asyncio.run_coroutine_threadsafe(self._stack.aclose(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
 
     def take_graded(self) -> list[Graded]:
         """What this process has graded since it was last asked, in the order of the completions."""
@@ -104,12 +105,11 @@ class PolicyTrlReward:
         ]
         opened = await self._open()
         step = 0 if trainer_state is None else trainer_state.global_step
-        batch, second = await asyncio.gather(opened.rewarder.reward(read), opened.second_grades(read, step))
+        grading = asyncio.create_task(_graded_by(opened, read, step))
+        self._grading.add(grading)
+        grading.add_done_callback(self._grading.discard)
+        batch = await grading
         graded = list(batch.graded)
-        if second is not None:
-            graded = [
-                replace(one, second_score=grade.score) for one, grade in zip(graded, second, strict=True)
-            ]
         self._graded += graded
         if log_metric is not None:
             for rate, value in batch.rates.items():
@@ -124,6 +124,23 @@ class PolicyTrlReward:
             self._loop = asyncio.get_running_loop()
             self._opened = await self._stack.enter_async_context(self._open_reward())
         return self._opened
+
+    async def _close(self) -> None:
+        for grading in self._grading:
+            grading.cancel()
+        await asyncio.gather(*self._grading, return_exceptions=True)
+        await self._stack.aclose()
+
+
+async def _graded_by(opened: OpenReward, completions: Sequence[PolicyCompletion], step: int) -> GradedBatch:
+    """By the judge, and by the second one where it is its turn."""
+    batch, second = await asyncio.gather(
+        opened.rewarder.reward(completions), opened.second_grades(completions, step)
+    )
+    if second is None:
+        return batch
+    graded = [replace(one, second_score=grade.score) for one, grade in zip(batch.graded, second, strict=True)]
+    return replace(batch, graded=graded)
 
 
 def _shown(graded: Graded) -> str:

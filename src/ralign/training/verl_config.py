@@ -27,8 +27,16 @@ REWARD_FUNCTION = "compute_score"
 Settings = dict[str, object]
 
 
-def config_text(job: VerlJob, files: VerlFiles, reward_kwargs: Mapping[str, object]) -> str:
+def config_text(
+    job: VerlJob, files: VerlFiles, reward_kwargs: Mapping[str, object], *, module: str = REWARD_MODULE
+) -> str:
     """The file `config.yaml`: verl's defaults first, then ours over them.
+
+    Args:
+        job: what is trained.
+        files: where everything lies.
+        reward_kwargs: what the reward function is called with besides the sample.
+        module: whose `compute_score` it is; a judge's, unless told.
 
     Raises:
         InputError: an option that is no NAME=VALUE, or a text that Hydra would take for a variable.
@@ -38,7 +46,7 @@ def config_text(job: VerlJob, files: VerlFiles, reward_kwargs: Mapping[str, obje
         "hydra": {"searchpath": ["pkg://verl.trainer.config"], "run": {"dir": str(files.folder / "hydra")}},
         "defaults": ["ppo_trainer", "_self_"],
     }
-    ours = settings(job, files, reward_kwargs)
+    ours = settings(job, files, reward_kwargs, module=module)
     for option in job.options:
         _set(ours, option)
     for key, text in _texts(ours):
@@ -51,7 +59,9 @@ def config_text(job: VerlJob, files: VerlFiles, reward_kwargs: Mapping[str, obje
     )
 
 
-def settings(job: VerlJob, files: VerlFiles, reward_kwargs: Mapping[str, object]) -> Settings:
+def settings(
+    job: VerlJob, files: VerlFiles, reward_kwargs: Mapping[str, object], *, module: str = REWARD_MODULE
+) -> Settings:
     """Our part of verl's configuration, by verl's keys."""
     ours: Settings = {
         "data": _data(job, files),
@@ -62,7 +72,7 @@ def settings(job: VerlJob, files: VerlFiles, reward_kwargs: Mapping[str, object]
             "rollout": _rollout(job),
         },
         "algorithm": _algorithm(job),
-        "reward": _reward(job, reward_kwargs),
+        "reward": _reward(job, reward_kwargs, module),
         "trainer": _trainer(job, files),
     }
     if job.algorithm == "ppo":
@@ -182,12 +192,12 @@ def _algorithm(job: VerlJob) -> Settings:
     }
 
 
-def _reward(job: VerlJob, reward_kwargs: Mapping[str, object]) -> Settings:
+def _reward(job: VerlJob, reward_kwargs: Mapping[str, object], module: str) -> Settings:
     reward: Settings = {
         "num_workers": job.reward_workers,
         "reward_manager": {"name": "naive"},
         "custom_reward_function": {
-            "path": REWARD_MODULE,
+            "path": module,
             "name": REWARD_FUNCTION,
             "reward_kwargs": dict(reward_kwargs),
         },

@@ -72,6 +72,15 @@ def write_run(
     text = config_text(job, files, reward_kwargs(replace(reward, reward_log=str(files.rewards))))
     write_verl_data(files.data, examples, control_tokens)
     write_atomically(files.config, text.encode())
+    write_launch(files, python=python)
+
+
+def write_launch(files: VerlFiles, *, python: str) -> None:
+    """Write `launch.sh`.
+
+    Raises:
+        WriteFailed: the disk is full, or the folder cannot be written.
+    """
     write_atomically(files.launch, _LAUNCH.format(python=shlex.quote(python)).encode())
     files.launch.chmod(0o755)
 
