@@ -30,6 +30,7 @@ def micro_config(folder: Path, out: Path, **given) -> TrainConfig:
         "micro_batch": 4,
         "steps": 6,
         "save_every": 2,
+        "limit": 64,
         "learning_rate": 1e-3,
     }
     return TrainConfig((str(folder / "train.jsonl"),), out=out, **settings | given)

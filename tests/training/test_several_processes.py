@@ -30,7 +30,20 @@ def test_two_processes_share_a_step_and_the_first_alone_writes(tmp_path: Path) -
         "--learning-rate",
         1e-3,
     )
-    run = ("--stage", "rl", "--reward", "outcome", "--group-size", 2, "--steps", 4, "--save-every", 2)
+    run = (
+        "--stage",
+        "rl",
+        "--reward",
+        "outcome",
+        "--group-size",
+        2,
+        "--steps",
+        4,
+        "--save-every",
+        2,
+        "--limit",
+        64,
+    )
     launch = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", 2, "-m", "ralign", "train")
     out = tmp_path / "together"
     done = subprocess.run(
