@@ -21,6 +21,16 @@
 | `outage`       | what is done when it opens: pause or stop                                                 |
 | `rates`        | how a batch's rewards came about, as numbers to log; pure                                 |
 | `trl_reward`   | the reward as TRL's trainers call it                                                      |
+| `verl_engine`  | PPO and GRPO with verl on Ray: the engine itself                                          |
+| `verl_job`     | one run on verl: hyper-parameters, and where its files lie                                |
+| `verl_config`  | a job in verl's words                                                                     |
+| `verl_data`    | examples as verl's rows, and the pair of a row                                            |
+| `verl_launch`  | a run written, checked and launched                                                       |
+| `verl_check`   | a program in verl's own environment: does verl take the configuration?                    |
+| `verl_reward`  | the reward as verl's reward workers call it                                               |
+| `verl_worker`  | what such a worker holds: the meta-judge, the reward in the loop, the stand-ins           |
+| `verl_score`   | a sample's score and flags; the stand-in's formula; pure                                  |
+| `verl_log`     | what samples got, written by the workers, gathered into the training log                  |
 | `roles`        | what each role is trained on: a judge, a meta-judge                                       |
 | `meta_examples` | recorded judgments and what was said of them -> what a meta-judge learns from            |
 | `decision_reward` | a meta-judge's reward, as TRL calls it                                                 |
