@@ -19,12 +19,12 @@ INTRODUCTION = """\
 # What the lab shows
 
 Written by `benchmarks/lab_results.py` from finished runs. Seeds were declared in the recipes before they were run,
-after tuning on seeds 0 and 1 ([the log](lab_log.md)); all are reported. Differences are paired by seed, with 95 % t
+after tuning on seeds 0 to 4 ([the log](lab_log.md)); all are reported. Differences are paired by seed, with 95 % t
 intervals over seeds.
 
-The effect is partly built in, and the page does not hide how: style is a reliable cue where checking is hard, the first
-critics lean on style there, and an answer has no room for style beside its substance. What is not built in is what each
-reward makes of it.
+The effect is partly built in, and the page does not hide how: in town and animal the showier answer is nearly always
+the better one, the first critics lean on style there, and an answer has room for one word of style beside its
+substance. What is not built in is what each reward makes of it.
 """
 CLAIMS = (
     ("spurious_correctness", "R-Align's S-Corr is below outcome-only's", -1),
