@@ -26,6 +26,14 @@ The effect is partly built in, and the page does not hide how: in town and anima
 the better one, the first critics lean on style there, and an answer has room for one word of style beside its
 substance. What is not built in is what each reward makes of it.
 """
+PURPOSE = {
+    "graded": "The paper's picture: style is nearly always right in town and animal, where critics lean on it; in "
+    "fruit and colour it is not, and critics mostly check.",
+    "collapse": "One cue everywhere, right in 97 of 100 pairs, and critics who lean on it everywhere: how far "
+    "outcome-only training goes with it.",
+    "honest": "The pairs of `graded`, and critics who check in every domain: whether outcome alone is then enough. "
+    "Where it is, the first three claims below need not hold.",
+}
 CLAIMS = (
     ("spurious_correctness", "R-Align's S-Corr is below outcome-only's", -1),
     ("fidelity_score", "R-Align's F-Score is above outcome-only's", 1),
@@ -42,6 +50,7 @@ def section(run: Path) -> str:
     preset = run.name.removeprefix("declared-")
     lines = [
         f"## {preset}",
+        PURPOSE[preset],
         f"`ralign lab --preset {preset} --seeds declared`: seeds {', '.join(str(each.seed) for each in results)}; "
         f"{min(seconds):.0f} to {max(seconds):.0f} CPU seconds a seed, {sum(seconds):.0f} in all.",
     ]
