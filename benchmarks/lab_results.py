@@ -19,13 +19,21 @@ INTRODUCTION = """\
 # What the lab shows
 
 Written by `benchmarks/lab_results.py` from finished runs. Seeds were declared in the recipes before they were run,
-after tuning on seeds 0 and 1 ([the log](lab_log.md)); all are reported. Differences are paired by seed, with 95 % t
+after tuning on seeds 0 to 4 ([the log](lab_log.md)); all are reported. Differences are paired by seed, with 95 % t
 intervals over seeds.
 
-The effect is partly built in, and the page does not hide how: style is a reliable cue where checking is hard, the first
-critics lean on style there, and an answer has no room for style beside its substance. What is not built in is what each
-reward makes of it.
+The effect is partly built in, and the page does not hide how: in town and animal the showier answer is nearly always
+the better one, the first critics lean on style there, and an answer has room for one word of style beside its
+substance. What is not built in is what each reward makes of it.
 """
+PURPOSE = {
+    "graded": "The paper's picture: style is nearly always right in town and animal, where critics lean on it; in "
+    "fruit and colour it is not, and critics mostly check.",
+    "collapse": "One cue everywhere, right in 97 of 100 pairs, and critics who lean on it everywhere: how far "
+    "outcome-only training goes with it.",
+    "honest": "The pairs of `graded`, and critics who check in every domain: whether outcome alone is then enough. "
+    "Where it is, the first three claims below need not hold.",
+}
 CLAIMS = (
     ("spurious_correctness", "R-Align's S-Corr is below outcome-only's", -1),
     ("fidelity_score", "R-Align's F-Score is above outcome-only's", 1),
@@ -42,6 +50,7 @@ def section(run: Path) -> str:
     preset = run.name.removeprefix("declared-")
     lines = [
         f"## {preset}",
+        PURPOSE[preset],
         f"`ralign lab --preset {preset} --seeds declared`: seeds {', '.join(str(each.seed) for each in results)}; "
         f"{min(seconds):.0f} to {max(seconds):.0f} CPU seconds a seed, {sum(seconds):.0f} in all.",
     ]
