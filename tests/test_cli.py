@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -77,14 +78,15 @@ def serve(*flags: str) -> Iterator[str]:
 
 
 def test_help_answers_at_once_and_names_the_commands() -> None:
-    started = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = ralign("--help")
-    seconds = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert done.returncode == 0
     for command in ("lab", "bench", "compare", "correlate"):
         assert command in done.stdout
-    # 0.4 s on a quiet machine; here the bound only tells a stage loaded by mistake (torch alone takes 2 s).
-    assert seconds < 1.5
+    # Of the processor, as the machine may be busy: 0.35 s. The bound tells a stage loaded by mistake (torch takes 2 s).
+    assert seconds < 1.2
 
 
 def test_importing_ralign_and_its_command_line_brings_in_no_stage() -> None:
