@@ -35,7 +35,7 @@ lint: env
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-# verl on Ray, on CPU, in an environment of its own: its pins fight with those of TRL. PyPI's torch for Linux brings in
+# verl on Ray, on CPU, in an environment of its own: its pins fight with those of TRL. The usual torch for Linux brings in
 # gigabytes of CUDA, so it is the CPU build or none.
 CLUSTER := .venv-cluster/bin
 CPU_TORCH := torch==2.13.0+cpu
