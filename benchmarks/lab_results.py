@@ -77,6 +77,9 @@ def claims(results: list[SeedResult]) -> list[str]:
             f"- F-Score predicts the policy better than L-Acc: **{'yes' if better else 'no'}**"
             f"{'' if apart else ', but the intervals overlap'}: {_r(ours)} against {_r(rival)}"
         )
+    rival, ours = predicted["label_accuracy"].within, predicted["fidelity_score"].within
+    if rival is not None and ours is not None:
+        lines.append(f"- the same within a seed, its mean taken off: {_r(ours)} against {_r(rival)}")
     hard = predicted["hard_label_accuracy"].pooled
     if hard is not None:
         lines.append(f"- its rival that needs no rationale, L-Acc where style says nothing: {_r(hard)}")
