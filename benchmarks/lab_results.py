@@ -26,6 +26,8 @@ The effect is partly built in, and the page does not hide how: in town and anima
 the better one, the first critics lean on style there, and an answer has room for one word of style beside its
 substance. What is not built in is what each reward makes of it.
 """
+MARGIN = 0.02
+"""L-Acc counts as not worse where the interval leaves out a loss of this much."""
 PURPOSE = {
     "graded": "The paper's picture: style is nearly always right in town and animal, where critics lean on it; in "
     "fruit and colour it is not, and critics mostly check.",
@@ -66,8 +68,7 @@ def claims(results: list[SeedResult]) -> list[str]:
     found = differences(results, "r-align", "outcome-only")
     lines = [f"- {claim}: {_verdict(found[name], sign)}" for name, claim, sign in CLAIMS]
     accuracy = found["label_accuracy"]
-    worse = accuracy.high is not None and accuracy.high < 0
-    lines.append(f"- L-Acc is not worse with R-Align: **{'no' if worse else 'yes'}**, {_interval(accuracy)}")
+    lines.append(f"- L-Acc is not worse with R-Align: **{_not_worse(accuracy)}**, {_interval(accuracy)}")
     predicted = predictions(results)
     rival, ours = predicted["label_accuracy"].pooled, predicted["fidelity_score"].pooled
     if rival is not None and ours is not None:
@@ -91,6 +92,14 @@ def _verdict(difference: Difference, sign: int) -> str:
     assert difference.high is not None
     shown = difference.low > 0 if sign > 0 else difference.high < 0
     return f"**{'yes' if shown else 'not shown'}**, {_interval(difference)}"
+
+
+def _not_worse(difference: Difference) -> str:
+    assert difference.low is not None
+    assert difference.high is not None
+    if difference.high < 0:
+        return "no"
+    return "yes" if difference.low > -MARGIN else "not settled"
 
 
 def _interval(difference: Difference) -> str:
