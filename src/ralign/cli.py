@@ -52,9 +52,23 @@ app = App(
     exit_on_error=False,
     print_error=False,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `_run` says what is left and how to go on
 )
 
-_INTERRUPTED = "ralign: interrupted; what was answered is recorded, and the same command goes on"
+_GOES_ON = "what was answered is recorded, and the same command goes on"
+_FROM_CHECKPOINT = "the same command goes on from the last whole checkpoint"
+_INTERRUPTED = {
+    "answers": _GOES_ON,
+    "bench": _GOES_ON,
+    "gold": _GOES_ON,
+    "lab": "the same command takes up the stages that are finished",
+    "policy": _FROM_CHECKPOINT,
+    "probe": _GOES_ON,
+    "rubric": _GOES_ON,
+    "train": _FROM_CHECKPOINT,
+    "winrate": _GOES_ON,
+}
+"""What is left of a command that was interrupted."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -69,12 +83,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     recipe, arguments = _take_recipe(arguments)
+    command = next((argument for argument in arguments if not argument.startswith("-")), "")
     if recipe is not None:
-        command = next((argument for argument in arguments if not argument.startswith("-")), "")
         app.config = (
             RecipeTable(_read_recipe(recipe, command), source=str(recipe), use_commands_as_keys=False),
         )
-    code = app(arguments)
+    try:
+        code = app(arguments)
+    except KeyboardInterrupt:
+        if command in _INTERRUPTED:
+            print(f"ralign: interrupted; {_INTERRUPTED[command]}", file=sys.stderr)
+        return 130
     return code if isinstance(code, int) else 0
 
 
@@ -122,11 +141,7 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
     from ralign.report.tables import print_tables, results_tables
 
     console = _console()
-    try:
-        results = asyncio.run(run_bench(config, _local_model, console))
-    except KeyboardInterrupt:
-        print(_INTERRUPTED, file=sys.stderr)
-        return 130
+    results = asyncio.run(run_bench(config, _local_model, console))
     if results is None:
         return 0
     print_tables(results_tables(results.document["benchmarks"]), console)
@@ -154,11 +169,7 @@ def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
     from ralign.report.tables import print_tables
 
     console = _console()
-    try:
-        results = asyncio.run(run_probe(config, _probed_model, console))
-    except KeyboardInterrupt:
-        print(_INTERRUPTED, file=sys.stderr)
-        return 130
+    results = asyncio.run(run_probe(config, _probed_model, console))
     print_tables([probing_table(name, one) for name, one in results.document["benchmarks"].items()], console)
     console.print(f"Every figure with its counts: {config.out}/results.json", highlight=False, soft_wrap=True)
     if results.complete:
@@ -180,11 +191,7 @@ def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
     from ralign.gold.command import run_gold, show_results
 
     console = _console()
-    try:
-        results = asyncio.run(run_gold(config, _local_model, console))
-    except KeyboardInterrupt:
-        print(_INTERRUPTED, file=sys.stderr)
-        return 130
+    results = asyncio.run(run_gold(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
@@ -206,11 +213,7 @@ def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
     from ralign.policy.answers.command import run_answers, show_results
 
     console = _console()
-    try:
-        results = asyncio.run(run_answers(config, _local_model, console))
-    except KeyboardInterrupt:
-        print(_INTERRUPTED, file=sys.stderr)
-        return 130
+    results = asyncio.run(run_answers(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
@@ -223,11 +226,7 @@ def policy(config: Annotated[PolicyConfig, Parameter(name="*")]) -> int:
     from ralign.policy.command import run_policy, show_result
 
     console = _console()
-    try:
-        result = run_policy(config, _policy_engine, _local_model, console)
-    except KeyboardInterrupt:
-        print("ralign: interrupted; the same command goes on from the last whole checkpoint", file=sys.stderr)
-        return 130
+    result = run_policy(config, _policy_engine, _local_model, console)
     show_result(result, config, console)
     return 0 if result.stopped is None else 1
 
@@ -250,11 +249,7 @@ def winrate(config: Annotated[WinrateConfig, Parameter(name="*")]) -> int:
     from ralign.policy.winrate.command import run_winrate, show_results
 
     console = _console()
-    try:
-        results = asyncio.run(run_winrate(config, _local_model, console))
-    except KeyboardInterrupt:
-        print(_INTERRUPTED, file=sys.stderr)
-        return 130
+    results = asyncio.run(run_winrate(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
@@ -345,11 +340,7 @@ def train(config: Annotated[TrainConfig, Parameter(name="*")]) -> int:
     """Train a judge: imitate gold judgments (sft), or reinforcement learning with R-Align's reward (rl)."""
     from ralign.training.command import run_train
 
-    try:
-        run_train(config, _training_engine, _local_model, _console())
-    except KeyboardInterrupt:
-        print("ralign: interrupted; the same command goes on from the last whole checkpoint", file=sys.stderr)
-        return 130
+    run_train(config, _training_engine, _local_model, _console())
     return 0
 
 
@@ -375,10 +366,7 @@ def serve(config: Annotated[ServeConfig, Parameter(name="*")]) -> int:
     except ImportError as error:
         raise InputError(f"{error.name} is not installed: pip install 'ralign[serve]'") from None
 
-    try:
-        asyncio.run(run_serve(config, _local_model, lambda address: print(address, flush=True)))
-    except KeyboardInterrupt:
-        return 130
+    asyncio.run(run_serve(config, _local_model, lambda address: print(address, flush=True)))
     return 0
 
 
@@ -396,11 +384,7 @@ def rubric(config: Annotated[RubricConfig, Parameter(name="*")]) -> int:
     from ralign.downstream.rubric.command import run_rubric, show_results
 
     console = _console()
-    try:
-        results = asyncio.run(run_rubric(config, _local_model, console))
-    except KeyboardInterrupt:
-        print(_INTERRUPTED, file=sys.stderr)
-        return 130
+    results = asyncio.run(run_rubric(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
