@@ -180,7 +180,7 @@ async def test_an_oversized_request_is_refused_and_the_connection_stays(
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(http: aiohttp.ClientSession) -> None:
-    async with service(WordJudge(), deadline=0.2, queue=1) as url:
+    async with service(WordJudge(), deadline=1.0, queue=1) as url:
         host, port = url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"POST /reward HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
