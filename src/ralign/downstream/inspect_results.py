@@ -90,6 +90,7 @@ def read_eval_header(path: Path) -> object:
         raise InputError(
             f"{path}: a ZIP without {_HEADER}, expected an Inspect log whose run has ended"
         ) from None
+    # NotImplementedError is zipfile's word for a compression that it cannot read.
     except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OSError) as error:
         raise InputError(f"{path}: cannot be read as an Inspect log: {error}") from None
 
