@@ -16,11 +16,11 @@ from statistics import median
 
 import numpy as np
 
-from ralign.chat import Endpoint, EndpointModel, Patience, Sampling
-from ralign.chat.server import ChatServer
-from ralign.chat.server_faults import Fault, FaultSchedule
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
+from ralign.models import Endpoint, EndpointModel, RetryPolicy, Sampling
+from ralign.models.testing.faults import Fault, FaultSchedule
+from ralign.models.testing.server import ChatServer
 from ralign.records import Message, PreferencePair
 from ralign.training.completions import Completion
 from ralign.training.fleet import Fleet
@@ -35,7 +35,7 @@ PAIR = PreferencePair(
     label="A",
     gold_judgment="A names the hour and the pier; B names neither.",
 )
-PATIENCE = Patience(first_wait=0.05)
+PATIENCE = RetryPolicy(first_wait=0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,9 +40,9 @@ from transformers import (
 )
 from trl import GRPOConfig, GRPOTrainer
 
-from ralign.chat import Endpoint, EndpointModel, Sampling
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
+from ralign.models import Endpoint, EndpointModel, Sampling
 from ralign.records import Message, PreferencePair
 from ralign.training import reward_loop
 from ralign.training.completions import Completion
@@ -258,7 +258,7 @@ def main() -> None:
     flags = parser.parse_args()
     server_command = [
         "-m",
-        "ralign.chat.server",
+        "ralign.models.testing.server",
         "--latency",
         str(flags.latency),
         "--answer",

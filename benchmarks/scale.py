@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import inf
 from statistics import fmean
 
-from ralign.chat.price import parse_prices
+from ralign.models.price import parse_prices
 from ralign.training.pair_cost import STAGES, GoldWriting, pair_cost
 from ralign.training.simulated_step import (
     TrainingStep,

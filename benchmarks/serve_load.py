@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
-from ralign.chat import Sampling, ScriptedModel
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
+from ralign.models import Sampling, ScriptedModel
 from ralign.serving.app import create_app
 from ralign.serving.command import spare_collection
 from ralign.serving.config import ServeConfig

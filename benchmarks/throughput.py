@@ -22,12 +22,12 @@ from pathlib import Path
 
 import aiohttp
 
-from ralign.benchmark.run import Plan, bench
-from ralign.chat import Endpoint, EndpointModel, Sampling
-from ralign.chat.server_answers import ChatRequest
+from ralign.evals.bench.run import Plan, bench
 from ralign.files import find_pairs_files, read_pairs, write_pairs
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, meta_prompt_values
+from ralign.models import Endpoint, EndpointModel, Sampling
+from ralign.models.testing.answers import ChatRequest
 from ralign.records import Judgment, Message, PreferencePair
 
 RATIONALE = "A names both tides and B leaves the second one out, which the question asks for."
@@ -172,7 +172,7 @@ def main() -> None:
     command = [
         sys.executable,
         "-m",
-        "ralign.chat.server",
+        "ralign.models.testing.server",
         "--latency",
         latency,
         "--answer",

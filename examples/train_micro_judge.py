@@ -26,8 +26,6 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from ralign.chat.server import ChatServer
-from ralign.chat.server_answers import ChatRequest
 from ralign.cli import app
 from ralign.files import write_pairs
 from ralign.lab.lexicon import SPECIAL, WORDS
@@ -35,6 +33,8 @@ from ralign.lab.meta_judge import gold_points, stated, swapped
 from ralign.lab.records import to_records
 from ralign.lab.tokenizer import CRITIQUE, QUESTION, RATIONALE
 from ralign.lab.world import World
+from ralign.models.testing.answers import ChatRequest
+from ralign.models.testing.server import ChatServer
 
 # Ours, and short: the model's whole vocabulary is what this world says.
 JUDGE_PROMPT = "Judge:\n{conversation}\nA:\n{response_a}\nB:\n{response_b}\nBecause:"

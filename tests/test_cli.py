@@ -64,9 +64,9 @@ def serve(*flags: str) -> Iterator[str]:
     command = [
         sys.executable,
         "-m",
-        "ralign.chat.server",
+        "ralign.models.testing.server",
         "--answer",
-        "tests.benchmark.kill_server:answer",
+        "tests.evals.bench.kill_server:answer",
         *flags,
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT) as process:
@@ -261,7 +261,7 @@ def test_a_wrong_key_is_one_line_and_the_key_is_nowhere(pairs: Path, tmp_path: P
     """Pitfalls 13 and 15; the server repeats the key in its message, as some do."""
     script = tmp_path / "strict.py"
     script.write_text(
-        "import asyncio\nfrom ralign.chat.server import ChatServer\n"
+        "import asyncio\nfrom ralign.models.testing.server import ChatServer\n"
         "async def main():\n"
         "    async with ChatServer(key='another') as server:\n"
         "        print(server.url, flush=True)\n"

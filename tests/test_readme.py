@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ralign.chat.server_answers import ChatRequest, answer_by_digest
+from ralign.models.testing.answers import ChatRequest, answer_by_digest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def answer(request: ChatRequest) -> str:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    command = [sys.executable, "-m", "ralign.chat.server", "--answer", "tests.test_readme:answer"]
+    command = [sys.executable, "-m", "ralign.models.testing.server", "--answer", "tests.test_readme:answer"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=_environment(), cwd=ROOT
     ) as process:

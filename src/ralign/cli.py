@@ -20,27 +20,27 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Dict as RecipeTable
 
 from ralign import __version__
-from ralign.benchmark.config import BenchConfig
+from ralign.data.answers.config import AnswersConfig
+from ralign.data.convert.config import ConvertConfig
+from ralign.data.gold.config import GoldConfig
 from ralign.downstream.config import DownstreamConfig
-from ralign.downstream.rubric.config import RubricConfig
 from ralign.errors import InputError, RalignError
-from ralign.gold.config import GoldConfig
-from ralign.gold.convert_config import ConvertConfig
+from ralign.evals.bench.config import BenchConfig
+from ralign.evals.probe.config import ProbeConfig
+from ralign.evals.rubric.config import RubricConfig
+from ralign.evals.winrate.config import WinrateConfig
 from ralign.lab.options import LabOptions
-from ralign.policy.answers.config import AnswersConfig
 from ralign.policy.config import PolicyConfig
-from ralign.policy.winrate.config import WinrateConfig
-from ralign.probing.config import ProbeConfig
 from ralign.serving.config import ServeConfig
 from ralign.training.config import Engine, TrainConfig
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ralign.chat import ChatModel
-    from ralign.chat.local import LocalModel
+    from ralign.evals.correlate import Panel
+    from ralign.models import ChatModel
+    from ralign.models.local import LocalModel
     from ralign.policy.command import PolicyEngine
-    from ralign.report.correlation import Panel
     from ralign.training.command import TrainingEngine
 
 app = App(
@@ -137,7 +137,7 @@ def lab(options: Annotated[LabOptions, Parameter(name="*")] = LabOptions()) -> N
 @app.command
 def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
     """Measure a judge: L-Acc, S-Corr and F-Score with intervals, into a run directory."""
-    from ralign.benchmark.command import default_out, run_bench
+    from ralign.evals.bench.command import default_out, run_bench
     from ralign.report.tables import print_tables, results_tables
 
     console = _console()
@@ -164,7 +164,7 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
 def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
     """Ask whether a local judge's verdicts hang on its rationales: change those, and read the verdict again."""
     _needs("local", "torch", "transformers")
-    from ralign.probing.command import run_probe
+    from ralign.evals.probe.command import run_probe
     from ralign.report.probing_table import probing_table
     from ralign.report.tables import print_tables
 
@@ -188,7 +188,7 @@ def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
 @app.command
 def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
     """Write gold rationales for preference pairs with a strong model, each checked, into a run directory."""
-    from ralign.gold.command import run_gold, show_results
+    from ralign.data.gold.command import run_gold, show_results
 
     console = _console()
     results = asyncio.run(run_gold(config, _local_model, console))
@@ -201,8 +201,8 @@ def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
 @app.command
 def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
     """Convert preference data of another schema to pairs, A and B placed by a seed."""
-    from ralign.gold.convert import convert as convert_files
-    from ralign.gold.convert import show_converted
+    from ralign.data.convert.command import convert as convert_files
+    from ralign.data.convert.command import show_converted
 
     show_converted(convert_files(config), config, _console())
 
@@ -210,7 +210,7 @@ def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
 @app.command
 def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
     """Answer prompts with a model, into a run directory: reference answers for `policy` and `winrate`."""
-    from ralign.policy.answers.command import run_answers, show_results
+    from ralign.data.answers.command import run_answers, show_results
 
     console = _console()
     results = asyncio.run(run_answers(config, _local_model, console))
@@ -246,7 +246,7 @@ def _policy_engine(name: Engine) -> "PolicyEngine":
 @app.command
 def winrate(config: Annotated[WinrateConfig, Parameter(name="*")]) -> int:
     """Judge a policy's answers against references in both orders: the win rate, raw and at equal length."""
-    from ralign.policy.winrate.command import run_winrate, show_results
+    from ralign.evals.winrate.command import run_winrate, show_results
 
     console = _console()
     results = asyncio.run(run_winrate(config, _local_model, console))
@@ -274,7 +274,7 @@ def compare(
         resamples: Bootstrap resamples behind each interval.
         as_json: Print everything as JSON.
     """
-    from ralign.benchmark.compare import compare_runs
+    from ralign.evals.compare import compare_runs
     from ralign.report.tables import comparison_table, print_tables
 
     comparison = compare_runs(first, second, seed=seed, resamples=resamples)
@@ -313,7 +313,7 @@ def correlate(
         resamples: Bootstrap resamples behind each interval.
         as_json: Print everything in full as JSON.
     """
-    from ralign.report.correlation import correlate_columns
+    from ralign.evals.correlate import correlate_columns
     from ralign.report.tables import correlation_table, print_tables
 
     panels = correlate_columns(table, x, y, seed=seed, resamples=resamples)
@@ -381,7 +381,7 @@ def downstream(config: Annotated[DownstreamConfig, Parameter(name="*", consume_m
 @app.command
 def rubric(config: Annotated[RubricConfig, Parameter(name="*")]) -> int:
     """Grade single answers by rubrics or yes-or-no questions with a judge, into a run directory."""
-    from ralign.downstream.rubric.command import run_rubric, show_results
+    from ralign.evals.rubric.command import run_rubric, show_results
 
     console = _console()
     results = asyncio.run(run_rubric(config, _local_model, console))
@@ -405,7 +405,7 @@ def _console() -> "Console":
 
 def _local_model(name: str) -> "ChatModel":
     try:
-        from ralign.chat.local import LocalModel  # brings in torch
+        from ralign.models.local import LocalModel  # brings in torch
     except ImportError as error:
         raise InputError(
             f"{name} without a URL is a local model, and {error.name} is not installed: "
@@ -415,6 +415,6 @@ def _local_model(name: str) -> "ChatModel":
 
 
 def _probed_model(config: ProbeConfig) -> "LocalModel":
-    from ralign.chat.local import LocalModel
+    from ralign.models.local import LocalModel
 
     return LocalModel(config.judge, device=config.device, dtype=config.dtype, max_batch=config.batch)

@@ -17,8 +17,8 @@ from tests.training.verl_pieces import KEYS, example, meta_answer
 from transformers import AutoTokenizer
 from verl.experimental.reward_loop.reward_loop import RewardLoopManager
 
-from ralign.chat.server import ChatServer
-from ralign.chat.server_faults import Fault, FaultSchedule
+from ralign.models.testing.faults import Fault, FaultSchedule
+from ralign.models.testing.server import ChatServer
 from ralign.training.breaker import Limits
 from ralign.training.verl_check import check
 from ralign.training.verl_config import config_text

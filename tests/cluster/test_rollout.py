@@ -23,8 +23,8 @@ from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopWorkerTQ
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 from verl.utils import tensordict_utils as tu
 
-from ralign.chat.server import ChatServer
-from ralign.chat.server_faults import Fault
+from ralign.models.testing.faults import Fault
+from ralign.models.testing.server import ChatServer
 from ralign.training.verl_data import verl_row
 from ralign.training.verl_worker import RewardSettings
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ralign.downstream.benchmarks import PAPER, columns_of, find
-from ralign.downstream.figures import Figure, ResultsFile
+from ralign.downstream.scores import Figure, ResultsFile
 from ralign.errors import InputError
 
 

@@ -15,8 +15,8 @@ from tests.downstream.written import (
     zstandard_zip,
 )
 
-from ralign.downstream.figures import ResultsFile
 from ralign.downstream.results_files import read_results
+from ralign.downstream.scores import ResultsFile
 from ralign.errors import InputError
 
 Document = dict[str, object]

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from ralign.errors import BadRow
 from ralign.files.pair_rows import KNOWN_COLUMNS, pair_from_row, row_from_pair
-from ralign.files.rows import Place, Row
+from ralign.files.rows import Row, RowLocation
 from ralign.records import Message
 
-PLACE = Place("pairs.jsonl", 17)
+PLACE = RowLocation("pairs.jsonl", 17)
 
 
 def a_row(**changes: object) -> Row:

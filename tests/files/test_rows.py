@@ -1,9 +1,9 @@
 import pytest
 
 from ralign.errors import BadRow
-from ralign.files.rows import Place, parse_row, shown
+from ralign.files.rows import RowLocation, parse_row, shown
 
-PLACE = Place("pairs.jsonl", 17)
+PLACE = RowLocation("pairs.jsonl", 17)
 
 
 @pytest.mark.parametrize(

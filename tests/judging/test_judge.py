@@ -3,9 +3,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ralign.chat.model import Reply, Sampling
 from ralign.errors import CallFailed, EndpointRefused
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt
+from ralign.models.model import Reply, Sampling
 from ralign.records import Judgment, Message, PreferencePair, Usage
 
 PAIR = PreferencePair(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ralign.chat.thinking import split_thinking
 from ralign.judging import parse_verdict, up_to_verdict
+from ralign.thinking import split_thinking
 
 SPELLINGS = [
     r"\boxed{A}",

@@ -3,10 +3,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from ralign.chat.model import Reply, Sampling
 from ralign.errors import CallFailed, EndpointRefused
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, SWAPPED_NOTE, ChatMetaJudge, MetaJudge, meta_prompt_values
+from ralign.models.model import Reply, Sampling
 from ralign.records import GoldPoint, Judgment, Message, MetaJudgment, PreferencePair, Usage
 
 PAIR = PreferencePair(

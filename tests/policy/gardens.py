@@ -15,10 +15,10 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from ralign.chat import Reply
-from ralign.chat.server import ChatServer
-from ralign.chat.server_answers import Answer, ChatRequest
 from ralign.judging import Judge
+from ralign.models import Reply
+from ralign.models.testing.answers import Answer, ChatRequest
+from ralign.models.testing.server import ChatServer
 from ralign.policy.contests import AgainstReference
 from ralign.policy.grading import PolicyCompletion
 from ralign.records import Failure, Message, Order, PreferencePair, Verdict

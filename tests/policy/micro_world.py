@@ -17,7 +17,6 @@ from tokenizers.pre_tokenizers import Sequence as Both
 from torch import Generator
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from ralign.chat import Batcher, Reply, Sampling
 from ralign.errors import InputError
 from ralign.lab import checkpoint
 from ralign.lab.config import ArmConfig, LabConfig
@@ -28,6 +27,7 @@ from ralign.lab.prompts import judge_prompt
 from ralign.lab.run import prepare, world_of
 from ralign.lab.tokenizer import CRITIQUE, QUESTION, read_answer, read_question, write_answer
 from ralign.lab.world import World, questions
+from ralign.models import Batcher, Reply, Sampling
 from ralign.records import Message
 
 JUDGE_PROMPT = "{conversation}\nA: {response_a}\nB: {response_b}\nWhich?"

@@ -6,10 +6,10 @@ import pytest
 from rich.console import Console
 from tests.serving.judges import WordJudge, service
 
-from ralign.chat import ChatModel
-from ralign.chat.server import ChatServer
-from ralign.chat.server_faults import Fault
 from ralign.errors import EndpointRefused
+from ralign.models import ChatModel
+from ralign.models.testing.faults import Fault
+from ralign.models.testing.server import ChatServer
 from ralign.policy.config import PolicyConfig
 from ralign.policy.greeting import greet
 

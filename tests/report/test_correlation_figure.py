@@ -8,9 +8,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Annotation, Text
 
 from ralign.errors import InputError
+from ralign.evals.correlate import Panel
 from ralign.metrics.correlation import correlate
 from ralign.report import correlation_figure
-from ralign.report.correlation import Panel
 from ralign.report.correlation_figure import draw_correlation
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from ralign.errors import InputError
-from ralign.rewards.early_warning import GradedAnswer, Signs, signs_of
+from ralign.rewards.reward_hacking import GradedAnswer, Signs, signs_of
 from ralign.rewards.stop_rules import StopRule, StopRules
 
 

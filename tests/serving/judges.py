@@ -10,10 +10,10 @@ from typing import Any
 
 import uvicorn
 
-from ralign.chat import ScriptedModel
-from ralign.chat.model import Sampling
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt
 from ralign.metajudging import MetaJudge
+from ralign.models import ScriptedModel
+from ralign.models.model import Sampling
 from ralign.records import Failure, Judgment, MetaJudgment, Order, PreferencePair, Verdict
 from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig

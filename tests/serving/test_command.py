@@ -12,8 +12,8 @@ from pathlib import Path
 import aiohttp
 from tests.serving.judges import TURN, reward_request
 
-from ralign.chat.server import ChatServer
-from ralign.chat.server_answers import ChatRequest
+from ralign.models.testing.answers import ChatRequest
+from ralign.models.testing.server import ChatServer
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}

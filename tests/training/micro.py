@@ -6,8 +6,8 @@ from pathlib import Path
 from examples.train_micro_judge import SMALL, save_start, write_world
 from rich.console import Console
 
-from ralign.chat import ChatModel
 from ralign.cli import _training_engine
+from ralign.models import ChatModel
 from ralign.training.command import run_train
 from ralign.training.config import TrainConfig
 

@@ -11,8 +11,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from ralign.chat.server_answers import ChatRequest
 from ralign.files import encode_judgment, write_pairs
+from ralign.models.testing.answers import ChatRequest
 from ralign.records import Judgment, Message, Order, PreferencePair
 
 REASONS = ("length", "colour", "price", "weight")

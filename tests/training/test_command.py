@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 from tests.training.test_examples import pair
 
-from ralign.chat import ChatModel
 from ralign.errors import ConfigMismatch, InputError, RunLocked
 from ralign.files import DirectoryLock, write_pairs
+from ralign.models import ChatModel
 from ralign.training.checkpoints import seal
 from ralign.training.command import TrainingRun, run_train
 from ralign.training.config import Engine, TrainConfig

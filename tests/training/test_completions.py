@@ -1,8 +1,8 @@
 import pytest
 from tests.training.reward_pieces import make_pair
 
-from ralign.chat import Sampling, ScriptedModel
 from ralign.judging import ask_for_judgment
+from ralign.models import Sampling, ScriptedModel
 from ralign.training.completions import Completion, read_completion
 
 TEXTS = [

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from ralign.chat.price import Price
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT
+from ralign.models.price import Price
 from ralign.records import Message, PreferencePair
 from ralign.training.config import TrainConfig
 from ralign.training.examples import Example, TrainingData

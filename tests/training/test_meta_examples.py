@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ralign.chat import Sampling, ScriptedModel
 from ralign.errors import BadRow, InputError
 from ralign.files import encode_judgment, encode_meta_judgment, find_pairs_files, write_pairs
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
+from ralign.models import Sampling, ScriptedModel
 from ralign.records import Failure, Judgment, Message, MetaJudgment, Order, PreferencePair, Verdict
 from ralign.training.examples import TrainingData
 from ralign.training.meta_examples import Decisions, is_held_out, load_meta_examples

@@ -7,11 +7,11 @@ from rich.console import Console
 from tests.training.test_config import config
 from tests.training.test_examples import pair
 
-from ralign.chat.server import ChatServer
-from ralign.chat.server_faults import Fault
 from ralign.errors import EndpointRefused
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT
+from ralign.models.testing.faults import Fault
+from ralign.models.testing.server import ChatServer
 from ralign.rewards.judge import HybridReward, PointsReward
 from ralign.training.command import TrainingRun
 from ralign.training.completions import Completion

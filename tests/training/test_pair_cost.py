@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ralign.chat.price import Price
+from ralign.models.price import Price
 from ralign.training.fleet import Fleet
 from ralign.training.pair_cost import STAGES, GoldWriting, pair_cost
 from ralign.training.simulated_step import Lengths, TrainingStep, roll_out

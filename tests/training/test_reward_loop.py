@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.training.reward_pieces import Hours, OrderedMetaJudge, make_pair, right, wrong
 
-from ralign.chat import Sampling, ScriptedModel
 from ralign.errors import EndpointRefused, InputError, MetaJudgeDown
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
+from ralign.models import Sampling, ScriptedModel
 from ralign.records import GoldPoint, MetaJudgment
 from ralign.rewards.judge import HybridReward
 from ralign.training.breaker import Limits

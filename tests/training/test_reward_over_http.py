@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from tests.training.reward_pieces import Hours, right
 
-from ralign.chat import Endpoint, EndpointModel, Patience, Sampling
-from ralign.chat.server import ChatServer
-from ralign.chat.server_faults import Fault, every_fault
 from ralign.errors import EndpointRefused
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
+from ralign.models import Endpoint, EndpointModel, RetryPolicy, Sampling
+from ralign.models.testing.faults import Fault, every_fault
+from ralign.models.testing.server import ChatServer
 from ralign.training.breaker import Limits
 from ralign.training.outage import OutagePlan
 from ralign.training.reward_loop import GenRMReward
@@ -41,7 +41,7 @@ async def test_a_server_that_goes_away_and_comes_back_is_waited_for():
 
     starting = []
     hours.on_sleep = come_back
-    patience = Patience(deadline=0.8, first_wait=0.01, longest_wait=0.05)
+    patience = RetryPolicy(deadline=0.8, first_wait=0.01, longest_wait=0.05)
     async with Endpoint(servers[0].url, patience=patience) as endpoint:
         reward = reward_with(endpoint, clock=hours, sleep=hours.sleep, tell=lambda line: None)
         assert (await reward.score([right("first tide")])).rewards == [1.0]
@@ -58,7 +58,7 @@ async def test_twenty_failures_in_a_row_which_end_a_benchmark_only_make_training
     hours, up = Hours(), []
     faults = lambda number, body: None if up else Fault(kind="status")  # noqa: E731
     hours.on_sleep = lambda: up.append(True)
-    patience = Patience(max_tries=1, failures_in_a_row=2)
+    patience = RetryPolicy(max_tries=1, failures_in_a_row=2)
     async with (
         ChatServer(answer=say, faults=faults) as server,
         Endpoint(server.url, patience=patience) as endpoint,
@@ -71,7 +71,7 @@ async def test_twenty_failures_in_a_row_which_end_a_benchmark_only_make_training
 
 async def test_every_fault_there_is_leaves_the_rest_scored_and_no_reward_wrong():
     faults = every_fault(0.3, hang=30.0, seed=5)
-    patience = Patience(max_tries=1, deadline=5, try_timeout=1, failures_in_a_row=100)
+    patience = RetryPolicy(max_tries=1, deadline=5, try_timeout=1, failures_in_a_row=100)
     plan = OutagePlan(policy="stop", limits=Limits(window=50, minimum=50))
     async with (
         ChatServer(answer=say, faults=faults) as server,
@@ -86,7 +86,7 @@ async def test_every_fault_there_is_leaves_the_rest_scored_and_no_reward_wrong()
 async def test_an_address_that_never_answered_is_a_mistake_and_not_an_outage():
     async with ChatServer() as server:
         gone = server.url
-    patience = Patience(unreachable_after=0.05, first_wait=0.01)
+    patience = RetryPolicy(unreachable_after=0.05, first_wait=0.01)
     async with Endpoint(gone, patience=patience) as endpoint:
         with pytest.raises(EndpointRefused, match="is the server up, and the address right"):
             await reward_with(endpoint).score([right()])

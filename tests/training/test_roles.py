@@ -10,11 +10,11 @@ import pytest
 from tests.training.micro_meta import strong_answer, write_meta_world
 from transformers import AutoModelForCausalLM
 
-from ralign.benchmark.agreement import agreement_of_runs
-from ralign.chat.server import ChatServer
 from ralign.cli import app
 from ralign.errors import InputError
+from ralign.evals.bench.agreement import agreement_of_runs
 from ralign.metrics.agreement import Agreement
+from ralign.models.testing.server import ChatServer
 from ralign.training.config import TrainConfig
 from ralign.training.train_log import read_steps
 

@@ -7,9 +7,9 @@ from tests.training.reward_pieces import Hours, make_pair
 from tests.training.tiny_grpo import END, WORDS, reward_over_http, say, tiny_trainer
 from transformers import TrainerCallback
 
-from ralign.chat.server import ChatServer
-from ralign.chat.server_faults import Fault, FaultSchedule
 from ralign.errors import EndpointRefused, MetaJudgeDown
+from ralign.models.testing.faults import Fault, FaultSchedule
+from ralign.models.testing.server import ChatServer
 from ralign.training.breaker import Limits
 from ralign.training.outage import OutagePlan
 from ralign.training.trl_reward import TrlReward

@@ -10,10 +10,10 @@ import yaml
 from tests.training.reward_pieces import make_pair
 from tests.training.verl_pieces import example
 
-from ralign.chat.server import ChatServer
 from ralign.errors import EndpointRefused, InputError
 from ralign.files import find_pairs_files
 from ralign.files.parquet import read_rows
+from ralign.models.testing.server import ChatServer
 from ralign.training.verl_job import ServedMetaJudge, VerlFiles, VerlJob
 from ralign.training.verl_launch import (
     EngineFailed,

@@ -18,8 +18,8 @@ from tests.training.verl_pieces import (
     meta_answer,
 )
 
-from ralign.chat.server import ChatServer
-from ralign.chat.server_faults import Fault, every_fault
+from ralign.models.testing.faults import Fault, every_fault
+from ralign.models.testing.server import ChatServer
 from ralign.training.breaker import Limits
 from ralign.training.verl_data import verl_row
 from ralign.training.verl_log import gather_steps

@@ -20,11 +20,11 @@ from transformers import (
 )
 from trl import GRPOConfig, GRPOTrainer
 
-from ralign.chat import Endpoint, EndpointModel, Patience, Sampling
-from ralign.chat.server import ChatServer
-from ralign.chat.server_answers import ChatRequest
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
+from ralign.models import Endpoint, EndpointModel, RetryPolicy, Sampling
+from ralign.models.testing.answers import ChatRequest
+from ralign.models.testing.server import ChatServer
 from ralign.records import PreferencePair
 from ralign.training.reward_loop import GenRMReward
 from ralign.training.trl_reward import TrlReward, pair_columns
@@ -43,7 +43,7 @@ def say(request: ChatRequest) -> str:
 @asynccontextmanager
 async def reward_over_http(server: ChatServer, **options: Any) -> AsyncGenerator[GenRMReward]:
     """R-Align's reward with the server's meta-judge, one try a call: what fails there fails here."""
-    patience = Patience(max_tries=1, try_timeout=5, deadline=5)
+    patience = RetryPolicy(max_tries=1, try_timeout=5, deadline=5)
     async with Endpoint(server.url, patience=patience) as endpoint:
         meta_judge = ChatMetaJudge(
             model=EndpointModel(endpoint, "meta"),

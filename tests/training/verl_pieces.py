@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.training.reward_pieces import make_pair
 
-from ralign.chat.server_answers import ChatRequest
 from ralign.judging import JUDGE_PROMPT, Prompt
+from ralign.models.testing.answers import ChatRequest
 from ralign.records import Order, PreferencePair
 from ralign.training.examples import Example, judge_example
 from ralign.training.verl_data import verl_row

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from ralign.downstream.figures import Figure, ResultsFile
+from ralign.downstream.scores import Figure, ResultsFile
 from ralign.errors import InputError
 
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")

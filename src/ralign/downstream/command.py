@@ -8,7 +8,6 @@ from typing import cast
 
 from rich.console import Console
 
-from ralign.chat.address import chat_url, read_key
 from ralign.downstream.benchmarks import Found, columns_of, find
 from ralign.downstream.config import DownstreamConfig
 from ralign.downstream.judge_measures import read_measures
@@ -25,6 +24,7 @@ from ralign.downstream.table import (
 )
 from ralign.errors import InputError
 from ralign.files import write_table
+from ralign.models.endpoint_url import chat_url, read_key
 
 
 def run_downstream(config: DownstreamConfig, console: Console) -> None:

@@ -19,8 +19,8 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from ralign.downstream.documents import Document, finite, is_document, object_at, objects_at, text_at
-from ralign.downstream.figures import Figure, ResultsFile
+from ralign.downstream.json_access import Document, finite, is_document, object_at, objects_at, text_at
+from ralign.downstream.scores import Figure, ResultsFile
 from ralign.errors import InputError
 
 _HEADER = "header.json"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ralign.downstream.documents import Document, finite, is_document, object_at
+from ralign.downstream.json_access import Document, finite, is_document, object_at
 from ralign.downstream.table import MEASURES
 from ralign.errors import InputError
 

@@ -28,7 +28,7 @@ from typing import NamedTuple
 from ralign.downstream.lighteval_details import forget_failed_calls
 from ralign.downstream.results_files import read_results
 from ralign.errors import InputError, RalignError
-from ralign.files import DirectoryLock, claim_directory, write_atomically
+from ralign.files import DirectoryLock, check_fingerprint, write_atomically
 
 _LOG = "lighteval.log"
 
@@ -157,7 +157,7 @@ def run_lighteval(
     """
     results: dict[str, Path] = {}
     with DirectoryLock(out):
-        claim_directory(out, {"policy": policy.identity()}, policy.identity(), log=_LOG)
+        check_fingerprint(out, {"policy": policy.identity()}, policy.identity(), log=_LOG)
         for run in runs:
             if not _whole(_newest(run.folder), allow_partial=allow_partial):
                 say(f"{run.benchmark}: {' '.join(run.command)}, in {run.folder}; its output: {_LOG}")

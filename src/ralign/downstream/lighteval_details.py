@@ -14,7 +14,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ralign.downstream.figures import ResultsFile
+from ralign.downstream.scores import ResultsFile
 from ralign.errors import InputError
 from ralign.files import replacing
 

@@ -4,8 +4,8 @@ config_general    model_name, max_samples (null: the whole benchmark), …
 results           {"aime24|0": {"avg@n:n=1": 0.75, "avg@n:n=1_stderr": 0.08}, …, "all": means over everything}
 """
 
-from ralign.downstream.documents import Document, finite, is_document, object_at, text_at
-from ralign.downstream.figures import Figure, ResultsFile
+from ralign.downstream.json_access import Document, finite, is_document, object_at, text_at
+from ralign.downstream.scores import Figure, ResultsFile
 
 
 def is_lighteval(document: Document) -> bool:

@@ -7,8 +7,8 @@ config        limit (null: the whole benchmark), …
 model_name
 """
 
-from ralign.downstream.documents import Document, finite, is_document, object_at, text_at
-from ralign.downstream.figures import Figure, ResultsFile
+from ralign.downstream.json_access import Document, finite, is_document, object_at, text_at
+from ralign.downstream.scores import Figure, ResultsFile
 
 
 def is_lm_eval(document: Document) -> bool:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ralign.downstream.documents import Document, is_document
-from ralign.downstream.figures import ResultsFile
 from ralign.downstream.inspect_results import is_inspect, read_eval_header, read_inspect
+from ralign.downstream.json_access import Document, is_document
 from ralign.downstream.lighteval_details import count_failed_calls
 from ralign.downstream.lighteval_results import is_lighteval, read_lighteval
 from ralign.downstream.lm_eval_results import is_lm_eval, read_lm_eval
 from ralign.downstream.run_results import is_run, read_run
+from ralign.downstream.scores import ResultsFile
 from ralign.errors import InputError
 
 _EXPECTED = (

@@ -8,8 +8,8 @@ Neither says which benchmark it was: that is the name of its run directory, or w
 
 from pathlib import Path
 
-from ralign.downstream.documents import Document, finite, is_document, object_at
-from ralign.downstream.figures import Figure, ResultsFile
+from ralign.downstream.json_access import Document, finite, is_document, object_at
+from ralign.downstream.scores import Figure, ResultsFile
 from ralign.errors import InputError
 
 _EXTRAPOLATED = (

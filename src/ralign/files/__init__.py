@@ -15,7 +15,7 @@ Two modules are imported inside the functions that need them, against the house 
 
 from ralign.files.atomic import replacing, write_atomically
 from ralign.files.bad_rows import list_bad_rows
-from ralign.files.claim import claim_directory
+from ralign.files.claim import check_fingerprint
 from ralign.files.digest import PairsDigest
 from ralign.files.judgments import (
     JudgmentRow,
@@ -42,7 +42,7 @@ __all__ = [
     "PairsDigest",
     "PairsFile",
     "Table",
-    "claim_directory",
+    "check_fingerprint",
     "decode_judgment",
     "decode_judgment_row",
     "decode_meta_judgment",

@@ -16,7 +16,7 @@ from ralign.files.atomic import write_atomically
 _IDENTITY = "identity"
 
 
-def claim_directory(
+def check_fingerprint(
     directory: Path, config: Mapping[str, object], identity: Mapping[str, object], *, log: str
 ) -> None:
     """Write the configuration, or check that the directory belongs to the same run. Whoever asks holds its lock.

@@ -13,8 +13,8 @@ from typing import NamedTuple, cast
 import orjson
 
 from ralign.files.rows import (
-    Place,
     Row,
+    RowLocation,
     expected,
     identifier,
     optional_choice,
@@ -89,7 +89,7 @@ def decode_judgment(data: bytes, path: str, line: int) -> Judgment:
     """
     judgment, has_verdict = decode_judgment_row(data, path, line)
     if not has_verdict:
-        raise Place(path, line).bad("verdict is missing, expected 'A', 'B' or null")
+        raise RowLocation(path, line).bad("verdict is missing, expected 'A', 'B' or null")
     return judgment
 
 
@@ -102,7 +102,7 @@ def decode_judgment_row(data: bytes, path: str, line: int) -> JudgmentRow:
     Raises:
         BadRow: not a JSON object, a key of the wrong kind, a verdict beside a failure, or nothing to go by.
     """
-    place = Place(path, line)
+    place = RowLocation(path, line)
     row = _loads(data, place)
     verdict = optional_choice(row, "verdict", _VERDICTS, place)
     failure = _failure(row, "verdict", verdict, place)
@@ -134,7 +134,7 @@ def decode_meta_judgment(data: bytes, path: str, line: int) -> MetaJudgment:
     """
     meta_judgment, has_aligned = decode_meta_judgment_row(data, path, line)
     if not has_aligned:
-        raise Place(path, line).bad("aligned is missing, expected true, false or null")
+        raise RowLocation(path, line).bad("aligned is missing, expected true, false or null")
     return meta_judgment
 
 
@@ -146,7 +146,7 @@ def decode_meta_judgment_row(data: bytes, path: str, line: int) -> MetaJudgmentR
     Raises:
         BadRow: not a JSON object, a key of the wrong kind, an outcome beside a failure, or nothing to go by.
     """
-    place = Place(path, line)
+    place = RowLocation(path, line)
     row = _loads(data, place)
     aligned = row.get("aligned")
     if aligned is not None and not isinstance(aligned, bool):
@@ -202,7 +202,7 @@ def _whole_characters(value: object) -> object:
     return value
 
 
-def _loads(data: bytes, place: Place) -> Row:
+def _loads(data: bytes, place: RowLocation) -> Row:
     try:
         row: object = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -210,7 +210,7 @@ def _loads(data: bytes, place: Place) -> Row:
     return cast(Row, row) if isinstance(row, dict) else parse_row(data, place)
 
 
-def _failure(row: Mapping[str, object], key: str, outcome: object, place: Place) -> Failure | None:
+def _failure(row: Mapping[str, object], key: str, outcome: object, place: RowLocation) -> Failure | None:
     failure = optional_choice(row, "failure", _FAILURES, place)
     if outcome is not None:
         if failure is not None:
@@ -225,7 +225,7 @@ def _failure(row: Mapping[str, object], key: str, outcome: object, place: Place)
     return failure
 
 
-def _usage(row: Row, place: Place) -> Usage | None:
+def _usage(row: Row, place: RowLocation) -> Usage | None:
     usage = row.get("usage")
     if usage is None:
         return None
@@ -238,7 +238,7 @@ def _usage(row: Row, place: Place) -> Usage | None:
     )
 
 
-def _points(row: Row, place: Place) -> tuple[GoldPoint, ...]:
+def _points(row: Row, place: RowLocation) -> tuple[GoldPoint, ...]:
     points = row.get("points")
     if points is None:
         return ()
@@ -249,7 +249,7 @@ def _points(row: Row, place: Place) -> tuple[GoldPoint, ...]:
     )
 
 
-def _point(point: object, at: str, place: Place) -> GoldPoint:
+def _point(point: object, at: str, place: RowLocation) -> GoldPoint:
     if not isinstance(point, dict):
         raise place.bad(f"{at} is {shown(point)}, expected an object with text and stated")
     fields = cast(Row, point)

@@ -18,7 +18,7 @@ What counts as a row that can be used:
 
 from typing import cast
 
-from ralign.files.rows import Place, Row, expected, identifier, optional_string, shown, string
+from ralign.files.rows import Row, RowLocation, expected, identifier, optional_string, shown, string
 from ralign.records import Message, PreferencePair, Verdict
 
 KNOWN_COLUMNS = ("id", "conversations", "response_A", "response_B", "gt_label", "gt_judgment", "source")
@@ -26,7 +26,7 @@ _KNOWN = frozenset(KNOWN_COLUMNS)
 _KNOWN_IN_MESSAGE = frozenset(("role", "content"))
 
 
-def pair_from_row(row: Row, place: Place, *, benchmark: str) -> PreferencePair:
+def pair_from_row(row: Row, place: RowLocation, *, benchmark: str) -> PreferencePair:
     """Check a row and make it a record.
 
     Args:
@@ -91,7 +91,7 @@ def row_from_pair(pair: PreferencePair) -> Row:
     return row
 
 
-def messages_of(row: Row, key: str, place: Place) -> tuple[Message, ...]:
+def messages_of(row: Row, key: str, place: RowLocation) -> tuple[Message, ...]:
     """A column that holds a list of messages, each an object with `role` and `content`.
 
     Raises:
@@ -106,14 +106,14 @@ def messages_of(row: Row, key: str, place: Place) -> tuple[Message, ...]:
     return tuple([_message(turn, key, number, place) for number, turn in enumerate(turns)])
 
 
-def _conversation(row: Row, place: Place) -> tuple[Message, ...]:
+def _conversation(row: Row, place: RowLocation) -> tuple[Message, ...]:
     conversation = messages_of(row, "conversations", place)
     if conversation[-1].role != "user":
         raise place.bad(f"the last message is from {shown(conversation[-1].role)}, expected 'user'")
     return conversation
 
 
-def _message(turn: object, key: str, number: int, place: Place) -> Message:
+def _message(turn: object, key: str, number: int, place: RowLocation) -> Message:
     if not isinstance(turn, dict):
         raise place.bad(f"{key}[{number}] is {shown(turn)}, expected an object with role and content")
     turn = cast(Row, turn)
@@ -125,7 +125,7 @@ def _message(turn: object, key: str, number: int, place: Place) -> Message:
     return Message(role=role, content=content, unknown=unknown)
 
 
-def _label(row: Row, place: Place) -> Verdict:
+def _label(row: Row, place: RowLocation) -> Verdict:
     label = row.get("gt_label")
     if label == "A":
         return "A"
@@ -136,7 +136,7 @@ def _label(row: Row, place: Place) -> Verdict:
     raise expected(row, "gt_label", f"'A' or 'B'{reason}", place)
 
 
-def _benchmark(source: object, row: Row, place: Place) -> str | None:
+def _benchmark(source: object, row: Row, place: RowLocation) -> str | None:
     if source is None or isinstance(source, str):
         return None
     if not isinstance(source, dict):

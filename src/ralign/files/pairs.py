@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from ralign.errors import BadRow, InputError
 from ralign.files.atomic import replacing
 from ralign.files.pair_rows import pair_from_row, row_from_pair
-from ralign.files.rows import Place, Row, parse_row
+from ralign.files.rows import Row, RowLocation, parse_row
 from ralign.files.sources import PAIRS_SUFFIXES, PairsFile
 from ralign.records import PreferencePair
 
@@ -37,7 +37,7 @@ def read_pairs(
         BadRow: a row that cannot be used, where `skip_bad_rows` is None.
         InputError: a file that cannot be read at all.
     """
-    first_seen: defaultdict[str, dict[str, Place]] = defaultdict(dict)
+    first_seen: defaultdict[str, dict[str, RowLocation]] = defaultdict(dict)
     for file in files:
         for place, content in _lines(file):
             try:
@@ -56,7 +56,7 @@ def read_pairs(
 
 def read_rows(
     files: Sequence[PairsFile], *, skip_bad_rows: list[BadRow] | None = None
-) -> Iterator[tuple[Place, Row]]:
+) -> Iterator[tuple[RowLocation, Row]]:
     """Read the rows of files of any schema, one at a time, in order: what converters start from.
 
     Args:
@@ -102,13 +102,13 @@ def write_pairs(path: Path, pairs: Iterable[PreferencePair]) -> None:
             _write_lines(file, rows)
 
 
-def _lines(file: PairsFile) -> Iterator[tuple[Place, bytes | Row]]:
+def _lines(file: PairsFile) -> Iterator[tuple[RowLocation, bytes | Row]]:
     """Each row where it stands: still text where the file is JSONL, an object where it is Parquet."""
     if file.path.name.endswith(".parquet"):
         from ralign.files import parquet  # the exception the package's docstring tells of
 
         for number, row in parquet.read_rows(file.path, file.name):
-            yield Place(file.name, number), row
+            yield RowLocation(file.name, number), row
         return
     opened = gzip.open if file.path.name.endswith(".gz") else open
     try:
@@ -116,7 +116,7 @@ def _lines(file: PairsFile) -> Iterator[tuple[Place, bytes | Row]]:
             for number, line in enumerate(cast(BinaryIO, lines), start=1):
                 text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
                 if not text.isspace():
-                    yield Place(file.name, number), text
+                    yield RowLocation(file.name, number), text
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{file.name}: cannot be read: {error}") from error
 

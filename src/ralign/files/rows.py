@@ -15,7 +15,7 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONGEST_SHOWN = 60
 
 
-class Place(NamedTuple):
+class RowLocation(NamedTuple):
     """Where a row stands: the file as the user named it, and the line (of Parquet: the row), from 1."""
 
     path: str
@@ -29,7 +29,7 @@ class Place(NamedTuple):
         return f"{self.path}:{self.line}"
 
 
-def parse_row(data: bytes, place: Place) -> Row:
+def parse_row(data: bytes, place: RowLocation) -> Row:
     """Read one line of JSON as an object.
 
     The standard library's parser, not orjson: integers of any size stay exact, and NaN, which pandas and
@@ -77,13 +77,13 @@ def shown(value: object) -> str:
             return f"a {type(value).__name__}"
 
 
-def expected(row: Mapping[str, object], key: str, what: str, place: Place, *, at: str = "") -> BadRow:
+def expected(row: Mapping[str, object], key: str, what: str, place: RowLocation, *, at: str = "") -> BadRow:
     """The error for a key that is missing or is not `what`; `at` is the path to the object it is in."""
     found = f"is {shown(row[key])}" if key in row else "is missing"
     return place.bad(f"{at}{key} {found}, expected {what}")
 
 
-def string(row: Mapping[str, object], key: str, place: Place, *, at: str = "") -> str:
+def string(row: Mapping[str, object], key: str, place: RowLocation, *, at: str = "") -> str:
     """A key that must hold a string; it may be empty."""
     value = row.get(key)
     if not isinstance(value, str):
@@ -91,7 +91,7 @@ def string(row: Mapping[str, object], key: str, place: Place, *, at: str = "") -
     return value
 
 
-def optional_string(row: Mapping[str, object], key: str, place: Place) -> str | None:
+def optional_string(row: Mapping[str, object], key: str, place: RowLocation) -> str | None:
     """A key that may be missing or null."""
     value = row.get(key)
     if value is not None and not isinstance(value, str):
@@ -99,7 +99,7 @@ def optional_string(row: Mapping[str, object], key: str, place: Place) -> str | 
     return value
 
 
-def identifier(row: Mapping[str, object], key: str, place: Place) -> str:
+def identifier(row: Mapping[str, object], key: str, place: RowLocation) -> str:
     """An id: a string that is not blank, or an integer, which is read as its decimal digits."""
     value = row.get(key)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -109,7 +109,7 @@ def identifier(row: Mapping[str, object], key: str, place: Place) -> str:
     return value
 
 
-def whole_number(row: Mapping[str, object], key: str, place: Place, *, at: str = "") -> int:
+def whole_number(row: Mapping[str, object], key: str, place: RowLocation, *, at: str = "") -> int:
     """A count from 0; 0 where the key is missing or null."""
     value = row.get(key)
     if value is None:
@@ -120,7 +120,7 @@ def whole_number(row: Mapping[str, object], key: str, place: Place, *, at: str =
 
 
 def optional_choice(
-    row: Mapping[str, object], key: str, choices: Sequence[Choice], place: Place
+    row: Mapping[str, object], key: str, choices: Sequence[Choice], place: RowLocation
 ) -> Choice | None:
     """One of a closed set of strings, or None where the key is missing or null."""
     value = row.get(key)

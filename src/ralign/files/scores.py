@@ -9,7 +9,7 @@ import orjson
 from ralign.files.atomic import replacing
 from ralign.files.log import read_log
 from ralign.files.rows import (
-    Place,
+    RowLocation,
     expected,
     identifier,
     optional_choice,
@@ -42,7 +42,7 @@ def read_scores(path: Path) -> Iterator[Score]:
         BadRow: a line that is not a score.
     """
     for line in read_log(path):
-        place = Place(str(path), line.number)
+        place = RowLocation(str(path), line.number)
         row = parse_row(line.data, place)
         label = optional_choice(row, "label", _VERDICTS, place)
         if label is None:

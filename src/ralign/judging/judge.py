@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ralign.chat.model import ChatModel, Reply, Sampling
 from ralign.errors import CallFailed
 from ralign.judging.parse import parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
 from ralign.judging.seeding import call_seed
+from ralign.models.model import ChatModel, Reply, Sampling
 from ralign.records import Judgment, Message, Order, PreferencePair, Verdict, opposite
 
 JUDGE_PROMPT = PromptKind(

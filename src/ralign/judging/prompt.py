@@ -6,7 +6,7 @@ without such lines is one user message. `{{name}}` gives a literal `{name}`.
 
 No text that is put in can close its section. A prompt that writes `{nonce}` into its tags gets a nonce that
 occurs in none of the texts, and is trusted to fence each of them with it. In a prompt without `{nonce}` the
-copies of its own markers that a text contains are broken instead (`ralign.judging.fences.Markers`).
+copies of its own markers that a text contains are broken instead (`ralign.judging.delimiters.Markers`).
 """
 
 import re
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from ralign.errors import InputError
-from ralign.judging.fences import Markers, fence_turns, fresh_nonce
+from ralign.judging.delimiters import Markers, fence_turns, fresh_nonce
 from ralign.records import Message
 
 _BRACES = re.compile(r"\{\{(?P<literal>[A-Za-z_]\w+)\}\}|\{(?P<name>[A-Za-z_]\w+)\}")

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from ralign.chat.thinking import split_thinking
 from ralign.errors import InputError
 from ralign.files import LogLine, decode_judgment_row, read_line_at, read_log
 from ralign.judging.judge import in_pair_letters
 from ralign.judging.parse import parse_verdict
 from ralign.records import Judgment, Order, PreferencePair
+from ralign.thinking import split_thinking
 
 NOT_RECORDED = "not recorded"
 """The detail of a judgment that the file does not have."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final, Literal, NamedTuple
 
-from ralign.benchmark.compare import compare_runs
+from ralign.evals.compare import compare_runs
 from ralign.lab.config import LabConfig
 from ralign.lab.lexicon import DOMAINS, Domain
 from ralign.lab.looks import title

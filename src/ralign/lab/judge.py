@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from ralign.chat.batching import Batcher
 from ralign.judging import call_seed, in_pair_letters
 from ralign.lab.lexicon import ANSWER_LENGTH, CRITIQUE_LENGTH, QUESTION_LENGTH, WORDS
 from ralign.lab.model import GPT
 from ralign.lab.prompts import judge_prompt
 from ralign.lab.records import shown_ids, verdict_of
 from ralign.lab.tokenizer import CRITIQUE, RATIONALE
+from ralign.models.batching import Batcher
 from ralign.records import Judgment, Order, PreferencePair, Usage
 
 

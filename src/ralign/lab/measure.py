@@ -1,4 +1,4 @@
-"""A judge of the micro world, measured on its three splits by `ralign.benchmark`, as any other judge is."""
+"""A judge of the micro world, measured on its three splits by `ralign.evals.bench`, as any other judge is."""
 
 import asyncio
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Final, Literal, get_args
 
 from torch import Generator
 
-from ralign.benchmark.progress import Progress, silent
-from ralign.benchmark.results import Results
-from ralign.benchmark.run import Plan, bench
+from ralign.evals.bench.progress import Progress, silent
+from ralign.evals.bench.results import Results
+from ralign.evals.bench.run import Plan, bench
 from ralign.files import PairsFile, write_pairs
 from ralign.lab.config import ByDomain, LabConfig
 from ralign.lab.judge import LabJudge

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ralign.chat.model import ChatModel, Reply, Sampling
 from ralign.errors import CallFailed
 from ralign.judging import Prompt, PromptKind, call_seed, in_pair_letters, shown_responses
 from ralign.metajudging.parse import ParsedMetaJudgment, parse_meta_judgment
+from ralign.models.model import ChatModel, Reply, Sampling
 from ralign.records import Judgment, MetaJudgment, PreferencePair
 
 META_PROMPT = PromptKind(

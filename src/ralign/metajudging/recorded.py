@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ralign.chat.thinking import split_thinking
 from ralign.files import LogLine, decode_meta_judgment_row
 from ralign.judging import NOT_RECORDED, LineIndex
 from ralign.metajudging.parse import parse_meta_judgment
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
+from ralign.thinking import split_thinking
 
 
 class MetaJudgmentKey(NamedTuple):

@@ -22,11 +22,11 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from ralign.chat import LoadLocalModel
-from ralign.chat.price import Price, parse_prices
 from ralign.errors import InputError
-from ralign.files import DirectoryLock, claim_directory, list_bad_rows, write_atomically
+from ralign.files import DirectoryLock, check_fingerprint, list_bad_rows, write_atomically
 from ralign.judging import JUDGE_PROMPT, Prompt
+from ralign.models import LoadLocalModel
+from ralign.models.price import Price, parse_prices
 from ralign.policy.config import PolicyConfig
 from ralign.policy.examples import load_policy_data
 from ralign.policy.expected import expect, expected_lines
@@ -35,7 +35,7 @@ from ralign.policy.model_card import policy_card
 from ralign.policy.signs_log import SIGNS, cut_signs_after
 from ralign.rewards.stop_rules import StopRules
 from ralign.training.checkpoints import last_whole, run_digest
-from ralign.training.command import TrainingRun, take_up, versions
+from ralign.training.command import TrainingRun, resume, versions
 from ralign.training.config import Engine
 from ralign.training.examples import TrainingData, list_left_out
 from ralign.training.train_log import LOG, read_steps
@@ -114,7 +114,9 @@ def run_policy(
     )
     with DirectoryLock(config.out) if main else nullcontext():
         if main:
-            claim_directory(config.out, {"policy": asdict(config), "versions": versions()}, identity, log=LOG)
+            check_fingerprint(
+                config.out, {"policy": asdict(config), "versions": versions()}, identity, log=LOG
+            )
             if run.model.exists():
                 console.print(f"Trained already: {run.model}", highlight=False, soft_wrap=True)
                 return PolicyResult(run.model)
@@ -153,7 +155,7 @@ def show_result(result: PolicyResult, config: PolicyConfig, console: Console) ->
 
 def _take_up(run: TrainingRun) -> None:
     """Leave the run directory as it was right after its last whole checkpoint."""
-    take_up(run)
+    resume(run)
     whole = last_whole(run.checkpoints, run.digest)
     cut_signs_after(run.config.out / SIGNS, whole.step if whole else 0)
 

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple, Protocol
 
 import aiohttp
 
-from ralign.chat.patience import Patience
 from ralign.errors import CallFailed
 from ralign.judging import Judge
+from ralign.models.retry import RetryPolicy
 from ralign.policy.asking import Asker
 from ralign.policy.grading import Grade, PolicyCompletion
 from ralign.records import Failure, Judgment, Order, PreferencePair, Verdict
@@ -218,7 +218,7 @@ class Served:
     ) -> None:
         self._session = session
         self._url = url
-        self._patience = Patience(deadline=deadline)
+        self._patience = RetryPolicy(deadline=deadline)
         self._asker = Asker[_Request, ServedAnswer](
             self._ask,
             lambda request, why: ServedAnswer(None, "call", why),

@@ -7,10 +7,10 @@ consequence: no judge is shown it.
 
 from collections.abc import Iterable, Sequence
 
+from ralign.data.prompts import PolicyPrompt, prompts_digest, read_prompts
 from ralign.errors import BadRow
 from ralign.policy.config import PolicyConfig
 from ralign.policy.contests import BENCHMARK
-from ralign.policy.prompts import PolicyPrompt, prompts_digest, read_prompts
 from ralign.records import PreferencePair
 from ralign.rewards.policy import visible_answer
 from ralign.training.examples import Example, LeftOut, TrainingData

@@ -7,8 +7,8 @@ user expects, and every answer as if it ended and had to be judged.
 from dataclasses import dataclass
 from statistics import fmean
 
-from ralign.chat.price import CHARACTERS_PER_TOKEN, Expected, Price
 from ralign.judging import Prompt
+from ralign.models.price import CHARACTERS_PER_TOKEN, Expected, Price
 from ralign.policy.config import PolicyConfig
 from ralign.policy.examples import reference_lengths
 from ralign.records import Usage

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Final, NamedTuple
 
-from ralign.chat.thinking import OPENER
 from ralign.records import Order, PreferencePair, Verdict
-from ralign.rewards.early_warning import GradedAnswer
 from ralign.rewards.policy import PolicyReward, never_ended, visible_answer
+from ralign.rewards.reward_hacking import GradedAnswer
+from ralign.thinking import OPENER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

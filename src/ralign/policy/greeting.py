@@ -3,8 +3,8 @@
 import aiohttp
 from rich.console import Console
 
-from ralign.chat import LoadLocalModel, OpenModels, Sampling
 from ralign.errors import CallFailed, EndpointRefused
+from ralign.models import LoadLocalModel, ModelPool, Sampling
 from ralign.policy.config import PolicyConfig
 from ralign.policy.open_reward import judge_choice
 from ralign.records import Message
@@ -26,7 +26,7 @@ async def greet(config: PolicyConfig, local_model: LoadLocalModel, console: Cons
         return
     if config.judge_url is None:
         return
-    async with OpenModels(
+    async with ModelPool(
         local_model, concurrency=1, deadline=config.deadline, try_timeout=config.try_timeout
     ) as opened:
         model = await opened.open(judge_choice(config))

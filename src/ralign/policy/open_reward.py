@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from ralign.chat import ChatModel, LoadLocalModel, ModelChoice, OpenModels, Sampling
 from ralign.errors import InputError
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
+from ralign.models import ChatModel, LoadLocalModel, ModelPool, ModelSpec, Sampling
 from ralign.policy.config import PolicyConfig
 from ralign.policy.contests import AgainstGroup, AgainstReference, Contest, Served
 from ralign.policy.grading import Grade, PolicyCompletion
@@ -65,7 +65,7 @@ async def open_reward(
             yield OpenReward(rewarder=ServedReward(served))
             return
         opened = await stack.enter_async_context(
-            OpenModels(
+            ModelPool(
                 local_model,
                 concurrency=concurrency,
                 deadline=config.deadline,
@@ -90,7 +90,7 @@ async def open_reward(
         )
 
 
-def judge_choice(config: PolicyConfig) -> ModelChoice:
+def judge_choice(config: PolicyConfig) -> ModelSpec:
     """The judge as the flags name it.
 
     Raises:
@@ -98,7 +98,7 @@ def judge_choice(config: PolicyConfig) -> ModelChoice:
     """
     if config.judge is None:
         raise InputError("a reward service judges, and not a model")
-    return ModelChoice(
+    return ModelSpec(
         name=config.judge,
         url=config.judge_url,
         key_variable=config.judge_key_variable,
@@ -107,11 +107,11 @@ def judge_choice(config: PolicyConfig) -> ModelChoice:
     )
 
 
-def second_judge_choice(config: PolicyConfig) -> ModelChoice | None:
+def second_judge_choice(config: PolicyConfig) -> ModelSpec | None:
     """The second judge as the flags name it; None where there is none."""
     if config.second_judge is None:
         return None
-    return ModelChoice(
+    return ModelSpec(
         name=config.second_judge,
         url=config.second_judge_url or config.judge_url,
         key_variable=config.judge_key_variable,
@@ -151,5 +151,5 @@ def _contest(config: PolicyConfig, judge: ChatJudge, guard: Guard, concurrency: 
     )
 
 
-def _called(role: str, choice: ModelChoice) -> str:
+def _called(role: str, choice: ModelSpec) -> str:
     return f"{role} {choice.name}" + (f" at {choice.url}" if choice.url else "")

@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 
 from ralign.files import read_log, write_atomically
-from ralign.rewards.early_warning import Signs
+from ralign.rewards.reward_hacking import Signs
 
 SIGNS: Final = "signs.jsonl"
 

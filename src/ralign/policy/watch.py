@@ -18,8 +18,8 @@ from ralign.files import AppendLog
 from ralign.policy.grading import Graded
 from ralign.policy.lengths import LengthKeeper
 from ralign.policy.signs_log import encode_signs
-from ralign.rewards.early_warning import Signs, signs_of
 from ralign.rewards.policy import LengthState
+from ralign.rewards.reward_hacking import Signs, signs_of
 from ralign.rewards.stop_rules import StopRules
 
 

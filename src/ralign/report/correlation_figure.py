@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ralign.errors import InputError
-from ralign.report.correlation import Panel
+from ralign.evals.correlate import Panel
 
 Floats = NDArray[np.float64]
 
@@ -69,21 +69,21 @@ _COSTS = _Costs(over_others=20.0, over_line=0.1, outside=20.0, away=12.0)
 """Found by eye on the paper's 7 and 20 models."""
 
 
-class Place(NamedTuple):
+class RowLocation(NamedTuple):
     """Where a name goes: from its point, in points (1/72 inch), and which end of the name is held there."""
 
     offset: tuple[float, float]
     alignment: Literal["left", "center", "right"]
 
 
-def _places() -> Iterator[Place]:
+def _places() -> Iterator[RowLocation]:
     for distance in (7, 11, 16, 22, 29, 37, 46, 56):
         for rise in (0.0, 0.5, -0.5, 0.8, -0.8):
             run = distance * (1 - rise**2) ** 0.5
-            yield Place((run, rise * distance), "left")
-            yield Place((-run, rise * distance), "right")
-        yield Place((0, distance), "center")
-        yield Place((0, -distance), "center")
+            yield RowLocation((run, rise * distance), "left")
+            yield RowLocation((-run, rise * distance), "right")
+        yield RowLocation((0, distance), "center")
+        yield RowLocation((0, -distance), "center")
 
 
 PLACES = tuple(_places())
@@ -209,7 +209,7 @@ def _label_points(axes: Axes, panel: Panel, canvas: FigureCanvasAgg) -> None:
         names = np.concatenate([names, boxes[best : best + 1]])
 
 
-def _move(label: Annotation, place: Place) -> None:
+def _move(label: Annotation, place: RowLocation) -> None:
     label.set_position(place.offset)
     label.set_horizontalalignment(place.alignment)
     if label.arrow_patch is not None:

@@ -4,6 +4,6 @@
 | --------------- | ------------------------------------------------------------------------------------------- |
 | `judge`         | a judge's own reward: for its verdict alone, or for verdict and rationale                       |
 | `policy`        | a policy's reward with a pairwise judge: against a reference answer, or within its own group |
-| `early_warning` | the signs, step by step, that a policy games its judge                                         |
+| `reward_hacking` | the signs, step by step, that a policy games its judge                                         |
 | `stop_rules`    | bounds a user sets on those signs, and why to stop                                              |
 """

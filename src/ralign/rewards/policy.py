@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
-from ralign.chat.thinking import CLOSER, split_thinking
 from ralign.errors import InputError
 from ralign.records import Order, Verdict
+from ralign.thinking import CLOSER, split_thinking
 
 WIN = 1.0
 DRAW = 0.0

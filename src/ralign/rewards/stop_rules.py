@@ -3,7 +3,7 @@
 Comes in: rules as text, and the `Signs` of one step after the other. Goes out: why to stop, or None.
 
     RULE  =  NAME OP NUMBER [ "for" N [ "step" | "steps" ] ]
-    NAME  =  a sign of `early_warning.Signs`, but `step`
+    NAME  =  a sign of `reward_hacking.Signs`, but `step`
     OP    =  ">" | ">=" | "<" | "<="
 
 N steps means N steps in a row whose sign is known and breaks the bound; 1 where it is left out. A step that cannot
@@ -19,7 +19,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from ralign.errors import InputError
-from ralign.rewards.early_warning import SIGNS, Signs
+from ralign.rewards.reward_hacking import SIGNS, Signs
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,

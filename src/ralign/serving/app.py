@@ -16,10 +16,9 @@ from ralign import __version__
 from ralign.errors import EndpointRefused
 from ralign.judging import Judge
 from ralign.metajudging import MetaJudge
-from ralign.serving.clock import current_clock
 from ralign.serving.config import ServeConfig
-from ralign.serving.gate import Gate
-from ralign.serving.gauges import Gauges
+from ralign.serving.metrics import Gauges
+from ralign.serving.middleware import Gate
 from ralign.serving.openrlhf import Unusable, to_request, to_response
 from ralign.serving.schemas import (
     CompareRequest,
@@ -32,6 +31,7 @@ from ralign.serving.schemas import (
     RewardResponse,
 )
 from ralign.serving.service import RewardService
+from ralign.serving.timing import current_clock
 
 _log = logging.getLogger(__name__)
 

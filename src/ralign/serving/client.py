@@ -29,8 +29,8 @@ from typing import Any, TypedDict
 
 import aiohttp
 
-from ralign.chat.patience import Patience
 from ralign.errors import CallFailed, EndpointRefused, InputError, RalignError
+from ralign.models.retry import RetryPolicy
 from ralign.serving.reward_call import Reward, post_reward, request_body, reward_session
 
 __all__ = ["HttpReward", "VerlScore", "compute_score"]
@@ -72,7 +72,7 @@ class HttpReward:
         self._id_column = id_column
         self._token_variable = token_variable
         self._concurrency = concurrency
-        self._patience = Patience(deadline=deadline)
+        self._patience = RetryPolicy(deadline=deadline)
 
     async def __call__(
         self,
@@ -175,7 +175,7 @@ async def compute_score(
         info = extra_info or {}
         body = request_body(info.get("messages"), solution_str, ground_truth, info.get("id"))
         async with reward_session(token_variable) as session:
-            reward = await post_reward(session, url, body, Patience(deadline=deadline))
+            reward = await post_reward(session, url, body, RetryPolicy(deadline=deadline))
     except RalignError as error:
         return _stand_in(str(error))
     if reward.reward is None:

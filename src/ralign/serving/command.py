@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import uvicorn
 
-from ralign.chat import LoadLocalModel, ModelChoice, OpenModels, Sampling
 from ralign.errors import InputError
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, MetaJudge
+from ralign.models import LoadLocalModel, ModelPool, ModelSpec, Sampling
 from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig
 
@@ -103,10 +103,10 @@ async def open_models(config: ServeConfig, local_model: LoadLocalModel) -> Async
     Raises:
         InputError: a prompt, a key or an address cannot be used.
     """
-    async with OpenModels(
+    async with ModelPool(
         local_model, concurrency=config.concurrency, deadline=config.deadline, try_timeout=config.deadline
     ) as opened:
-        judge_choice = ModelChoice(
+        judge_choice = ModelSpec(
             name=config.judge,
             url=config.judge_url,
             key_variable=config.judge_key_variable,
@@ -122,7 +122,7 @@ async def open_models(config: ServeConfig, local_model: LoadLocalModel) -> Async
         if config.meta_judge is None:
             yield Models(judge, None)
             return
-        meta_choice = ModelChoice(
+        meta_choice = ModelSpec(
             name=config.meta_judge,
             url=config.meta_judge_url or config.judge_url,
             key_variable=config.meta_judge_key_variable,

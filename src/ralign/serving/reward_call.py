@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, cast
 import aiohttp
 import orjson
 
-from ralign.chat.patience import Patience, read_retry_after
 from ralign.errors import CallFailed, EndpointRefused, InputError
+from ralign.models.retry import RetryPolicy, read_retry_after
 from ralign.records import Order, Verdict
 
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503})
@@ -81,7 +81,7 @@ def _turns(messages: object, what: str) -> list[dict[str, str]]:
     return read
 
 
-async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, patience: Patience) -> Reward:
+async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, patience: RetryPolicy) -> Reward:
     """Ask `/reward` until there is an answer.
 
     Raises:

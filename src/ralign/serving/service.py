@@ -22,11 +22,11 @@ from ralign.rewards.policy import (
     unended_reward,
     visible_answer,
 )
-from ralign.serving.clock import waiting
 from ralign.serving.config import ServeConfig
-from ralign.serving.gauges import Gauges
 from ralign.serving.lengths import LengthKeeper
+from ralign.serving.metrics import Gauges
 from ralign.serving.schemas import CompareRequest, CompareResponse, RewardRequest, RewardResponse
+from ralign.serving.timing import waiting
 
 BENCHMARK = "served"
 """What judgments made here have as their benchmark; it enters the calls' seeds."""

@@ -24,12 +24,10 @@ from typing import Final
 from rich.console import Console
 
 from ralign import __version__
-from ralign.chat import LoadLocalModel
-from ralign.chat.price import Price, parse_prices
 from ralign.errors import InputError
 from ralign.files import (
     DirectoryLock,
-    claim_directory,
+    check_fingerprint,
     find_pairs_files,
     list_bad_rows,
     write_atomically,
@@ -37,6 +35,8 @@ from ralign.files import (
 )
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT
+from ralign.models import LoadLocalModel
+from ralign.models.price import Price, parse_prices
 from ralign.records import PreferencePair
 from ralign.training.checkpoints import last_whole, remove_torn, run_digest
 from ralign.training.config import Engine, TrainConfig
@@ -135,11 +135,11 @@ def run_train(
     with DirectoryLock(config.out) if main else nullcontext():
         if main:
             written = {"train": asdict(config), "versions": versions()}
-            claim_directory(config.out, written, identity, log=LOG)
+            check_fingerprint(config.out, written, identity, log=LOG)
             if run.model.exists():
                 console.print(f"Trained already: {run.model}", highlight=False, soft_wrap=True)
                 return run.model
-            take_up(run)
+            resume(run)
             _keep_back(run)
         trained_on = train(run)
         if trained_on is None:
@@ -161,7 +161,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def take_up(run: TrainingRun) -> None:
+def resume(run: TrainingRun) -> None:
     """Leave the run directory as it was right after its last whole checkpoint."""
     say = run.console.print
     for torn in remove_torn(run.checkpoints, run.digest):

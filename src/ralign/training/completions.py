@@ -7,10 +7,10 @@ reply, so that what training rewards is what the benchmark measures.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ralign.chat.model import Reply
-from ralign.chat.thinking import OPENER, split_thinking
 from ralign.judging import read_judgment
+from ralign.models.model import Reply
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
+from ralign.thinking import OPENER, split_thinking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

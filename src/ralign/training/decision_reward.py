@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import NamedTuple
 
-from ralign.chat.thinking import OPENER, split_thinking
 from ralign.metajudging import parse_meta_judgment
+from ralign.thinking import OPENER, split_thinking
 from ralign.training.trl_reward import text_of
 
 

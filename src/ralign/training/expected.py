@@ -6,9 +6,9 @@ the user expects, and the meta-judge as if it had to be asked about every judgme
 
 from dataclasses import dataclass
 
-from ralign.chat.price import CHARACTERS_PER_TOKEN, Expected, Price
 from ralign.judging import Prompt
 from ralign.metajudging import meta_prompt_values
+from ralign.models.price import CHARACTERS_PER_TOKEN, Expected, Price
 from ralign.records import Judgment, Usage
 from ralign.training.config import TrainConfig
 from ralign.training.examples import Example, TrainingData

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ralign.chat import Patience
+from ralign.models import RetryPolicy
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -154,7 +154,7 @@ def serve(
     rng: random.Random,
     calls_at_once: int | None = None,
     failure_rate: float = 0.0,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> Served:
     """Let a fleet answer the calls, each by the replica with the fewest.
 
@@ -168,7 +168,7 @@ def serve(
         patience: how often a call is tried (`max_tries`), and how long it waits in between. Its deadlines are not
             looked at: the caller has the times.
     """
-    patience = patience or Patience()
+    patience = patience or RetryPolicy()
     cap = inf if calls_at_once is None else calls_at_once
     replicas = _Replicas(fleet)
     tokens = calls.answer_tokens.tolist()

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from ralign.chat import ModelChoice, OpenModels, Sampling
 from ralign.errors import CallFailed
 from ralign.metajudging import ChatMetaJudge
+from ralign.models import ModelPool, ModelSpec, Sampling
 from ralign.records import Message
 from ralign.rewards.judge import HybridReward, PointsReward
 from ralign.training.command import TrainingRun
@@ -28,7 +28,7 @@ async def open_reward(run: TrainingRun, *, processes: int) -> AsyncGenerator[Gen
         yield GenRMReward(rule, None)
         return
     concurrency = max(1, config.concurrency // processes)
-    async with OpenModels(
+    async with ModelPool(
         run.local_model, concurrency=concurrency, deadline=config.deadline, try_timeout=config.try_timeout
     ) as opened:
         choice = meta_judge_choice(config)
@@ -62,7 +62,7 @@ async def greet_meta_judge(run: TrainingRun) -> None:
     config = run.config
     if config.meta_judge_url is None:
         return
-    async with OpenModels(
+    async with ModelPool(
         run.local_model, concurrency=1, deadline=config.deadline, try_timeout=config.try_timeout
     ) as opened:
         model = await opened.open(meta_judge_choice(config))
@@ -74,9 +74,9 @@ async def greet_meta_judge(run: TrainingRun) -> None:
             run.console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
-def meta_judge_choice(config: TrainConfig) -> ModelChoice:
+def meta_judge_choice(config: TrainConfig) -> ModelSpec:
     """The meta-judge as the flags name it."""
-    return ModelChoice(
+    return ModelSpec(
         name=config.meta_judge or "",
         url=config.meta_judge_url,
         key_variable=config.meta_judge_key_variable,

@@ -7,7 +7,7 @@ each stage for one pair. GPU time is that of servers whose slots are all taken, 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ralign.chat.price import Price
+from ralign.models.price import Price
 from ralign.training.fleet import Fleet
 from ralign.training.simulated_step import TrainingStep
 

@@ -7,8 +7,8 @@ meta-judge    pairs and a judge's recorded judgments        meta-judge prompt   
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ralign.benchmark.run_directory import JUDGMENTS, META_JUDGMENTS
 from ralign.errors import InputError
+from ralign.evals.bench.run_directory import JUDGMENTS, META_JUDGMENTS
 from ralign.files import PairsFile
 from ralign.judging import JUDGE_PROMPT, Prompt
 from ralign.metajudging import META_PROMPT

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ralign.chat import Patience
+from ralign.models import RetryPolicy
 from ralign.training.fleet import Bools, Calls, Fleet, Floats, serve
 
 
@@ -92,7 +92,7 @@ class TrainingStep:
     """Of one call beside the engine's work: network, rendering, parsing."""
     failure_rate: float = 0.01
     """The share of tries that fail after their full service."""
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     """How failed tries are tried again."""
     calls_at_once: int | None = None
     """The client's cap; None: enough for every slot of the fleet."""

@@ -17,8 +17,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from ralign.chat.thinking import OPENER
 from ralign.errors import InputError
+from ralign.thinking import OPENER
 from ralign.training.config import TrainConfig
 from ralign.training.examples import Example, LeftOut
 

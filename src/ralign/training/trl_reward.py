@@ -19,11 +19,11 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Any, Self, cast
 
-from ralign.chat.thinking import CLOSER, OPENER
 from ralign.errors import InputError
 from ralign.files.pair_rows import pair_from_row, row_from_pair
-from ralign.files.rows import Place
+from ralign.files.rows import RowLocation
 from ralign.records import Order, PreferencePair
+from ralign.thinking import CLOSER, OPENER
 from ralign.training.completions import Completion, ScoredBatch, ScoredCompletion
 from ralign.training.outage import problem_of
 from ralign.training.reward_loop import GenRMReward
@@ -146,7 +146,7 @@ class TrlReward:
         rows = zip(completions, completion_ids, *(columns[name] for name in PAIR_COLUMNS), strict=True)
         for number, (completion, ids, text, benchmark, order) in enumerate(rows, start=1):
             if (text, benchmark) not in pairs:
-                place = Place("the column 'pair'", number)
+                place = RowLocation("the column 'pair'", number)
                 pairs[text, benchmark] = pair_from_row(json.loads(text), place, benchmark=benchmark)
             read.append(
                 Completion(

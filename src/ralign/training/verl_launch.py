@@ -17,9 +17,9 @@ import subprocess
 from collections.abc import Collection, Iterable
 from dataclasses import fields, replace
 
-from ralign.chat import OpenModels, Sampling
 from ralign.errors import InputError, RalignError
 from ralign.files import write_atomically
+from ralign.models import ModelPool, Sampling
 from ralign.records import Message
 from ralign.training.examples import Example
 from ralign.training.verl_config import config_text
@@ -124,7 +124,7 @@ async def ask_meta_judge_once(settings: RewardSettings, *, deadline: float = 60.
     """
     if settings.meta_judge is None or settings.meta_judge_url is None:
         return
-    async with OpenModels(no_local_model, concurrency=1, deadline=deadline, try_timeout=deadline) as opened:
+    async with ModelPool(no_local_model, concurrency=1, deadline=deadline, try_timeout=deadline) as opened:
         model = await opened.open(meta_judge_choice(settings, settings.meta_judge, settings.meta_judge_url))
         question = Message(role="user", content="Answer with one word: yes.")
         await model.reply((question,), Sampling(max_tokens=settings.meta_max_tokens))

@@ -11,10 +11,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, Literal
 
-from ralign.chat import ChatModel, ModelChoice, OpenModels, Sampling
 from ralign.errors import EndpointRefused, InputError, MetaJudgeDown, WriteFailed
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
+from ralign.models import ChatModel, ModelPool, ModelSpec, Sampling
 from ralign.rewards.judge import HybridReward, JudgeReward, PointsReward
 from ralign.training.completions import Completion, ScoredCompletion, read_completion
 from ralign.training.outage import OutagePlan
@@ -229,9 +229,9 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> R
     return RewardWorker(reward, rule.formula, unscored=settings.unscored, log=log)
 
 
-def meta_judge_choice(settings: RewardSettings, name: str, url: str) -> ModelChoice:
+def meta_judge_choice(settings: RewardSettings, name: str, url: str) -> ModelSpec:
     """The meta-judge as the settings name it."""
-    return ModelChoice(
+    return ModelSpec(
         name=name,
         url=url,
         key_variable=settings.meta_judge_key_variable,
@@ -260,7 +260,7 @@ def _open_log(settings: RewardSettings) -> RewardLog | None:
 
 
 async def _open_meta_judge(settings: RewardSettings, name: str, url: str) -> ChatMetaJudge:
-    models = OpenModels(
+    models = ModelPool(
         no_local_model,
         concurrency=settings.concurrency,
         deadline=settings.deadline,

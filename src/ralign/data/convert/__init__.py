@@ -1,0 +1,1 @@
+"""Other preference data -> preference pairs, one module a schema."""

@@ -1,0 +1,1 @@
+"""What is measured: a judge, a policy, a judge's reliance on its rationale."""

@@ -1,0 +1,110 @@
+"""What a judge wrote before its verdict, and what it is made to have written instead. Pure.
+
+The question is whether a verdict hangs on its rationale: change the rationale, and see whether the verdict changes.
+Lanham et al. (2023, arXiv:2307.13702) ask it of a chain of thought, and two of their tests are here. Early answering
+cuts the reasoning off and asks for the answer at once: `truncate`, and at its limit `drop`. Adding mistakes changes
+what the reasoning says: `swap`, with the largest mistake there is, every claim on the one answer said of the other.
+They let the model reason on after the mistake; here the verdict comes right after the rationale, so that it is the
+model's reading of exactly this text. `other`, the rationale of another pair that ends in the other verdict, is the
+floor: what it moves, a text moves by its letters alone, whatever it says of these answers.
+
+A rationale that closes with "so A is better" gives the verdict away, and a model may follow that sentence alone. The
+first half seldom has it, hence `truncate_swap`, to be held against `truncate`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ralign.evals.probe.response_references import Swapped, WhyNot, swap_mentions
+from ralign.judging import up_to_verdict
+from ralign.records import Judgment, PreferencePair
+
+Version = Literal["own", "swap", "other", "truncate", "truncate_swap", "drop"]
+"""The rationale as it was written; with the answers' names exchanged; another pair's; its first half; that with the
+names exchanged; none."""
+
+VERSIONS: tuple[Version, ...] = get_args(Version)
+AGAINST: dict[Version, Version] = {
+    "swap": "own",
+    "other": "own",
+    "truncate": "own",
+    "truncate_swap": "truncate",
+    "drop": "own",
+}
+"""Which version each is held against."""
+
+_LEAD = "\n\n"
+"""Between rationale and verdict, where the recorded judgment does not show it."""
+_END_OF_SENTENCE = re.compile(r"(?<=[.!?])[\"”')*]*\s+|\n+")
+_END_OF_WORD = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What the judge has written when it comes to its verdict."""
+
+    thinking: str | None
+    """None where it does not think."""
+    rationale: str
+    lead: str
+    """What stands between the rationale and the verdict, such as `Verdict: `."""
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return self.rationale + (self.lead if self.rationale else self.lead.lstrip())
+
+
+def written(judgment: Judgment) -> Written:
+    """What a judge had written before its verdict; a judgment without a box, recorded elsewhere, is all rationale."""
+    parts = up_to_verdict(judgment.text)
+    rationale, lead = (judgment.rationale.strip(), _LEAD) if parts is None else parts
+    return Written(thinking=judgment.thinking, rationale=rationale, lead=lead)
+
+
+def swapped(own: Written, pair: PreferencePair) -> Written | WhyNot:
+    """With the two answers' names exchanged, in the thinking too."""
+    rationale = swap_mentions(own.rationale, pair)
+    thinking = swap_mentions(own.thinking, pair) if own.thinking else "no_mention"
+    if "ambiguous" in (rationale, thinking):
+        return "ambiguous"
+    if not isinstance(rationale, Swapped) and not isinstance(thinking, Swapped):
+        return "no_mention"
+    return Written(
+        thinking=thinking.text if isinstance(thinking, Swapped) else own.thinking,
+        rationale=rationale.text if isinstance(rationale, Swapped) else own.rationale,
+        lead=own.lead,
+    )
+
+
+def replaced(own: Written, other: Written) -> Written:
+    """With another pair's thinking and rationale."""
+    return Written(thinking=other.thinking, rationale=other.rationale, lead=own.lead)
+
+
+def truncated(own: Written) -> Written:
+    """The first half: of the thinking, which is then all there is, or else of the rationale."""
+    if own.thinking:
+        return Written(thinking=_first_half(own.thinking), rationale="", lead=own.lead)
+    return Written(thinking=own.thinking, rationale=_first_half(own.rationale), lead=own.lead)
+
+
+def dropped(own: Written) -> Written:
+    """Nothing; where the judge thinks, an empty thought."""
+    return Written(thinking=None if own.thinking is None else "", rationale="", lead=own.lead)
+
+
+def _first_half(text: str) -> str:
+    """The text up to the end of the sentence, or else of the word, that is nearest to its middle."""
+    text = text.strip()
+    for end in (_END_OF_SENTENCE, _END_OF_WORD):
+        places = [match.start() for match in end.finditer(text)]
+        if places:
+            return text[: min(places, key=_distance_from(len(text) / 2))].rstrip()
+    return ""
+
+
+def _distance_from(middle: float) -> Callable[[int], float]:
+    return lambda place: abs(place - middle)

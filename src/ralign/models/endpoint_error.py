@@ -1,0 +1,160 @@
+"""Why one try of a call gave no reply, as the endpoint's answer states it. Pure.
+
+Errors come in many dialects; which is read where is said beside the code.
+"""
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal, TypeGuard
+
+import orjson
+
+Kind = Literal["unreachable", "busy", "broken", "request", "refused"]
+"""What to make of a failed try.
+
+unreachable  no connection: the server is down, or the address is wrong
+busy         it asks to wait (429, 503, 529)
+broken       something went wrong on the way (408, 409, other 5xx, a cut connection, a malformed reply)
+request      it will not answer this request (400, 403, 413, 422)
+refused      it will not answer any request (401, 402, 404, a redirect, no quota)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointError:
+    """Why one try gave no reply."""
+
+    kind: Kind
+    message: str
+    """One line; free of the key only once the endpoint has let it out."""
+    status: int | None = None
+    """The HTTP status, or the one that the body states; None where nothing was answered."""
+    retry_after: float | None = None
+    """Seconds that the server asks to wait."""
+    parameter: str | None = None
+    """The sampling parameter that the model does not take, where that is what is wrong."""
+
+
+_LONGEST = 6000
+"""Characters of a server's message that are looked at."""
+
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+_BUSY = frozenset({429, 503, 529})
+_AGAIN = frozenset({408, 409, 425})
+_THIS_REQUEST = frozenset({400, 403, 413, 422})
+
+# What an error's `type` or `code` says where a gateway sends it with status 200 (OpenAI's and Anthropic's words).
+_STATUS_OF_TYPE = {
+    "invalid_request_error": 400,
+    "context_length_exceeded": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "overloaded_error": 529,
+}
+
+_ADAPTABLE = ("max_tokens", "temperature", "seed")
+_NAMED = re.compile(r"""['"`‘“](max_tokens|temperature|seed)['"`’”]""")
+_NOT_TAKEN = re.compile(
+    r"unsupported|not support|n[o']t (?:be )?(?:allowed|permitted|accepted)|unknown|unrecognized|unexpected"
+    r"|deprecated|no longer|extra_forbidden|only the default",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+def read_error(status: int, body: bytes, retry_after: float | None = None) -> EndpointError:
+    """What an answer with another status than 200 says."""
+    try:
+        answer: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        answer = None
+    if is_list(answer) and answer:  # Google wraps it in a list
+        answer = answer[0]
+    if is_object(answer):
+        # vLLM before 0.10 and FastAPI state the error without a wrapper.
+        return _failed(status, answer.get("error") or answer, retry_after)
+    return _failed(status, one_line(body), retry_after)
+
+
+def stated_error(error: Any) -> EndpointError:
+    """An error inside a body with status 200, as the status that it states; 500 where it states none."""
+    return _failed(_stated_status(error) if is_object(error) else 500, error, None)
+
+
+def one_line(text: str | bytes) -> str:
+    """A text's beginning without HTML tags and line breaks.
+
+    It is not short: the endpoint shortens it, after it took the key out.
+    """
+    text = text[:_LONGEST]
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    return " ".join(_TAG.sub(" ", text).split())
+
+
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a value of a JSON document is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    """Whether a value of a JSON document is a list."""
+    return isinstance(value, list)
+
+
+def _stated_status(error: dict[str, Any]) -> int:
+    for key in ("code", "status", "type"):
+        stated = error.get(key)
+        if isinstance(stated, str):
+            stated = int(stated) if stated.isdecimal() else _STATUS_OF_TYPE.get(stated)
+        if isinstance(stated, int) and 400 <= stated < 600:
+            return stated
+    return 500
+
+
+def _failed(status: int, error: Any, retry_after: float | None) -> EndpointError:
+    return EndpointError(
+        kind=_kind(status, error),
+        message=f"{status} {_PHRASES.get(status, 'error')}: {_message(error)}",
+        status=status,
+        retry_after=retry_after,
+        parameter=_refused_parameter(error) if status in (400, 422) else None,
+    )
+
+
+def _kind(status: int, error: Any) -> Kind:
+    # OpenAI states an empty account as "too many requests"; waiting does not fill it.
+    if is_object(error) and "insufficient_quota" in (error.get("code"), error.get("type")):
+        return "refused"
+    if status in _BUSY:
+        return "busy"
+    if status >= 500 or status in _AGAIN:
+        return "broken"
+    return "request" if status in _THIS_REQUEST else "refused"
+
+
+def _refused_parameter(error: Any) -> str | None:
+    """The parameter that the model does not take, by the error's fields (OpenAI) or by its words (the others).
+
+    A value out of range, or a prompt too long, names a parameter too; those are the request's fault.
+    """
+    if is_object(error) and error.get("code") in ("unsupported_parameter", "unsupported_value"):
+        parameter = error.get("param")
+        return parameter if parameter in _ADAPTABLE else None
+    words = error if isinstance(error, str) else orjson.dumps(error).decode().replace('\\"', '"')
+    named = _NAMED.search(_message(error)) or _NAMED.search(words)
+    return named[1] if named and _NOT_TAKEN.search(words) else None
+
+
+def _message(error: Any) -> str:
+    if is_object(error):
+        error = error.get("message") or error.get("detail") or error.get("error") or error
+    text = error if isinstance(error, str) else orjson.dumps(error).decode()
+    return one_line(text) or "no message"

@@ -1,0 +1,246 @@
+"""The loop: each owed judgment once, right ones to the meta-judge, taken up where it stopped."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from tests.evals.bench.fakes import TableJudge, TableMetaJudge, make_pair
+
+from ralign.errors import ConfigMismatch, EndpointRefused, InputError, RunLocked
+from ralign.evals.bench.run import Plan, bench
+from ralign.files import DirectoryLock, read_log
+from ralign.records import Judgment, Order, PreferencePair
+
+PAIRS = [
+    make_pair("wick", "A"),
+    make_pair("oban", "A"),
+    make_pair("leith", "B"),
+    make_pair("tobermory", "B", subset="ferries"),
+    make_pair("ullapool", "A", subset="ferries"),
+    make_pair("stromness", "A", subset="ferries"),
+]
+# Right on four of six; ullapool gets no verdict, tobermory the wrong one.
+VERDICTS = {"wick": "A", "oban": "A", "leith": "B", "tobermory": "A", "ullapool": "parse", "stromness": "A"}
+
+
+def verdicts(orders: tuple[Order, ...] = ("ab",), **changes: str) -> dict:
+    return {(name, order): said for order in orders for name, said in {**VERDICTS, **changes}.items()}
+
+
+def harbour(results) -> dict:
+    return results.document["benchmarks"]["harbour"]
+
+
+async def test_worked_by_hand_on_six_pairs(write, tmp_path: Path) -> None:
+    """Right: wick, oban, leith, stromness; of these wick and oban are misaligned. L 4/6, S 2/4, F 2/6."""
+    meta_judge = TableMetaJudge({"wick": False, "oban": False})
+    results = await bench(Plan(files=write(PAIRS)), TableJudge(verdicts()), meta_judge, tmp_path / "run")
+    figures = harbour(results)
+    assert figures["pairs"] == 6
+    assert figures["label_accuracy"]["value"] == pytest.approx(4 / 6)
+    assert figures["spurious_correctness"]["value"] == pytest.approx(2 / 4)
+    assert figures["fidelity_score"]["value"] == pytest.approx(2 / 6)
+    assert figures["order_consistency"] is None
+    counts = figures["counts"]
+    assert (counts["judgments"], counts["no_verdict"], counts["right_ab"]) == (6, 1, 4)
+    assert (counts["meta_judged"], counts["meta_failed"], counts["aligned"]) == (4, 0, 2)
+    assert figures["subsets"]["ferries"]["pairs"] == 3
+    assert figures["subsets"]["ferries"]["label_accuracy"]["value"] == pytest.approx(1 / 3)
+    assert results.complete
+    assert json.loads((tmp_path / "run/results.json").read_text()) == results.document
+    assert results.document["usage"]["judge"] == {"prompt_tokens": 50, "completion_tokens": 28}
+
+
+async def test_only_right_judgments_reach_the_meta_judge(write, tmp_path: Path) -> None:
+    meta_judge = TableMetaJudge()
+    await bench(Plan(files=write(PAIRS)), TableJudge(verdicts()), meta_judge, tmp_path / "run")
+    assert sorted(name for name, *_ in meta_judge.asked) == ["leith", "oban", "stromness", "wick"]
+    assert set(meta_judge.rationales) == {"The hour decides."}
+
+
+async def test_a_finished_run_asks_for_nothing_and_gives_the_same(write, tmp_path: Path) -> None:
+    plan = Plan(files=write(PAIRS), orders=("ab", "ba"), draws=2)
+    both = verdicts(("ab", "ba"))
+    first = await bench(plan, TableJudge(both), TableMetaJudge({"wick": False}), tmp_path / "run")
+    judge, meta_judge = TableJudge(both), TableMetaJudge()
+    again = await bench(plan, judge, meta_judge, tmp_path / "run")
+    assert not judge.asked
+    assert not meta_judge.asked
+    assert again.document == first.document
+
+
+async def test_a_failed_call_leaves_the_measure_and_is_owed_again(write, tmp_path: Path) -> None:
+    """Pitfall 2: an outage does not count as wrong. An unreadable answer (ullapool) is not asked for again."""
+    plan = Plan(files=write(PAIRS))
+    failing = TableMetaJudge({"oban": "call"})
+    results = await bench(plan, TableJudge(verdicts(wick="call")), failing, tmp_path / "run")
+    figures = harbour(results)
+    assert not results.complete
+    assert results.document["owed"] == {"judgments": 1, "meta_judgments": 1}
+    assert figures["counts"]["unanswered"] == 1
+    assert figures["label_accuracy"]["value"] == pytest.approx(3 / 5)
+    assert figures["label_accuracy_bounds"] == {"low": pytest.approx(3 / 6), "high": pytest.approx(4 / 6)}
+
+    judge, meta_judge = TableJudge(verdicts()), TableMetaJudge()
+    results = await bench(plan, judge, meta_judge, tmp_path / "run")
+    assert set(judge.asked) == {("wick", "ab", 0)}
+    assert sorted(name for name, *_ in meta_judge.asked) == ["oban", "wick"]
+    assert results.complete
+    assert harbour(results)["label_accuracy"]["value"] == pytest.approx(4 / 6)
+
+
+async def test_the_meta_judge_reads_the_recorded_rationale_of_an_earlier_session(
+    write, tmp_path: Path
+) -> None:
+    plan = Plan(files=write(PAIRS))
+    down = TableMetaJudge(dict.fromkeys(VERDICTS, "call"))
+    await bench(plan, TableJudge(verdicts()), down, tmp_path / "run")
+    meta_judge = TableMetaJudge()
+    results = await bench(plan, TableJudge({}), meta_judge, tmp_path / "run")
+    assert meta_judge.rationales == ["The hour decides."] * 4
+    assert results.complete
+
+
+async def test_a_torn_last_line_is_owed_again(write, tmp_path: Path) -> None:
+    plan = Plan(files=write(PAIRS))
+    undisturbed = await bench(plan, TableJudge(verdicts()), None, tmp_path / "run")
+    log = tmp_path / "run/judgments.jsonl"
+    log.write_bytes(log.read_bytes()[:-9])
+    judge = TableJudge(verdicts())
+    results = await bench(plan, judge, None, tmp_path / "run")
+    assert judge.asked.total() == 1
+    assert results.document == undisturbed.document
+    assert len(list(read_log(log))) == 6
+
+
+async def test_the_majority_of_the_votes_counts_and_none_is_a_failure(write, tmp_path: Path) -> None:
+    """Pitfall 3: the failure is counted, and moves the bounds."""
+    votes = {("wick", "ab", 0): True, ("wick", "ab", 1): False, ("wick", "ab", 2): False}
+    unreadable = dict.fromkeys([("oban", "ab", vote) for vote in range(3)], "parse")
+    meta_judge = TableMetaJudge({**votes, **unreadable})
+    results = await bench(
+        Plan(files=write(PAIRS), meta_votes=3), TableJudge(verdicts()), meta_judge, tmp_path / "run"
+    )
+    counts = harbour(results)["counts"]
+    assert meta_judge.asked.total() == 12
+    assert (counts["meta_judged"], counts["meta_failed"], counts["aligned"]) == (3, 1, 2)
+    assert harbour(results)["fidelity_bounds"] == {"low": pytest.approx(2 / 6), "high": pytest.approx(3 / 6)}
+
+
+async def test_without_a_meta_judge_there_is_no_f_score(write, tmp_path: Path) -> None:
+    results = await bench(Plan(files=write(PAIRS)), TableJudge(verdicts()), None, tmp_path / "run")
+    assert harbour(results)["spurious_correctness"] is None
+    assert harbour(results)["fidelity_score"] is None
+
+
+async def test_a_pair_without_a_gold_rationale_is_judged_and_not_meta_judged(write, tmp_path: Path) -> None:
+    pairs = [*PAIRS, make_pair("lerwick", "A", gold=None)]
+    results = await bench(
+        Plan(files=write(pairs)), TableJudge(verdicts(lerwick="A")), TableMetaJudge(), tmp_path / "run"
+    )
+    counts = harbour(results)["counts"]
+    assert (counts["right_ab"], counts["meta_judged"], counts["not_meta_judged"]) == (5, 4, 1)
+    assert results.complete
+
+
+async def test_no_gold_rationale_at_all_is_said_before_any_call(write, tmp_path: Path) -> None:
+    judge = TableJudge({})
+    plan = Plan(files=write([make_pair("wick", "A", gold=None)]))
+    with pytest.raises(InputError, match="no pair has a gold rationale"):
+        await bench(plan, judge, TableMetaJudge(), tmp_path / "run")
+    assert not judge.asked
+
+
+async def test_another_configuration_is_refused_by_the_field_that_differs(write, tmp_path: Path) -> None:
+    """Pitfall 4: a run is never written over."""
+    plan = Plan(files=write(PAIRS))
+    await bench(plan, TableJudge(verdicts()), None, tmp_path / "run", identity={"judge": "m", "seed": 0})
+    with pytest.raises(ConfigMismatch, match=r"config\.toml: seed is 0 in this run, and 1 was asked for"):
+        await bench(plan, TableJudge(verdicts()), None, tmp_path / "run", identity={"judge": "m", "seed": 1})
+
+
+async def test_other_pairs_are_another_configuration(write, tmp_path: Path) -> None:
+    await bench(Plan(files=write(PAIRS)), TableJudge(verdicts()), None, tmp_path / "run")
+    with pytest.raises(ConfigMismatch, match="pairs_digest"):
+        await bench(Plan(files=write(PAIRS[:5])), TableJudge(verdicts()), None, tmp_path / "run")
+
+
+async def test_a_second_process_on_the_directory_is_refused(write, tmp_path: Path) -> None:
+    with DirectoryLock(tmp_path / "run"), pytest.raises(RunLocked):
+        await bench(Plan(files=write(PAIRS)), TableJudge(verdicts()), None, tmp_path / "run")
+
+
+class RefusingJudge(TableJudge):
+    """Answers three times, then its key has expired."""
+
+    async def judge(self, pair: PreferencePair, order: Order, draw: int) -> Judgment:
+        if self.asked.total() == 3:
+            raise EndpointRefused("401: the key has expired; check the key in OPENAI_API_KEY")
+        return await super().judge(pair, order, draw)
+
+
+async def test_a_refusing_endpoint_stops_the_run_and_keeps_what_was_answered(write, tmp_path: Path) -> None:
+    plan = Plan(files=write(PAIRS), rows_in_flight=1)
+    with pytest.raises(EndpointRefused, match="expired"):
+        await bench(plan, RefusingJudge(verdicts()), None, tmp_path / "run")
+    assert not json.loads((tmp_path / "run/results.json").read_text())["complete"]
+    judge = TableJudge(verdicts())
+    results = await bench(plan, judge, None, tmp_path / "run")
+    assert judge.asked.total() == 3
+    assert results.complete
+
+
+async def test_rows_in_flight_are_bounded_and_used(write, tmp_path: Path) -> None:
+    """Pitfall 16."""
+    pairs = [make_pair(f"pier-{number}", "A") for number in range(40)]
+    judge = TableJudge({(pair.id, "ab"): "A" for pair in pairs})
+    await bench(Plan(files=write(pairs), rows_in_flight=7), judge, None, tmp_path / "run")
+    assert judge.most_in_flight == 7
+
+
+class LoudJudge(TableJudge):
+    """Says when it has been asked for the last pair."""
+
+    last_was_asked = asyncio.Event()
+
+    async def judge(self, pair: PreferencePair, order: Order, draw: int) -> Judgment:
+        if pair.id == PAIRS[-1].id:
+            self.last_was_asked.set()
+        return await super().judge(pair, order, draw)
+
+
+class PatientMetaJudge(TableMetaJudge):
+    """Waits until the judge has been asked for the last pair: for ever, if judging waited for meta-judging."""
+
+    async def meta_judge(self, pair, judgment, vote):
+        await LoudJudge.last_was_asked.wait()
+        return await super().meta_judge(pair, judgment, vote)
+
+
+async def test_judging_goes_on_while_the_meta_judge_thinks(write, tmp_path: Path) -> None:
+    async with asyncio.timeout(5):
+        results = await bench(
+            Plan(files=write(PAIRS)), LoudJudge(verdicts()), PatientMetaJudge(), tmp_path / "run"
+        )
+    assert results.complete
+
+
+async def test_both_orders_weigh_a_pair_once(write, tmp_path: Path) -> None:
+    """wick is right in ab alone: half a pair. The orders agree on all but wick and ullapool (no verdict)."""
+    said = {**verdicts(("ab", "ba")), ("wick", "ba"): "B"}
+    results = await bench(
+        Plan(files=write(PAIRS), orders=("ab", "ba")), TableJudge(said), None, tmp_path / "run"
+    )
+    figures = harbour(results)
+    assert figures["label_accuracy"]["value"] == pytest.approx(3.5 / 6)
+    counts = figures["counts"]
+    assert (counts["right_ab"], counts["right_ba"], counts["right_in_both_orders"]) == (4, 3, 3)
+    assert counts["same_verdict"] == 4
+
+
+async def test_limit_takes_the_first_pairs(write, tmp_path: Path) -> None:
+    judge = TableJudge(verdicts())
+    results = await bench(Plan(files=write(PAIRS), limit=2), judge, None, tmp_path / "run")
+    assert harbour(results)["pairs"] == 2
+    assert set(judge.asked) == {("wick", "ab", 0), ("oban", "ab", 0)}

@@ -1,0 +1,100 @@
+"""`ralign rubric` against a server, and its run as a row of `ralign downstream`."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from tests.evals.rubric.lighthouse import written
+
+from ralign.cli import main
+from ralign.evals.rubric.command import run_rubric
+from ralign.evals.rubric.config import RubricConfig
+from ralign.files import read_table
+from ralign.models.testing.answers import ChatRequest
+from ralign.models.testing.server import ChatServer
+
+KEY = "sk-never-to-be-seen-0123456789"
+
+
+def says(request: ChatRequest) -> str:
+    answer = request.prompt.partition("<answer ")[2].partition("</answer ")[0]
+    if "<rubric " in request.prompt:
+        return "SCORE: 10" if "dusk" in answer else "SCORE: 1"
+    return f"VERDICT: {'yes' if 'dusk' in answer else 'no'}"
+
+
+def no_local_model(name: str) -> None:
+    raise AssertionError(name)
+
+
+def items(folder: Path) -> str:
+    rows = [
+        {"id": str(number), "prompt": "When is the lamp lit?", "answer": answer, "axis": axis, **decides}
+        for number, (answer, axis, decides) in enumerate(
+            [
+                ("At dusk.", "time", {"question": "Does it name dusk?"}),
+                ("At six.", "time", {"question": "Does it name dusk?"}),
+                ("At six.", "time", {"question": "Does it name dusk?", "expected": "no"}),
+                ("At dusk.", "style", {"rubric": ["names dusk"]}),
+            ]
+        )
+    ]
+    return written(folder / "items.jsonl", rows)
+
+
+async def test_grades_go_from_a_server_to_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    out, table = tmp_path / "multichallenge", tmp_path / "policies.csv"
+
+    def ralign(*arguments: object) -> int:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return int(ended.value.code or 0)
+
+    async with ChatServer(answer=says, key=KEY) as server:
+        arguments = (
+            "rubric",
+            items(tmp_path),
+            "--judge",
+            "j",
+            "--judge-url",
+            server.url,
+            "--out",
+            out,
+            "--by",
+            "axis",
+        )
+        for dry in (("--dry-run", "--price", "j=1/1"), (), ()):
+            # In a thread: the command has a loop of its own, and the server lives in this one.
+            assert await asyncio.to_thread(ralign, *arguments, *dry) == 0
+    assert len(server.answered) == 4
+    said = capsys.readouterr().out
+    assert "4 calls, about" in said
+    assert "all: 75.0 % [" in said
+    assert "mean grade 10.00 of 10; 4 items, 0 ungraded, 0 without an answer" in said
+    assert "time: 66.7 % [" in said
+    assert not any(KEY.encode() in path.read_bytes() for path in out.rglob("*") if path.is_file())
+    assert ralign("downstream", out, "--model", "a", "--out", table, "--average-over", "multichallenge") == 0
+    assert read_table(table).numbers("multichallenge") == read_table(table).numbers("average") == (75.0,)
+
+
+async def test_an_unfinished_run_says_so_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    async with ChatServer(answer=says, models=["j"]) as server:
+        config = RubricConfig((items(tmp_path),), judge="j", judge_url=server.url, out=tmp_path / "run")
+        results = await run_rubric(config, no_local_model, Console(quiet=True))  # type: ignore[arg-type]
+    assert results is not None
+    assert results.complete
+    log = tmp_path / "run" / "grades.jsonl"
+    first, *rest = log.read_text().splitlines()
+    failed = {**json.loads(first), "value": None, "failure": "call", "text": ""}
+    log.write_text("".join(f"{line}\n" for line in (json.dumps(failed), *rest)))
+    async with ChatServer(answer=says) as server:
+        config = RubricConfig((items(tmp_path),), judge="j", judge_url=server.url, out=tmp_path / "run")
+        again = await run_rubric(config, no_local_model, Console(quiet=True))  # type: ignore[arg-type]
+        assert len(server.answered) == 1
+    assert again is not None
+    assert again.document["score"] == results.document["score"]
