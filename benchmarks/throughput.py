@@ -22,8 +22,8 @@ from pathlib import Path
 
 import aiohttp
 
-from ralign.evals.bench.run import Plan, bench
-from ralign.files import find_pairs_files, read_pairs, write_pairs
+from ralign.evals.bench.plan import bench
+from ralign.files import PairSource, find_pairs_files, read_pairs, write_pairs
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, meta_prompt_values
 from ralign.models import Endpoint, EndpointModel, Sampling
@@ -108,8 +108,8 @@ async def run_ralign(url: str, pairs: Path, connections: int) -> None:
                 prompt=Prompt.load(None, META_PROMPT),
                 sampling=sampling,
             )
-            plan = Plan(files=find_pairs_files([str(pairs)]), rows_in_flight=connections)
-            results = await bench(plan, judge, meta_judge, Path(out))
+            source = PairSource(find_pairs_files([str(pairs)]))
+            results = await bench(source, judge, meta_judge, Path(out), in_flight=connections)
         counts = results.document["benchmarks"]["throughput"]["counts"]
         assert counts["judgments"] == counts["meta_judged"], counts
 
@@ -147,6 +147,8 @@ def compare(url: str, rows: int, connections: int, rounds: int, pairs: Path) -> 
         cpu = statistics.median(run["cpu"] * 1000 / rows for run in runs)
         print(f"{connections:4d} connections  {name:13s} {rate:7.0f} rows/s  {cpu:5.2f} CPU s per 1,000 rows")
     ratios = sorted(one["seconds"] / two["seconds"] for one, two in zip(bare, ours, strict=True))
+    cpu = statistics.median(two["cpu"] / one["cpu"] for one, two in zip(bare, ours, strict=True))
+    print(f"{connections:4d} connections  ratio of CPU: median {cpu:.2f}")
     print(
         f"{connections:4d} connections  ratio of rates: median {statistics.median(ratios):.2f} "
         f"({ratios[0]:.2f} to {ratios[-1]:.2f} over {rounds} rounds)"

@@ -137,27 +137,16 @@ def lab(options: Annotated[LabOptions, Parameter(name="*")] = LabOptions()) -> N
 @app.command
 def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
     """Measure a judge: L-Acc, S-Corr and F-Score with intervals, into a run directory."""
-    from ralign.evals.bench.command import default_out, run_bench
+    from ralign.evals.bench.command import run_bench
     from ralign.report.tables import print_tables, results_tables
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_bench(config, _local_model, console))
     if results is None:
         return 0
     print_tables(results_tables(results.document["benchmarks"]), console)
-    out = config.out or default_out(config)
-    if results.complete:
-        console.print(f"Every figure with its counts: {out}/results.json", highlight=False, soft_wrap=True)
-        return 0
-    owed = results.document["owed"]
-    console.print(
-        f"Unfinished: {owed['judgments']:,} judgments and {owed['meta_judgments']:,} meta-judgments had no answer "
-        f"({out}/judgments.jsonl says why); the same command asks for them again.",
-        style="yellow",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return 1
+    return show_end(results, config.run_directory, console)
 
 
 @app.command

@@ -8,7 +8,7 @@ y_B are `response_a` and `response_b`, l is `label`, o* is `gold_rationale`; (o,
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 Verdict = Literal["A", "B"]
 """Which answer is better, in the letters of the pairs file."""
@@ -77,28 +77,48 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgment:
-    """What a judge says of one pair: first the rationale, then the verdict."""
+class Answered:
+    """The part that every record of a model's call has: what came back, or why nothing did.
 
-    pair_id: str
-    benchmark: str = ""
-    order: Order = "ab"
-    draw: int = 0
+    A subclass names the call by its fields without a default, and what was read from the text by `OUTCOME`.
+    """
+
+    OUTCOME: ClassVar[str] = "text"
+    """The field that holds what the call was made for; null beside no failure means that nothing could be read."""
+
     text: str = ""
     """The answer as it came, without the thinking part."""
     thinking: str | None = None
-    rationale: str = ""
-    """The answer without its verdict: what a meta-judge reads. Its A and B are those of `order`."""
-    verdict: Verdict | None = None
-    """In the letters of the pairs file, whatever the order shown."""
     failure: Failure | None = None
     detail: str | None = None
     """Where there is a failure: what happened, in one line."""
     model: str | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgment(Answered):
+    """A judge's answer about one pair: first the rationale, then the verdict."""
+
+    OUTCOME: ClassVar[str] = "verdict"
+
+    pair_id: str
+    benchmark: str = ""
+    order: Order = "ab"
+    draw: int = 0
+    rationale: str = ""
+    """The answer without its verdict: what a meta-judge reads. Its A and B are those of `order`."""
+    verdict: Verdict | None = None
+    """In the letters of the pairs file, whatever the order shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +130,10 @@ class GoldPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetaJudgment:
-    """What a meta-judge says of one judgment: does it rest on the decisive reasons of the gold rationale?"""
+class MetaJudgment(Answered):
+    """A meta-judge's answer about one judgment: does it rest on the decisive reasons of the gold rationale?"""
+
+    OUTCOME: ClassVar[str] = "aligned"
 
     pair_id: str
     benchmark: str = ""
@@ -121,13 +143,6 @@ class MetaJudgment:
     """Which of several answers about the same judgment; the majority of those that answered counts."""
     aligned: bool | None = None
     points: tuple[GoldPoint, ...] = ()
-    text: str = ""
-    thinking: str | None = None
-    failure: Failure | None = None
-    detail: str | None = None
-    model: str | None = None
-    finish_reason: str | None = None
-    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

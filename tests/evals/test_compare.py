@@ -6,7 +6,7 @@ import pytest
 from tests.evals.bench.fakes import TableJudge, TableMetaJudge, make_pair
 
 from ralign.errors import InputError
-from ralign.evals.bench.run import Plan, bench
+from ralign.evals.bench.plan import bench
 from ralign.evals.compare import compare_runs
 
 PAIRS = [make_pair(f"lock-{number}", "A") for number in range(8)]
@@ -15,9 +15,7 @@ PAIRS = [make_pair(f"lock-{number}", "A") for number in range(8)]
 async def run(write, out: Path, verdicts: str, pairs=PAIRS, orders=("ab",)) -> Path:
     """`verdicts` has a letter a pair."""
     table = {(pair.id, order): said for pair, said in zip(pairs, verdicts, strict=True) for order in orders}
-    await bench(
-        Plan(files=write(pairs), orders=orders), TableJudge(table), TableMetaJudge({"lock-0": False}), out
-    )
+    await bench(write(pairs), TableJudge(table), TableMetaJudge({"lock-0": False}), out, orders=orders)
     return out
 
 

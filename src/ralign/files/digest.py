@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import orjson
 
+from ralign.errors import InputError
 from ralign.records import PreferencePair
 
 
@@ -36,3 +38,19 @@ class PairsDigest:
     def hexdigest(self) -> str:
         """16 hexadecimal digits."""
         return self._digest.hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    """16 hexadecimal digits of a file's bytes.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    return digest.hexdigest()

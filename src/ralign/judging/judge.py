@@ -5,7 +5,6 @@ answer that the token limit cut off gives no verdict, and a failure is recorded 
 wrong.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,8 +13,8 @@ from ralign.errors import CallFailed
 from ralign.judging.parse import parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
 from ralign.judging.seeding import call_seed
-from ralign.models.model import ChatModel, Reply, Sampling
-from ralign.records import Judgment, Message, Order, PreferencePair, Verdict, opposite
+from ralign.models.model import ChatModel, Reply, Request, Sampling, reply_or_failure
+from ralign.records import Judgment, Order, PreferencePair, Verdict, opposite
 
 JUDGE_PROMPT = PromptKind(
     name="judge prompt",
@@ -40,14 +39,33 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChatJudge:
-    """A chat model that is asked with a prompt."""
+class JudgeCalls:
+    """The calls of a judge that is a chat model: what is sent, and how the reply is read. Pure."""
 
-    model: ChatModel
     prompt: Prompt
     sampling: Sampling
     seed: int = 0
     """The run's; every call's own follows from it and from the pair, the order and the draw."""
+
+    def request(self, pair: PreferencePair, order: Order, draw: int) -> Request:
+        """The messages of one judgment."""
+        first, second = shown_responses(pair, order)
+        return Request(
+            self.prompt.render(pair.conversation, {"response_a": first, "response_b": second}),
+            self.sampling,
+            call_seed(self.seed, "judge", pair.benchmark, pair.id, order, draw),
+        )
+
+    def read(self, answer: Reply | CallFailed, pair: PreferencePair, order: Order, draw: int) -> Judgment:
+        """The judgment in a reply; see `read_judgment`."""
+        return read_judgment(answer, pair=pair, order=order, draw=draw)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatJudge(JudgeCalls):
+    """A chat model that is asked with a prompt."""
+
+    model: ChatModel
 
     async def judge(self, pair: PreferencePair, order: Order, draw: int) -> Judgment:
         """Ask the model once. An outage is a judgment with `failure="call"`, an unreadable answer `"parse"`.
@@ -55,62 +73,41 @@ class ChatJudge:
         Raises:
             EndpointRefused: no call can succeed.
         """
-        first, second = shown_responses(pair, order)
-        messages = self.prompt.render(pair.conversation, {"response_a": first, "response_b": second})
-        seed = call_seed(self.seed, "judge", pair.benchmark, pair.id, order, draw)
-        return await ask_for_judgment(
-            self.model, messages, self.sampling, seed=seed, pair=pair, order=order, draw=draw
-        )
+        answer = await reply_or_failure(self.model, self.request(pair, order, draw))
+        return self.read(answer, pair, order, draw)
 
 
-async def ask_for_judgment(
-    model: ChatModel,
-    messages: Sequence[Message],
-    sampling: Sampling,
-    *,
-    seed: int,
-    pair: PreferencePair,
-    order: Order,
-    draw: int,
+def read_judgment(
+    answer: Reply | CallFailed, *, pair: PreferencePair, order: Order, draw: int = 0
 ) -> Judgment:
-    """Ask a model once for a rationale and a verdict on a pair, and read what it says.
+    """The judgment that a reply about a pair in this order holds. Pure.
 
-    An outage is a judgment with `failure="call"`, an unreadable answer one with `failure="parse"`.
-
-    Raises:
-        EndpointRefused: no call can succeed.
+    `failure="call"` where there was no reply, `"parse"` where it gives no verdict.
     """
-    try:
-        reply = await model.reply(messages, sampling, seed=seed)
-    except CallFailed as error:
+    if isinstance(answer, CallFailed):
         return Judgment(
             pair_id=pair.id,
             benchmark=pair.benchmark,
             order=order,
             draw=draw,
             failure="call",
-            detail=str(error),
+            detail=str(answer),
         )
-    return read_judgment(reply, pair=pair, order=order, draw=draw)
-
-
-def read_judgment(reply: Reply, *, pair: PreferencePair, order: Order, draw: int = 0) -> Judgment:
-    """What a reply says about a pair shown in this order; `failure="parse"` where it gives no verdict. Pure."""
-    rationale, verdict, problem = parse_verdict(reply.text, reply.finish_reason)
+    rationale, verdict, problem = parse_verdict(answer.text, answer.finish_reason)
     return Judgment(
         pair_id=pair.id,
         benchmark=pair.benchmark,
         order=order,
         draw=draw,
-        text=reply.text,
-        thinking=reply.thinking,
+        text=answer.text,
+        thinking=answer.thinking,
         rationale=rationale,
         verdict=in_pair_letters(verdict, order) if verdict else None,
         failure="parse" if problem else None,
         detail=problem,
-        model=reply.model,
-        finish_reason=reply.finish_reason,
-        usage=reply.usage,
+        model=answer.model,
+        finish_reason=answer.finish_reason,
+        usage=answer.usage,
     )
 
 

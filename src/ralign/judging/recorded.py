@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from ralign.errors import InputError
-from ralign.files import LogLine, decode_judgment_row, read_line_at, read_log
+from ralign.files import LogLine, RowLocation, decode_row, read_line_at, read_log
 from ralign.judging.judge import in_pair_letters
 from ralign.judging.parse import parse_verdict
 from ralign.records import Judgment, Order, PreferencePair
@@ -85,12 +85,12 @@ class RecordedJudge:
                 failure="call",
                 detail=NOT_RECORDED,
             )
-        judgment, has_verdict = decode_judgment_row(line.data, self._path, line.number)
+        judgment, has_verdict = decode_row(Judgment, line.data, RowLocation(self._path, line.number))
         judgment = replace(judgment, benchmark=pair.benchmark)
         return judgment if has_verdict else _parsed(judgment)
 
     def _key(self, line: LogLine) -> JudgmentKey:
-        judgment, _ = decode_judgment_row(line.data, self._path, line.number)
+        judgment, _ = decode_row(Judgment, line.data, RowLocation(self._path, line.number))
         return JudgmentKey(judgment.benchmark, judgment.pair_id, judgment.order, judgment.draw)
 
 

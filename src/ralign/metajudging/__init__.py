@@ -5,6 +5,7 @@ from ralign.metajudging.meta_judge import (
     SWAPPED_NOTE,
     ChatMetaJudge,
     MetaJudge,
+    MetaJudgeCalls,
     meta_prompt_values,
     says_nothing,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "SWAPPED_NOTE",
     "ChatMetaJudge",
     "MetaJudge",
+    "MetaJudgeCalls",
     "ParsedMetaJudgment",
     "RecordedMetaJudge",
     "majority",

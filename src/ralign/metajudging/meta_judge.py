@@ -8,12 +8,12 @@ order only, and take every unreadable answer for Incorrect.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ralign.errors import CallFailed
 from ralign.judging import Prompt, PromptKind, call_seed, in_pair_letters, shown_responses
-from ralign.metajudging.parse import ParsedMetaJudgment, parse_meta_judgment
-from ralign.models.model import ChatModel, Reply, Sampling
+from ralign.metajudging.parse import parse_meta_judgment
+from ralign.models.model import ChatModel, Reply, Request, Sampling, reply_or_failure
 from ralign.records import Judgment, MetaJudgment, PreferencePair
 
 META_PROMPT = PromptKind(
@@ -63,44 +63,71 @@ class MetaJudge(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChatMetaJudge:
-    """A chat model that is asked with a prompt."""
+class MetaJudgeCalls:
+    """The calls of a meta-judge that is a chat model: what is sent, and how the reply is read. Pure."""
 
-    model: ChatModel
     prompt: Prompt
     sampling: Sampling
     seed: int = 0
     """The run's; every call's own follows from it and from the judgment and the vote."""
 
+    def request(self, pair: PreferencePair, judgment: Judgment, vote: int) -> Request | MetaJudgment:
+        """The messages of one meta-judgment.
+
+        A rationale without a single letter or digit rests on no reason: it is misaligned, and no call is made.
+
+        Raises:
+            ValueError: the pair has no gold rationale; whoever asks has to check that first.
+        """
+        messages = self.prompt.render(pair.conversation, meta_prompt_values(self.prompt, pair, judgment))
+        if says_nothing(judgment.rationale):
+            return _about(judgment, vote, aligned=False)
+        return Request(
+            messages,
+            self.sampling,
+            call_seed(self.seed, "meta-judge", pair.benchmark, pair.id, judgment.order, judgment.draw, vote),
+        )
+
+    def read(
+        self, answer: Reply | CallFailed, pair: PreferencePair, judgment: Judgment, vote: int
+    ) -> MetaJudgment:
+        """The meta-judgment in a reply: `failure="call"` where there was none, `"parse"` where it says nothing."""
+        del pair
+        if isinstance(answer, CallFailed):
+            return _about(judgment, vote, failure="call", detail=str(answer))
+        parsed = parse_meta_judgment(answer.text, answer.finish_reason)
+        return _about(
+            judgment,
+            vote,
+            aligned=parsed.aligned,
+            points=parsed.points,
+            text=answer.text,
+            thinking=answer.thinking,
+            failure="parse" if parsed.problem else None,
+            detail=parsed.problem,
+            model=answer.model,
+            finish_reason=answer.finish_reason,
+            usage=answer.usage,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMetaJudge(MetaJudgeCalls):
+    """A chat model that is asked with a prompt."""
+
+    model: ChatModel
+
     async def meta_judge(self, pair: PreferencePair, judgment: Judgment, vote: int) -> MetaJudgment:
         """Ask the model once. An outage gives `failure="call"`, an unreadable answer `failure="parse"`.
-
-        A rationale without a single letter or digit rests on no reason: it is misaligned, and no call is
-        made.
 
         Raises:
             ValueError: the pair has no gold rationale; whoever asks has to check that first.
             EndpointRefused: no call can succeed.
         """
-        messages = self.prompt.render(pair.conversation, meta_prompt_values(self.prompt, pair, judgment))
-        if says_nothing(judgment.rationale):
-            return _about(judgment, vote, ParsedMetaJudgment(False, (), None), None)
-        seed = call_seed(
-            self.seed, "meta-judge", pair.benchmark, pair.id, judgment.order, judgment.draw, vote
-        )
-        try:
-            reply = await self.model.reply(messages, self.sampling, seed=seed)
-        except CallFailed as error:
-            return MetaJudgment(
-                pair_id=judgment.pair_id,
-                benchmark=judgment.benchmark,
-                order=judgment.order,
-                draw=judgment.draw,
-                vote=vote,
-                failure="call",
-                detail=str(error),
-            )
-        return _about(judgment, vote, parse_meta_judgment(reply.text, reply.finish_reason), reply)
+        request = self.request(pair, judgment, vote)
+        if isinstance(request, MetaJudgment):
+            return request
+        return self.read(await reply_or_failure(self.model, request), pair, judgment, vote)
 
 
 def says_nothing(rationale: str) -> bool:
@@ -137,20 +164,12 @@ def meta_prompt_values(prompt: Prompt, pair: PreferencePair, judgment: Judgment)
     }
 
 
-def _about(judgment: Judgment, vote: int, parsed: ParsedMetaJudgment, reply: Reply | None) -> MetaJudgment:
+def _about(judgment: Judgment, vote: int, **fields: Any) -> MetaJudgment:
     return MetaJudgment(
         pair_id=judgment.pair_id,
         benchmark=judgment.benchmark,
         order=judgment.order,
         draw=judgment.draw,
         vote=vote,
-        aligned=parsed.aligned,
-        points=parsed.points,
-        text=reply.text if reply else "",
-        thinking=reply.thinking if reply else None,
-        failure="parse" if parsed.problem else None,
-        detail=parsed.problem,
-        model=reply.model if reply else None,
-        finish_reason=reply.finish_reason if reply else None,
-        usage=reply.usage if reply else None,
+        **fields,
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ralign.files import LogLine, decode_meta_judgment_row
+from ralign.files import LogLine, RowLocation, decode_row
 from ralign.judging import NOT_RECORDED, LineIndex
 from ralign.metajudging.parse import parse_meta_judgment
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
@@ -55,12 +55,12 @@ class RecordedMetaJudge:
                 failure="call",
                 detail=NOT_RECORDED,
             )
-        meta_judgment, has_aligned = decode_meta_judgment_row(line.data, self._path, line.number)
+        meta_judgment, has_aligned = decode_row(MetaJudgment, line.data, RowLocation(self._path, line.number))
         meta_judgment = replace(meta_judgment, benchmark=pair.benchmark)
         return meta_judgment if has_aligned else _parsed(meta_judgment)
 
     def _key(self, line: LogLine) -> MetaJudgmentKey:
-        row, _ = decode_meta_judgment_row(line.data, self._path, line.number)
+        row, _ = decode_row(MetaJudgment, line.data, RowLocation(self._path, line.number))
         return MetaJudgmentKey(row.benchmark, row.pair_id, row.order, row.draw, row.vote)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from ralign.errors import CallFailed
 from ralign.records import Message, Usage
 
 
@@ -14,6 +15,14 @@ class Sampling:
     temperature: float | None = None
     max_tokens: int | None = None
     """The most tokens a reply may have, its thinking included."""
+
+
+class Request(NamedTuple):
+    """One call to a chat model, before it is made."""
+
+    messages: Sequence[Message]
+    sampling: Sampling
+    seed: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +60,15 @@ class ChatModel(Protocol):
             EndpointRefused: no call can succeed; the caller stops.
         """
         ...
+
+
+async def reply_or_failure(model: ChatModel, request: Request) -> Reply | CallFailed:
+    """A model's reply, or how the call failed: a failure is data.
+
+    Raises:
+        EndpointRefused: no call can succeed.
+    """
+    try:
+        return await model.reply(request.messages, request.sampling, seed=request.seed)
+    except CallFailed as error:
+        return error

@@ -7,7 +7,7 @@ from tests.evals.bench.fakes import TableJudge, TableMetaJudge, make_pair
 
 from ralign.errors import InputError
 from ralign.evals.bench.agreement import agreement_of_runs
-from ralign.evals.bench.run import Plan, bench
+from ralign.evals.bench.plan import bench
 from ralign.records import Failure
 
 PAIRS = [make_pair(f"lock-{number}", "A") for number in range(6)]
@@ -15,7 +15,7 @@ PAIRS = [make_pair(f"lock-{number}", "A") for number in range(6)]
 
 async def run(write, out: Path, aligned: dict[str, bool | Failure], pairs=PAIRS) -> Path:
     judge = TableJudge({(pair.id, "ab"): "A" for pair in pairs})
-    await bench(Plan(files=write(pairs), resamples=10), judge, TableMetaJudge(aligned), out)
+    await bench(write(pairs), judge, TableMetaJudge(aligned), out, resamples=10)
     return out
 
 

@@ -2,41 +2,71 @@ import inspect
 from dataclasses import fields
 
 import pytest
+from cyclopts import CycloptsError
+from tests.flags import config_of
 
 from ralign.errors import InputError
 from ralign.evals.bench.config import BenchConfig
+from ralign.runs import CallOptions, JudgeOptions, MetaJudgeOptions
+from ralign.runs.options import as_table, fingerprint
 
 
-def test_what_is_measured_is_the_identity_and_how_fast_is_not() -> None:
-    slow = BenchConfig(("pairs.jsonl",), judge="m", concurrency=1, judge_url="http://old:8000/v1")
-    fast = BenchConfig(("copy.jsonl",), judge="m", concurrency=512, judge_url="http://new:8000/v1")
-    assert slow.identity({}) == fast.identity({})
-    for change in ({"seed": 1}, {"orders": "both"}, {"judge_temperature": 1.0}, {"judge": "n"}, {"draws": 2}):
-        other = BenchConfig(("pairs.jsonl",), **{"judge": "m", **change})
-        assert other.identity({}) != slow.identity({})
+def bench_config(pairs: str, *flags: str) -> BenchConfig:
+    return config_of("bench", pairs, *flags)
 
 
-def test_every_field_says_what_it_is() -> None:
+def test_what_is_measured_is_the_fingerprint_and_how_fast_is_not() -> None:
+    slow = bench_config(
+        "pairs.jsonl", "--judge", "m", "--concurrency", "1", "--judge-url", "http://old:8000/v1"
+    )
+    fast = bench_config(
+        "copy.jsonl", "--judge", "m", "--concurrency", "512", "--judge-url", "http://new:8000/v1"
+    )
+    assert fingerprint(slow) == fingerprint(fast)
+    for change in ("--seed 1", "--orders both", "--judge-temperature 1.0", "--draws 2", "--meta-judge n"):
+        other = bench_config("pairs.jsonl", "--judge", "m", *change.split())
+        assert fingerprint(other) != fingerprint(slow)
+    assert fingerprint(bench_config("pairs.jsonl", "--judge", "n")) != fingerprint(slow)
+
+
+def test_a_flag_of_a_group_leaves_the_others_of_the_group_at_their_defaults() -> None:
+    config = bench_config("pairs.jsonl", "--judge", "m", "--deadline", "60")
+    assert config.calls == CallOptions(deadline=60.0)
+    assert config.judge == JudgeOptions(judge="m")
+
+
+def test_config_toml_has_every_flag_by_its_own_name() -> None:
+    table = as_table(bench_config("pairs.jsonl", "--judge", "m", "--judge-max-tokens", "9"))
+    assert table["judge"] == "m"
+    assert table["judge_max_tokens"] == 9
+    assert table["concurrency"] == 64
+    assert not [value for value in table.values() if isinstance(value, CallOptions | JudgeOptions)]
+
+
+@pytest.mark.parametrize("group", [BenchConfig, CallOptions, JudgeOptions, MetaJudgeOptions])
+def test_every_field_says_what_it_is(group: type) -> None:
     """The string under a field is its help; cyclopts reads it from the source, so a test has to as well."""
-    source = inspect.getsource(BenchConfig)
-    for field in fields(BenchConfig):
-        after = source.split(f"\n    {field.name}: ", 1)[1].split("\n", 2)[1]
-        assert after.strip().startswith('"""'), field.name
+    source = inspect.getsource(group)
+    for field in fields(group):
+        if not field.name.startswith(("judge", "meta_judge", "calls")) or group is not BenchConfig:
+            after = source.split(f"\n    {field.name}: ", 1)[1].split("\n", 2)[1]
+            assert after.strip().startswith('"""'), field.name
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {},
-        {"judge": "m", "judgments": "f.jsonl"},
-        {"judge": "m", "meta_judge": "n", "meta_judgments": "f.jsonl"},
-        {"judge": "m", "meta_judge_url": "http://localhost"},
-        {"judgments": "f.jsonl", "judge_url": "http://localhost"},
-        {"judge": "m", "draws": 0},
-        {"judge": "m", "meta_votes": 4},
-        {"judge": "m", "limit": 0},
+        "",
+        "--judge m --judgments f.jsonl",
+        "--judge m --meta-judge n --meta-judgments f.jsonl",
+        "--judge m --meta-judge-url http://localhost",
+        "--judgments f.jsonl --judge-url http://localhost",
+        "--judge m --draws 0",
+        "--judge m --meta-votes 4",
+        "--judge m --limit 0",
+        "--judge m --concurrency 0",
     ],
 )
-def test_what_cannot_be_run_is_refused(wrong: dict) -> None:
-    with pytest.raises(InputError):
-        BenchConfig(("pairs.jsonl",), **wrong)
+def test_flags_that_cannot_be_run_are_refused(wrong: str) -> None:
+    with pytest.raises((InputError, CycloptsError)):
+        bench_config("pairs.jsonl", *wrong.split())

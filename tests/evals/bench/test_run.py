@@ -8,8 +8,8 @@ import pytest
 from tests.evals.bench.fakes import TableJudge, TableMetaJudge, make_pair
 
 from ralign.errors import ConfigMismatch, EndpointRefused, InputError, RunLocked
-from ralign.evals.bench.run import Plan, bench
-from ralign.files import DirectoryLock, read_log
+from ralign.evals.bench.plan import bench
+from ralign.files import DirectoryLock, PairSource, read_log
 from ralign.records import Judgment, Order, PreferencePair
 
 PAIRS = [
@@ -35,7 +35,7 @@ def harbour(results) -> dict:
 async def test_worked_by_hand_on_six_pairs(write, tmp_path: Path) -> None:
     """Right: wick, oban, leith, stromness; of these wick and oban are misaligned. L 4/6, S 2/4, F 2/6."""
     meta_judge = TableMetaJudge({"wick": False, "oban": False})
-    results = await bench(Plan(files=write(PAIRS)), TableJudge(verdicts()), meta_judge, tmp_path / "run")
+    results = await bench(write(PAIRS), TableJudge(verdicts()), meta_judge, tmp_path / "run")
     figures = harbour(results)
     assert figures["pairs"] == 6
     assert figures["label_accuracy"]["value"] == pytest.approx(4 / 6)
@@ -54,27 +54,34 @@ async def test_worked_by_hand_on_six_pairs(write, tmp_path: Path) -> None:
 
 async def test_only_right_judgments_reach_the_meta_judge(write, tmp_path: Path) -> None:
     meta_judge = TableMetaJudge()
-    await bench(Plan(files=write(PAIRS)), TableJudge(verdicts()), meta_judge, tmp_path / "run")
+    await bench(write(PAIRS), TableJudge(verdicts()), meta_judge, tmp_path / "run")
     assert sorted(name for name, *_ in meta_judge.asked) == ["leith", "oban", "stromness", "wick"]
     assert set(meta_judge.rationales) == {"The hour decides."}
 
 
 async def test_a_finished_run_asks_for_nothing_and_gives_the_same(write, tmp_path: Path) -> None:
-    plan = Plan(files=write(PAIRS), orders=("ab", "ba"), draws=2)
+    pairs = write(PAIRS)
     both = verdicts(("ab", "ba"))
-    first = await bench(plan, TableJudge(both), TableMetaJudge({"wick": False}), tmp_path / "run")
+    first = await bench(
+        pairs,
+        TableJudge(both),
+        TableMetaJudge({"wick": False}),
+        tmp_path / "run",
+        orders=("ab", "ba"),
+        draws=2,
+    )
     judge, meta_judge = TableJudge(both), TableMetaJudge()
-    again = await bench(plan, judge, meta_judge, tmp_path / "run")
+    again = await bench(pairs, judge, meta_judge, tmp_path / "run", orders=("ab", "ba"), draws=2)
     assert not judge.asked
     assert not meta_judge.asked
     assert again.document == first.document
 
 
 async def test_a_failed_call_leaves_the_measure_and_is_owed_again(write, tmp_path: Path) -> None:
-    """Pitfall 2: an outage does not count as wrong. An unreadable answer (ullapool) is not asked for again."""
-    plan = Plan(files=write(PAIRS))
+    """An outage does not count as wrong. An unreadable answer (ullapool) is not asked for again."""
+    pairs = write(PAIRS)
     failing = TableMetaJudge({"oban": "call"})
-    results = await bench(plan, TableJudge(verdicts(wick="call")), failing, tmp_path / "run")
+    results = await bench(pairs, TableJudge(verdicts(wick="call")), failing, tmp_path / "run")
     figures = harbour(results)
     assert not results.complete
     assert results.document["owed"] == {"judgments": 1, "meta_judgments": 1}
@@ -83,7 +90,7 @@ async def test_a_failed_call_leaves_the_measure_and_is_owed_again(write, tmp_pat
     assert figures["label_accuracy_bounds"] == {"low": pytest.approx(3 / 6), "high": pytest.approx(4 / 6)}
 
     judge, meta_judge = TableJudge(verdicts()), TableMetaJudge()
-    results = await bench(plan, judge, meta_judge, tmp_path / "run")
+    results = await bench(pairs, judge, meta_judge, tmp_path / "run")
     assert set(judge.asked) == {("wick", "ab", 0)}
     assert sorted(name for name, *_ in meta_judge.asked) == ["oban", "wick"]
     assert results.complete
@@ -93,35 +100,33 @@ async def test_a_failed_call_leaves_the_measure_and_is_owed_again(write, tmp_pat
 async def test_the_meta_judge_reads_the_recorded_rationale_of_an_earlier_session(
     write, tmp_path: Path
 ) -> None:
-    plan = Plan(files=write(PAIRS))
+    pairs = write(PAIRS)
     down = TableMetaJudge(dict.fromkeys(VERDICTS, "call"))
-    await bench(plan, TableJudge(verdicts()), down, tmp_path / "run")
+    await bench(pairs, TableJudge(verdicts()), down, tmp_path / "run")
     meta_judge = TableMetaJudge()
-    results = await bench(plan, TableJudge({}), meta_judge, tmp_path / "run")
+    results = await bench(pairs, TableJudge({}), meta_judge, tmp_path / "run")
     assert meta_judge.rationales == ["The hour decides."] * 4
     assert results.complete
 
 
 async def test_a_torn_last_line_is_owed_again(write, tmp_path: Path) -> None:
-    plan = Plan(files=write(PAIRS))
-    undisturbed = await bench(plan, TableJudge(verdicts()), None, tmp_path / "run")
+    pairs = write(PAIRS)
+    undisturbed = await bench(pairs, TableJudge(verdicts()), None, tmp_path / "run")
     log = tmp_path / "run/judgments.jsonl"
     log.write_bytes(log.read_bytes()[:-9])
     judge = TableJudge(verdicts())
-    results = await bench(plan, judge, None, tmp_path / "run")
+    results = await bench(pairs, judge, None, tmp_path / "run")
     assert judge.asked.total() == 1
     assert results.document == undisturbed.document
     assert len(list(read_log(log))) == 6
 
 
 async def test_the_majority_of_the_votes_counts_and_none_is_a_failure(write, tmp_path: Path) -> None:
-    """Pitfall 3: the failure is counted, and moves the bounds."""
+    """The failure is counted, and moves the bounds."""
     votes = {("wick", "ab", 0): True, ("wick", "ab", 1): False, ("wick", "ab", 2): False}
     unreadable = dict.fromkeys([("oban", "ab", vote) for vote in range(3)], "parse")
     meta_judge = TableMetaJudge({**votes, **unreadable})
-    results = await bench(
-        Plan(files=write(PAIRS), meta_votes=3), TableJudge(verdicts()), meta_judge, tmp_path / "run"
-    )
+    results = await bench(write(PAIRS), TableJudge(verdicts()), meta_judge, tmp_path / "run", meta_votes=3)
     counts = harbour(results)["counts"]
     assert meta_judge.asked.total() == 12
     assert (counts["meta_judged"], counts["meta_failed"], counts["aligned"]) == (3, 1, 2)
@@ -129,16 +134,14 @@ async def test_the_majority_of_the_votes_counts_and_none_is_a_failure(write, tmp
 
 
 async def test_without_a_meta_judge_there_is_no_f_score(write, tmp_path: Path) -> None:
-    results = await bench(Plan(files=write(PAIRS)), TableJudge(verdicts()), None, tmp_path / "run")
+    results = await bench(write(PAIRS), TableJudge(verdicts()), None, tmp_path / "run")
     assert harbour(results)["spurious_correctness"] is None
     assert harbour(results)["fidelity_score"] is None
 
 
 async def test_a_pair_without_a_gold_rationale_is_judged_and_not_meta_judged(write, tmp_path: Path) -> None:
     pairs = [*PAIRS, make_pair("lerwick", "A", gold=None)]
-    results = await bench(
-        Plan(files=write(pairs)), TableJudge(verdicts(lerwick="A")), TableMetaJudge(), tmp_path / "run"
-    )
+    results = await bench(write(pairs), TableJudge(verdicts(lerwick="A")), TableMetaJudge(), tmp_path / "run")
     counts = harbour(results)["counts"]
     assert (counts["right_ab"], counts["meta_judged"], counts["not_meta_judged"]) == (5, 4, 1)
     assert results.complete
@@ -146,29 +149,31 @@ async def test_a_pair_without_a_gold_rationale_is_judged_and_not_meta_judged(wri
 
 async def test_no_gold_rationale_at_all_is_said_before_any_call(write, tmp_path: Path) -> None:
     judge = TableJudge({})
-    plan = Plan(files=write([make_pair("wick", "A", gold=None)]))
+    pairs = write([make_pair("wick", "A", gold=None)])
     with pytest.raises(InputError, match="no pair has a gold rationale"):
-        await bench(plan, judge, TableMetaJudge(), tmp_path / "run")
+        await bench(pairs, judge, TableMetaJudge(), tmp_path / "run")
     assert not judge.asked
 
 
 async def test_another_configuration_is_refused_by_the_field_that_differs(write, tmp_path: Path) -> None:
-    """Pitfall 4: a run is never written over."""
-    plan = Plan(files=write(PAIRS))
-    await bench(plan, TableJudge(verdicts()), None, tmp_path / "run", identity={"judge": "m", "seed": 0})
+    """A run is never written over."""
+    pairs = write(PAIRS)
+    await bench(pairs, TableJudge(verdicts()), None, tmp_path / "run", fingerprint={"judge": "m", "seed": 0})
     with pytest.raises(ConfigMismatch, match=r"config\.toml: seed is 0 in this run, and 1 was asked for"):
-        await bench(plan, TableJudge(verdicts()), None, tmp_path / "run", identity={"judge": "m", "seed": 1})
+        await bench(
+            pairs, TableJudge(verdicts()), None, tmp_path / "run", fingerprint={"judge": "m", "seed": 1}
+        )
 
 
 async def test_other_pairs_are_another_configuration(write, tmp_path: Path) -> None:
-    await bench(Plan(files=write(PAIRS)), TableJudge(verdicts()), None, tmp_path / "run")
+    await bench(write(PAIRS), TableJudge(verdicts()), None, tmp_path / "run")
     with pytest.raises(ConfigMismatch, match="pairs_digest"):
-        await bench(Plan(files=write(PAIRS[:5])), TableJudge(verdicts()), None, tmp_path / "run")
+        await bench(write(PAIRS[:5]), TableJudge(verdicts()), None, tmp_path / "run")
 
 
 async def test_a_second_process_on_the_directory_is_refused(write, tmp_path: Path) -> None:
     with DirectoryLock(tmp_path / "run"), pytest.raises(RunLocked):
-        await bench(Plan(files=write(PAIRS)), TableJudge(verdicts()), None, tmp_path / "run")
+        await bench(write(PAIRS), TableJudge(verdicts()), None, tmp_path / "run")
 
 
 class RefusingJudge(TableJudge):
@@ -181,21 +186,20 @@ class RefusingJudge(TableJudge):
 
 
 async def test_a_refusing_endpoint_stops_the_run_and_keeps_what_was_answered(write, tmp_path: Path) -> None:
-    plan = Plan(files=write(PAIRS), rows_in_flight=1)
+    pairs = write(PAIRS)
     with pytest.raises(EndpointRefused, match="expired"):
-        await bench(plan, RefusingJudge(verdicts()), None, tmp_path / "run")
+        await bench(pairs, RefusingJudge(verdicts()), None, tmp_path / "run", in_flight=1)
     assert not json.loads((tmp_path / "run/results.json").read_text())["complete"]
     judge = TableJudge(verdicts())
-    results = await bench(plan, judge, None, tmp_path / "run")
+    results = await bench(pairs, judge, None, tmp_path / "run", in_flight=1)
     assert judge.asked.total() == 3
     assert results.complete
 
 
 async def test_rows_in_flight_are_bounded_and_used(write, tmp_path: Path) -> None:
-    """Pitfall 16."""
     pairs = [make_pair(f"pier-{number}", "A") for number in range(40)]
     judge = TableJudge({(pair.id, "ab"): "A" for pair in pairs})
-    await bench(Plan(files=write(pairs), rows_in_flight=7), judge, None, tmp_path / "run")
+    await bench(write(pairs), judge, None, tmp_path / "run", in_flight=7)
     assert judge.most_in_flight == 7
 
 
@@ -220,18 +224,14 @@ class PatientMetaJudge(TableMetaJudge):
 
 async def test_judging_goes_on_while_the_meta_judge_thinks(write, tmp_path: Path) -> None:
     async with asyncio.timeout(5):
-        results = await bench(
-            Plan(files=write(PAIRS)), LoudJudge(verdicts()), PatientMetaJudge(), tmp_path / "run"
-        )
+        results = await bench(write(PAIRS), LoudJudge(verdicts()), PatientMetaJudge(), tmp_path / "run")
     assert results.complete
 
 
 async def test_both_orders_weigh_a_pair_once(write, tmp_path: Path) -> None:
     """wick is right in ab alone: half a pair. The orders agree on all but wick and ullapool (no verdict)."""
     said = {**verdicts(("ab", "ba")), ("wick", "ba"): "B"}
-    results = await bench(
-        Plan(files=write(PAIRS), orders=("ab", "ba")), TableJudge(said), None, tmp_path / "run"
-    )
+    results = await bench(write(PAIRS), TableJudge(said), None, tmp_path / "run", orders=("ab", "ba"))
     figures = harbour(results)
     assert figures["label_accuracy"]["value"] == pytest.approx(3.5 / 6)
     counts = figures["counts"]
@@ -241,6 +241,6 @@ async def test_both_orders_weigh_a_pair_once(write, tmp_path: Path) -> None:
 
 async def test_limit_takes_the_first_pairs(write, tmp_path: Path) -> None:
     judge = TableJudge(verdicts())
-    results = await bench(Plan(files=write(PAIRS), limit=2), judge, None, tmp_path / "run")
+    results = await bench(PairSource(write(PAIRS).files, limit=2), judge, None, tmp_path / "run")
     assert harbour(results)["pairs"] == 2
     assert set(judge.asked) == {("wick", "ab", 0), ("oban", "ab", 0)}

@@ -1,6 +1,6 @@
 """Scores and the arrays that the measures take: two spellings of the same thing, and the way between them.
 
-Comes in: a tally, or the scores of pairs read back from a run directory. Goes out: the other one.
+Comes in: the outcomes of a run, or the scores of pairs read back from a run directory. Goes out: the other one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ralign.evals.bench.tally import Tally
+from ralign.evals.bench.pairs_index import PairsIndex
 from ralign.metrics.outcomes import (
     ALIGNED,
     META_FAILED,
@@ -27,16 +27,14 @@ _CODE: dict[Verdict, int] = {"A": VERDICT_A, "B": VERDICT_B}
 _ALIGNED = {ALIGNED: True, MISALIGNED: False}
 
 
-def scores_of(tally: Tally) -> Iterator[Score]:
+def scores_of(index: PairsIndex, outcomes: Outcomes, orders: Sequence[Order], draws: int) -> Iterator[Score]:
     """One score for every judgment that the run owes, answered or not."""
-    index = tally.index
-    every = tally.outcomes(np.arange(len(index), dtype=np.intp))
-    labels: list[int] = every.label.tolist()
-    verdicts: list[list[list[int]]] = every.verdict.tolist()
-    alignments: list[list[list[int]]] = every.aligned.tolist()
+    labels: list[int] = outcomes.label.tolist()
+    verdicts: list[list[list[int]]] = outcomes.verdict.tolist()
+    alignments: list[list[list[int]]] = outcomes.aligned.tolist()
     for row, pair_id in enumerate(index.ids):
-        for order, shown in enumerate(tally.orders):
-            for draw in range(tally.draws):
+        for order, shown in enumerate(orders):
+            for draw in range(draws):
                 verdict, aligned = verdicts[row][order][draw], alignments[row][order][draw]
                 yield Score(
                     pair_id=pair_id,
@@ -60,19 +58,11 @@ def outcomes_of(pairs: Sequence[Sequence[Score]], orders: Sequence[Order], draws
     for row, scores in enumerate(pairs):
         for score in scores:
             at = row, orders.index(score.order), score.draw
-            verdict[at] = _verdict_code(score)
-            aligned[at] = _aligned_code(score)
+            if score.answered:
+                verdict[at] = NO_VERDICT if score.verdict is None else _CODE[score.verdict]
+            if score.meta_failed:
+                aligned[at] = META_FAILED
+            elif score.aligned is not None:
+                aligned[at] = ALIGNED if score.aligned else MISALIGNED
     label = np.array([_CODE[scores[0].label] for scores in pairs], dtype=np.int8)
     return Outcomes(label=label, verdict=verdict, aligned=aligned)
-
-
-def _verdict_code(score: Score) -> int:
-    if not score.answered:
-        return UNANSWERED
-    return NO_VERDICT if score.verdict is None else _CODE[score.verdict]
-
-
-def _aligned_code(score: Score) -> int:
-    if score.meta_failed:
-        return META_FAILED
-    return NOT_META_JUDGED if score.aligned is None else (ALIGNED if score.aligned else MISALIGNED)

@@ -1,40 +1,43 @@
 """`config.toml` of a run directory: what was asked for, and the part of it that makes two runs the same run.
 
-Comes in: a configuration and an identity. Goes out: the file, or a refusal that names the field that differs.
+Comes in: a configuration and a fingerprint. Goes out: the file, or a refusal that names the field that differs.
 """
 
+import platform
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
 import tomli_w
 
+from ralign import __version__
 from ralign.errors import ConfigMismatch, InputError
 from ralign.files.atomic import write_atomically
 
-_IDENTITY = "identity"
+_FINGERPRINT = "fingerprint"
 
 
 def check_fingerprint(
-    directory: Path, config: Mapping[str, object], identity: Mapping[str, object], *, log: str
+    directory: Path, config: Mapping[str, object], fingerprint: Mapping[str, object], *, logs: Sequence[str]
 ) -> None:
     """Write the configuration, or check that the directory belongs to the same run. Whoever asks holds its lock.
 
     Args:
         directory: the run directory.
         config: written as it is, without its Nones; must hold no secret.
-        identity: what makes this run the same run.
-        log: the name of a log that a run of this kind keeps there; one without a configuration is not taken over.
+        fingerprint: what makes this run the same run.
+        logs: names of logs that a run of this kind keeps there; one without a configuration is not taken over.
 
     Raises:
         ConfigMismatch: naming the field that differs, what is recorded and what was asked for.
         InputError: a configuration that cannot be read, or a log without one.
     """
     path = directory / "config.toml"
-    wanted = {name: _as_text(value) for name, value in identity.items()}
+    wanted = {name: _as_text(value) for name, value in fingerprint.items()}
     if path.exists():
-        recorded = _read_identity(path)
+        recorded = _read_fingerprint(path)
         for name in sorted({*recorded, *wanted}):
             was, asked = recorded.get(name, ""), wanted.get(name, "")
             if was != asked:
@@ -42,20 +45,26 @@ def check_fingerprint(
                     f"{path}: {name} is {was or 'none'} in this run, and {asked or 'none'} was asked for; "
                     "choose another --out"
                 )
-    elif (directory / log).exists():
-        raise InputError(f"{directory}: holds {log} but no config.toml; choose another --out")
-    document = {**_without_none(config), _IDENTITY: wanted}
+    elif left := [log for log in logs if (directory / log).exists()]:
+        raise InputError(f"{directory}: holds {left[0]} but no config.toml; choose another --out")
+    document = {**_without_none(config), _FINGERPRINT: wanted}
     write_atomically(path, tomli_w.dumps(document).encode())
 
 
-def _read_identity(path: Path) -> dict[str, str]:
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of ralign, of Python and of these packages, for config.toml."""
+    installed = {name: version(name) for name in packages}
+    return {"ralign": __version__, "python": platform.python_version(), **installed}
+
+
+def _read_fingerprint(path: Path) -> dict[str, str]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: is not TOML ({error}); choose another --out") from None
-    recorded: object = document.get(_IDENTITY)
+    recorded: object = document.get(_FINGERPRINT)
     if not isinstance(recorded, dict):
-        raise InputError(f"{path}: has no [{_IDENTITY}] table; choose another --out")
+        raise InputError(f"{path}: has no [{_FINGERPRINT}] table; choose another --out")
     return {str(name): str(value) for name, value in cast("dict[object, object]", recorded).items()}
 
 

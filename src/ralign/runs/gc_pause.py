@@ -1,4 +1,4 @@
-"""Python's garbage collector, held back while a batch is being scored.
+"""Python's garbage collector, held back while calls are in flight.
 
 A batch in flight is very many objects that live for a second. Collections that find them alive move them among the
 long-lived, and once those have grown by a quarter Python searches everything: with torch and transformers loaded that
@@ -18,7 +18,7 @@ _usual = gc.get_threshold()
 
 
 @contextmanager
-def rare_collections() -> Generator[None]:
+def gc_pause() -> Generator[None]:
     """Collect a hundred times more rarely for as long as any of these contexts lasts."""
     global _batches, _usual
     if _batches == 0:

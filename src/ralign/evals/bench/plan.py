@@ -1,0 +1,263 @@
+"""`ralign bench` as a plan: every pair is judged, and a right judgment goes straight to the meta-judge.
+
+Comes in: pairs, a judge, a meta-judge or none. Goes out: the run directory of `ralign.runs` with `judgments.jsonl`,
+`meta_judgments.jsonl`, and beside them `scores.jsonl`: what each judgment counts for, without its text. The paper's
+section 3 (R-Align-BMK) is one order and one draw; here both are parameters.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ralign.errors import InputError
+from ralign.evals.bench.pairs_index import PairsIndex, index_pairs
+from ralign.evals.bench.scores import scores_of
+from ralign.files import write_scores
+from ralign.judging import Judge
+from ralign.metajudging import MetaJudge
+from ralign.metrics.outcomes import (
+    ALIGNED,
+    META_FAILED,
+    MISALIGNED,
+    NO_VERDICT,
+    NOT_META_JUDGED,
+    UNANSWERED,
+    VERDICT_A,
+    VERDICT_B,
+    Outcomes,
+)
+from ralign.metrics.summary import summarise
+from ralign.models.price import CHARACTERS_PER_TOKEN
+from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
+from ralign.runs import Ask, Call, Live, Log, Results, Role, run
+
+JUDGMENTS = "judgments.jsonl"
+META_JUDGMENTS = "meta_judgments.jsonl"
+SCORES = "scores.jsonl"
+
+_VERDICTS = {"A": VERDICT_A, "B": VERDICT_B, None: NO_VERDICT}
+_DECISIONS = {True: ALIGNED, False: MISALIGNED, None: META_FAILED}
+
+
+class Asked(NamedTuple):
+    """One judgment of the run: a pair in one order, at one draw."""
+
+    pair: PreferencePair
+    order: Order
+    draw: int
+    slot: int
+
+
+class BenchPlan:
+    """A measurement.
+
+    Args:
+        pairs: what is judged; iterated once to count and once to ask.
+        out: the run directory.
+        judge: asked once for each (pair, order, draw).
+        meta_judge: asked `meta_votes` times about each right judgment of a pair with a gold rationale; None: L-Acc
+            alone is measured.
+        orders: how the two answers are shown.
+        draws: judgments a pair and order.
+        meta_votes: meta-judgments a judgment; the majority counts.
+        seed: seeds the bootstrap.
+        resamples: of the bootstrap.
+        expected_tokens: of a rationale that is not there yet, for a forecast.
+
+    Raises:
+        InputError: a bad row, no pairs, or no gold rationale to compare with.
+    """
+
+    def __init__(
+        self,
+        pairs: Iterable[PreferencePair],
+        out: Path,
+        judge: Live | Ask,
+        meta_judge: Live | Ask | None,
+        *,
+        orders: Sequence[Order] = ("ab",),
+        draws: int = 1,
+        meta_votes: int = 1,
+        seed: int = 0,
+        resamples: int = 10_000,
+        expected_tokens: int = 0,
+    ) -> None:
+        self.index: PairsIndex = index_pairs(pairs)
+        self._pairs = pairs
+        self._out = out
+        self._orders = tuple(orders)
+        self._draws = draws
+        self._votes = 0 if meta_judge is None else meta_votes
+        self._seed = seed
+        self._resamples = resamples
+        self._expected = "x" * (CHARACTERS_PER_TOKEN * expected_tokens)
+        if meta_judge is not None and not self.index.has_gold.any():
+            raise InputError(
+                "no pair has a gold rationale (gt_judgment), so there is nothing for a meta-judge to compare with: "
+                "leave the meta-judge out to measure L-Acc alone"
+            )
+        # One small integer a judgment and a vote (`ralign.metrics.outcomes`): all that the measures need in memory.
+        slots = len(self.index) * len(self._orders) * draws
+        self._verdict: NDArray[np.int8] = np.full(slots, UNANSWERED, dtype=np.int8)
+        self._vote: NDArray[np.int8] = np.full((slots, self._votes), NOT_META_JUDGED, dtype=np.int8)
+        self.judgments = Log(out / JUDGMENTS, Judgment, self._slot, slots, note=self._count_judgment)
+        self.meta_judgments = Log(
+            out / META_JUDGMENTS, MetaJudgment, self._vote_slot, slots * self._votes, note=self._count_vote
+        )
+        self._judge = Role("judge", self.judgments, judge)
+        self._meta_judge = None if meta_judge is None else Role("meta_judge", self.meta_judgments, meta_judge)
+        self.roles = [self._judge, *([self._meta_judge] if self._meta_judge else [])]
+        self.size = slots
+
+    def waves(self) -> Iterator[Iterator[Asked]]:
+        """Every (pair, order, draw), read lazily from disk."""
+        yield (
+            Asked(pair, order, draw, (row * len(self._orders) + at) * self._draws + draw)
+            for row, pair in enumerate(self._pairs)
+            for at, order in enumerate(self._orders)
+            for draw in range(self._draws)
+        )
+
+    def owed(self, asked: Asked) -> Sequence[Call]:
+        """The judgment; then, where it is right and can be compared, the votes of the meta-judge."""
+        pair, order, draw, slot = asked
+        if slot not in self.judgments:
+            return (Call(self._judge, (pair, order, draw)),)
+        votes = self._owed_votes(slot)
+        if not votes or self._meta_judge is None:
+            return ()
+        judgment = self.judgments.get(slot)
+        return [Call(self._meta_judge, (pair, judgment, vote)) for vote in votes]
+
+    def forecast(self, asked: Asked) -> tuple[Sequence[Call], Sequence[Call]]:
+        """At least what is owed now; at most every owed judgment is right, so that the meta-judge is asked too."""
+        owed = self.owed(asked)
+        pair, order, draw, slot = asked
+        if slot in self.judgments or self._meta_judge is None or pair.gold_rationale is None:
+            return owed, owed
+        to_come = Judgment(pair_id=pair.id, order=order, draw=draw, rationale=self._expected)
+        votes = [Call(self._meta_judge, (pair, to_come, vote)) for vote in range(self._votes)]
+        return owed, [*owed, *votes]
+
+    def results(self) -> dict[str, Any]:
+        """Every measure with its counts and its interval, for each benchmark and each of its subsets."""
+        every = self._outcomes(np.arange(len(self.index), dtype=np.intp))
+        write_scores(self._out / SCORES, scores_of(self.index, every, self._orders, self._draws))
+        rng = np.random.default_rng(self._seed)
+
+        def measure(rows: NDArray[np.intp]) -> dict[str, Any]:
+            summary = summarise(
+                self._outcomes(rows),
+                self._orders,
+                has_meta_judge=self._meta_judge is not None,
+                resamples=self._resamples,
+                rng=rng,
+            )
+            return summary.as_dict()
+
+        benchmarks: dict[str, Any] = {}
+        for name, rows, subsets in self.index.groups():
+            benchmarks[name] = measure(rows)
+            benchmarks[name]["subsets"] = {subset: measure(of) for subset, of in subsets.items()}
+        return {
+            "owed": {
+                "judgments": int((self._verdict == UNANSWERED).sum()),
+                "meta_judgments": sum(len(self._owed_votes(slot)) for slot in range(self.size)),
+            },
+            "orders": list(self._orders),
+            "draws": self._draws,
+            "meta_votes": self._votes,
+            "benchmarks": benchmarks,
+        }
+
+    def _slot(self, record: Judgment | MetaJudgment) -> int:
+        try:
+            row = self.index.rows[record.benchmark, record.pair_id]
+        except KeyError:
+            raise InputError(
+                f"pair {record.pair_id!r} of {record.benchmark!r} is not in the pairs files"
+            ) from None
+        return (row * len(self._orders) + self._orders.index(record.order)) * self._draws + record.draw
+
+    def _vote_slot(self, record: MetaJudgment) -> int:
+        return self._slot(record) * self._votes + record.vote
+
+    def _count_judgment(self, slot: int, judgment: Judgment) -> None:
+        if judgment.failure != "call":
+            self._verdict[slot] = _VERDICTS[judgment.verdict]
+
+    def _count_vote(self, slot: int, meta_judgment: MetaJudgment) -> None:
+        at = divmod(slot, self._votes)
+        # A failed call is a failed meta-judgment until it is answered: it moves the bounds, not the measure.
+        if meta_judgment.failure != "call" or slot not in self.meta_judgments:
+            self._vote[at] = _DECISIONS[meta_judgment.aligned]
+
+    def _owed_votes(self, slot: int) -> list[int]:
+        """The votes still to come: only where the judgment is right and can be compared."""
+        row = slot // (len(self._orders) * self._draws)
+        if not self.index.has_gold[row] or self._verdict[slot] != self.index.label[row]:
+            return []
+        first = slot * self._votes
+        return [vote for vote in range(self._votes) if first + vote not in self.meta_judgments]
+
+    def _outcomes(self, rows: NDArray[np.intp]) -> Outcomes:
+        """The outcomes of some of the pairs, the majority of the votes taken."""
+        shape = len(self.index), len(self._orders), self._draws
+        votes = self._vote.reshape(*shape, self._votes)[rows]
+        yes, no = (votes == ALIGNED).sum(axis=-1), (votes == MISALIGNED).sum(axis=-1)
+        asked = (votes != NOT_META_JUDGED).any(axis=-1)
+        aligned = np.select(
+            [yes > no, no > yes, asked], [ALIGNED, MISALIGNED, META_FAILED], default=NOT_META_JUDGED
+        )
+        return Outcomes(
+            label=self.index.label[rows],
+            verdict=self._verdict.reshape(shape)[rows],
+            aligned=aligned.astype(np.int8),
+        )
+
+
+async def bench(
+    pairs: Iterable[PreferencePair],
+    judge: Judge,
+    meta_judge: MetaJudge | None,
+    out: Path,
+    *,
+    orders: Sequence[Order] = ("ab",),
+    draws: int = 1,
+    meta_votes: int = 1,
+    seed: int = 0,
+    resamples: int = 10_000,
+    in_flight: int = 64,
+    config: Mapping[str, object] | None = None,
+    fingerprint: Mapping[str, object] | None = None,
+) -> Results:
+    """Measure a judge that is an object of this program; see `BenchPlan` and `ralign.runs.run`.
+
+    Raises:
+        InputError: a bad row, no pairs, no gold rationale to compare with, or another run's directory.
+        RunLocked: another process writes to `out`.
+        EndpointRefused: no call can succeed; what was recorded stays.
+    """
+    ask_meta: Callable[..., Any] | None = None if meta_judge is None else meta_judge.meta_judge
+    plan = BenchPlan(
+        pairs,
+        out,
+        judge.judge,
+        ask_meta,
+        orders=orders,
+        draws=draws,
+        meta_votes=meta_votes,
+        seed=seed,
+        resamples=resamples,
+    )
+    return await run(
+        "bench",
+        plan,
+        out,
+        config=config,
+        fingerprint={"pairs_digest": plan.index.digest, **(fingerprint or {})},
+        in_flight=in_flight,
+    )

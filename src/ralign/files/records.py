@@ -1,0 +1,193 @@
+"""One line of a log <-> a record of a model's call: `Judgment`, `MetaJudgment`, an answer, a grade, a reading.
+
+The keys are the record's field names, so a new kind of call needs no code here. Written: every field that is not
+None or empty, and always `failure` and the outcome (`verdict`, `aligned`, ...). Read: unknown keys are passed over and
+missing ones take the record's defaults, so other people's files need only `pair_id` and either the outcome or `text`.
+"""
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import orjson
+
+from ralign.files.rows import (
+    Row,
+    RowLocation,
+    expected,
+    identifier,
+    optional_choice,
+    optional_string,
+    parse_row,
+    shown,
+    string,
+    whole_number,
+)
+from ralign.records import Answered, GoldPoint, Judgment, Usage
+
+Record = TypeVar("Record", bound=Answered)
+_Read = Callable[[Row, str, RowLocation], object]
+
+
+class Decoded(NamedTuple):
+    """A record as read, and whether the row says what came out."""
+
+    record: Any
+    has_outcome: bool
+    """False where the row has neither the outcome's key nor a failure: the text is still to be parsed."""
+
+
+def encode(record: Answered) -> bytes:
+    """The record as one line, without a newline. On the hot path of a run: one dict, a few microseconds."""
+    always = record.OUTCOME, "failure"
+    row: Row = {}
+    for name in _names(type(record)):
+        value = getattr(record, name)
+        if (value is not None and value != ()) or name in always:
+            row[name] = value
+    try:
+        return orjson.dumps(row)
+    except orjson.JSONEncodeError:
+        # A model's text may hold half a surrogate pair, which UTF-8 cannot: U+FFFD marks the spot.
+        return orjson.dumps({key: _without_surrogates(value) for key, value in row.items()})
+
+
+def decode(kind: type[Record], data: bytes, location: RowLocation) -> Record:
+    """The record in one line of our own log, which must say what came out.
+
+    Raises:
+        BadRow: see `decode_row`; also where the row has neither an outcome nor a failure.
+    """
+    record, has_outcome = decode_row(kind, data, location)
+    if not has_outcome:
+        raise location.bad(f"{kind.OUTCOME} is missing, expected a value or null")
+    return record
+
+
+def decode_row(kind: type[Answered], data: bytes, location: RowLocation) -> Decoded:
+    """The record in one line of anybody's file, which may leave its outcome to be parsed from the text.
+
+    A null outcome without a failure is a text in which nobody found one: failure `parse`. Where a judgment has no
+    `rationale`, the whole text stands for it.
+
+    Raises:
+        BadRow: not a JSON object, a key of the wrong kind, an outcome beside a failure, or nothing to go by.
+    """
+    try:
+        parsed: object = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        parsed = None  # the slower parser takes NaN, and says what is wrong
+    row = cast(Row, parsed) if isinstance(parsed, dict) else parse_row(data, location)
+    found: dict[str, Any] = {}
+    for name, read in _readers(kind):
+        value = read(row, name, location)
+        if value is not None:
+            found[name] = value
+    key = kind.OUTCOME
+    failure = found.get("failure")
+    if found.get(key) is not None and failure is not None and key != "text":
+        raise location.bad(
+            f"{key} is {shown(row[key])} beside failure {failure!r}, expected only one of them"
+        )
+    if failure is None and found.get(key) is None:
+        if key in row:
+            found["failure"] = "parse"
+        elif "text" not in row:
+            raise location.bad(f"{key} and text are both missing, expected at least one of them")
+    if kind is Judgment and row.get("rationale") is None:
+        found["rationale"] = found.get("text", "")
+    return Decoded(kind(**found), has_outcome=key in row or failure is not None)
+
+
+@cache
+def _names(kind: type[Answered]) -> tuple[str, ...]:
+    """The fields in the order of a line: what the call is about first, the text and what it cost behind."""
+    own = [field.name for field in fields(kind)]
+    shared = {field.name for field in fields(Answered)}
+    return tuple([name for name in own if name not in shared] + [name for name in own if name in shared])
+
+
+@cache
+def _readers(kind: type[Answered]) -> tuple[tuple[str, _Read], ...]:
+    hints = get_type_hints(kind)
+    return tuple(
+        (field.name, _reader(hints[field.name], required=field.default is MISSING)) for field in fields(kind)
+    )
+
+
+def _reader(hint: Any, *, required: bool) -> _Read:
+    """The check of one field, by its annotation."""
+    if get_origin(hint) in (UnionType, Union):
+        (hint,) = (argument for argument in get_args(hint) if argument is not type(None))
+    if get_origin(hint) is Literal:
+        choices: tuple[str, ...] = get_args(hint)
+        return lambda row, key, location: optional_choice(row, key, choices, location)
+    if get_origin(hint) is tuple:
+        return _points
+    if hint is str and required:
+        return identifier
+    by_type: dict[object, _Read] = {
+        str: optional_string,
+        int: whole_number,
+        float: _optional_number,
+        bool: _optional_bool,
+        Usage: _usage,
+    }
+    return by_type[hint]
+
+
+def _optional_number(row: Row, key: str, location: RowLocation) -> float | None:
+    value = row.get(key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise expected(row, key, "a number or null", location)
+    return None if value is None else float(value)
+
+
+def _optional_bool(row: Row, key: str, location: RowLocation) -> bool | None:
+    value = row.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise expected(row, key, "true, false or null", location)
+    return value
+
+
+def _usage(row: Row, key: str, location: RowLocation) -> Usage | None:
+    usage = row.get(key)
+    if usage is None:
+        return None
+    if not isinstance(usage, dict):
+        raise expected(row, key, "an object or null", location)
+    counts = cast(Row, usage)
+    return Usage(
+        prompt_tokens=whole_number(counts, "prompt_tokens", location, at="usage."),
+        completion_tokens=whole_number(counts, "completion_tokens", location, at="usage."),
+    )
+
+
+def _points(row: Row, key: str, location: RowLocation) -> tuple[GoldPoint, ...]:
+    points = row.get(key)
+    if points is None:
+        return ()
+    if not isinstance(points, list):
+        raise expected(row, key, "a list of objects with text and stated", location)
+    found: list[GoldPoint] = []
+    for number, point in enumerate(cast("list[object]", points)):
+        at = f"points[{number}]"
+        if not isinstance(point, dict):
+            raise location.bad(f"{at} is {shown(point)}, expected an object with text and stated")
+        parts = cast(Row, point)
+        stated = parts.get("stated")
+        if not isinstance(stated, bool):
+            raise expected(parts, "stated", "true or false", location, at=f"{at}.")
+        found.append(GoldPoint(text=string(parts, "text", location, at=f"{at}."), stated=stated))
+    return tuple(found)
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, tuple):
+        points = cast("tuple[GoldPoint, ...]", value)
+        return [{"text": _without_surrogates(point.text), "stated": point.stated} for point in points]
+    return value

@@ -1,0 +1,38 @@
+"""A resumable run of model calls: the one shape under bench, gold, answers, winrate, rubric and probe.
+
+A command writes its *plan* (what it works on, what is still owed, what the answers come to) and nothing else:
+
+| module        | holds                                                                                |
+| ------------- | ------------------------------------------------------------------------------------ |
+| `log`         | `Log`: an append-only file of records, each found again by its slot                  |
+| `plan`        | `Plan`, `Role` (who is asked, in which words, where the answers go), `Call`          |
+| `execute`     | the loop, `results.json`, exit codes                                                 |
+| `forecast`    | what a run will take, for `--dry-run`                                                |
+| `progress`    | a bar on a terminal, a line now and then in a log file                               |
+| `options`     | the flags that commands share, each declared once; `config.toml` and the fingerprint |
+
+What is owed follows from the logs alone: nothing else is remembered between two starts. So resuming is loading the
+logs, a dry run is `forecast` in place of `ask`, and complete means that nothing is owed. A provider's batch mode fits
+the same shape: a role's calls say by `request` what to hand in, and their `read` makes the record of what comes back.
+"""
+
+from ralign.runs.execute import Results, execute, run, show_end
+from ralign.runs.log import Log
+from ralign.runs.options import CallOptions, JudgeOptions, MetaJudgeOptions
+from ralign.runs.plan import Ask, Call, Live, Plan, Role
+
+__all__ = [
+    "Ask",
+    "Call",
+    "CallOptions",
+    "JudgeOptions",
+    "Live",
+    "Log",
+    "MetaJudgeOptions",
+    "Plan",
+    "Results",
+    "Role",
+    "execute",
+    "run",
+    "show_end",
+]

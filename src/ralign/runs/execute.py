@@ -1,0 +1,232 @@
+"""The loop under every command that calls models: ask for what is owed, record it, write what it comes to.
+
+Comes in: a plan, its config, a run directory. Goes out: the run directory, finished as far as the models answered:
+
+    config.toml    what was asked for, with versions and the fingerprint that makes two runs the same run; no secrets
+    *.jsonl        one log a role, appended line by line as answers arrive
+    results.json   every figure with its counts; `complete` and `owed` say whether anything is missing
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import orjson
+from rich.console import Console
+
+from ralign import __version__
+from ralign.errors import InputError, RalignError, first_error
+from ralign.files import DirectoryLock, check_fingerprint, versions, write_atomically
+from ralign.models.endpoint_model import EndpointModel
+from ralign.models.model import ChatModel
+from ralign.models.pool import LoadLocalModel, ModelPool
+from ralign.models.price import Price, parse_prices
+from ralign.records import Answered, Usage
+from ralign.runs.forecast import forecast, forecast_lines
+from ralign.runs.gc_pause import gc_pause
+from ralign.runs.options import CallOptions, as_table
+from ralign.runs.plan import Call, Plan, Role
+from ralign.runs.progress import Progress, money
+
+Item = TypeVar("Item")
+
+
+class Results(NamedTuple):
+    """What a run came to, as results.json has it."""
+
+    document: dict[str, Any]
+    complete: bool
+    """Whether every call that was owed has been answered."""
+
+
+async def execute(
+    command: str,
+    plan: Plan[Item],
+    config: object,
+    out: Path,
+    *,
+    calls: CallOptions,
+    fingerprint: Mapping[str, object],
+    local_model: LoadLocalModel,
+    console: Console,
+    packages: Iterable[str] = ("aiohttp",),
+) -> Results | None:
+    """Run a plan in the run directory `out`, resuming what is recorded there; None after a dry run.
+
+    Args:
+        command: names the table of config.toml.
+        plan: what is asked, and what it comes to.
+        config: written to config.toml; must hold no secret.
+        out: made where it is missing.
+        calls: how the calls are made.
+        fingerprint: what makes this run the same run; a directory with another one is refused.
+        local_model: loads a model on this machine.
+        console: where progress goes.
+        packages: whose versions config.toml names beside ours.
+
+    Raises:
+        InputError: a flag, a file or the recorded run does not fit.
+        RunLocked: another process writes to `out`.
+        EndpointRefused: no call can succeed; what was recorded stays.
+    """
+    prices = _prices_by_role(plan.roles, calls)
+    if calls.dry_run:
+        for role in plan.roles:
+            role.log.load()
+        tokens = calls.expected_completion_tokens
+        for line in forecast_lines(forecast(plan, prices, tokens), tokens):
+            console.print(line, highlight=False, soft_wrap=True)
+        return None
+    live = {role: role.live.spec for role in plan.roles if role.live is not None}
+    async with ModelPool(
+        local_model,
+        concurrency=calls.concurrency,
+        deadline=calls.deadline,
+        try_timeout=calls.try_timeout,
+    ) as pool:
+        models = {role.name: await pool.open(spec) for role, spec in live.items()}
+        for role in live:
+            role.open(models[role.name])
+        return await run(
+            command,
+            plan,
+            out,
+            config={command: as_table(config), "versions": versions(*packages)},
+            fingerprint=fingerprint,
+            models=models,
+            prices=prices,
+            # Two models at two addresses are kept busy side by side; two at one address share its bound.
+            in_flight=calls.concurrency * max(1, len({spec.url for spec in live.values()})),
+            console=console,
+        )
+
+
+async def run(
+    command: str,
+    plan: Plan[Item],
+    out: Path,
+    *,
+    config: Mapping[str, object] | None = None,
+    fingerprint: Mapping[str, object] | None = None,
+    models: Mapping[str, ChatModel] | None = None,
+    prices: Mapping[str, Price] | None = None,
+    in_flight: int = 64,
+    console: Console | None = None,
+) -> Results:
+    """Run a plan whose roles can all answer; see `execute`.
+
+    Args:
+        command: as results.json names it.
+        plan: what is asked, and what it comes to.
+        out: the run directory.
+        config: written to config.toml as it is; must hold no secret.
+        fingerprint: what makes this run the same run.
+        models: the opened models by role.
+        prices: by role.
+        in_flight: items worked on at once. The models bound their own calls; this bounds memory.
+        console: where progress goes; None: nowhere.
+
+    Raises:
+        InputError: a file or the recorded run does not fit.
+        RunLocked: another process writes to `out`.
+        EndpointRefused: no call can succeed; what was recorded stays.
+    """
+    prices = prices or {}
+    progress = Progress(plan, prices)
+    logs = [role.log for role in plan.roles]
+    with DirectoryLock(out), ExitStack() as stack:
+        check_fingerprint(out, config or {}, fingerprint or {}, logs=[log.path.name for log in logs])
+        for log in logs:
+            log.load()
+        for log in logs:
+            stack.enter_context(log)
+        try:
+            with progress.shown(console), gc_pause():
+                for items in plan.waves():
+                    await _settle(plan, items, in_flight, progress)
+        finally:
+            # Also when the run was interrupted: what is done can be used, and the page says what is missing.
+            figures = plan.results()
+            owed = figures.pop("owed")
+            document: dict[str, Any] = {
+                "ralign": __version__,
+                "command": command,
+                "complete": not any(owed.values()),
+                "owed": owed,
+                **figures,
+                "usage": {
+                    role.name: asdict(role.log.usage) for role in plan.roles if role.log.usage != Usage()
+                },
+                "adapted_parameters": {
+                    name: dict(model.adapted)
+                    for name, model in (models or {}).items()
+                    if isinstance(model, EndpointModel) and model.adapted
+                },
+            }
+            if prices:
+                document["money"] = round(money(plan.roles, prices), 6)
+            write_atomically(out / "results.json", orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    return Results(document, complete=document["complete"])
+
+
+async def _settle(plan: Plan[Item], items: Iterable[Item], in_flight: int, progress: Progress) -> None:
+    """Workers that share one iterator of items; the first error of one ends all."""
+    waiting = iter(items)
+
+    async def answer(call: Call) -> Answered:
+        assert call.role.ask is not None, "the models are open"
+        record = await call.role.ask(*call.about)
+        call.role.log.append(record)
+        return record
+
+    async def work() -> None:
+        for item in waiting:
+            while owed := plan.owed(item):
+                if len(owed) == 1:
+                    records = [await answer(owed[0])]
+                else:
+                    async with asyncio.TaskGroup() as group:
+                        tasks = [group.create_task(answer(call)) for call in owed]
+                    records = [task.result() for task in tasks]
+                # A call that failed for good is asked for again by the next session, not by this one.
+                if any(record.failure == "call" for record in records):
+                    break
+            progress.settled += 1
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(in_flight, plan.size)):
+                group.create_task(work())
+    except* RalignError as errors:
+        raise first_error(errors) from None
+
+
+def show_end(results: Results, out: Path, console: Console) -> int:
+    """Say where the figures are and what is missing; the exit code: 0 complete, 1 as far as the models answered."""
+    if results.complete:
+        console.print(f"Every figure with its counts: {out}/results.json", highlight=False, soft_wrap=True)
+        return 0
+    owed = [
+        f"{count:,} {name.replace('_', '-')}" for name, count in results.document["owed"].items() if count
+    ]
+    console.print(
+        f"Unfinished: {' and '.join(owed)} had no answer (the logs in {out} say why); "
+        "the same command asks for them again.",
+        style="yellow",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 1
+
+
+def _prices_by_role(roles: Iterable[Role], calls: CallOptions) -> dict[str, Price]:
+    models = {role.name: role.live.spec.name for role in roles if role.live is not None}
+    prices = parse_prices(calls.price)
+    for model in prices:
+        if model not in models.values():
+            asked = ", ".join(dict.fromkeys(models.values())) or "none"
+            raise InputError(f"--price names {model!r}, which is none of the models asked ({asked})")
+    return {role: prices[model] for role, model in models.items() if model in prices}

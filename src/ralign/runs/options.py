@@ -1,0 +1,186 @@
+"""The flags that commands share, each declared once, and what a run directory remembers of them.
+
+A config is a frozen dataclass: a field is a flag, the string under it its help, a TOML recipe has the same names. It
+takes the groups below as fields with `Parameter(name="*")`, which keeps flags and recipe keys flat. `OPERATIONAL`
+names the fields that say where, how fast or how counted rather than what is asked: they may differ when a run is
+resumed; all others are the run's fingerprint.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar
+
+from cyclopts import Parameter
+
+from ralign.errors import InputError
+from ralign.judging import Prompt
+from ralign.models.model import Sampling
+from ralign.models.pool import ModelSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallOptions:
+    """How calls are made: nothing here changes what is asked."""
+
+    concurrency: int = 64
+    """Calls in flight to one endpoint."""
+    deadline: float = 1800.0
+    """Seconds one call may take in all, its retries and waits included."""
+    try_timeout: float = 900.0
+    """Seconds one try of a call may take."""
+    price: tuple[str, ...] = ()
+    """MODEL=INPUT/OUTPUT in money per million tokens; repeat for each model."""
+    expected_completion_tokens: int = 600
+    """For --dry-run: the tokens an answer is expected to have, thinking included."""
+    dry_run: bool = False
+    """Print the calls, tokens and (with --price) money the run would take, and make no call."""
+
+    OPERATIONAL: ClassVar = frozenset(
+        {"concurrency", "deadline", "try_timeout", "price", "expected_completion_tokens", "dry_run"}
+    )
+
+    def __post_init__(self) -> None:
+        at_least_one(concurrency=self.concurrency)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions:
+    """The judge: which model, in which words, how sampled."""
+
+    judge: str | None = None
+    """The judge's model name at --judge-url; without a URL, a local Hugging Face model (path or hub name)."""
+    judge_url: str | None = None
+    """The judge's OpenAI-compatible endpoint, for example http://localhost:8000/v1."""
+    judge_prompt: Path | None = None
+    """A file with your own judge prompt. Default: ours."""
+    judge_temperature: float | None = 0.4
+    """Sampling temperature of the judge (the paper: 0.4)."""
+    judge_max_tokens: int | None = 8192
+    """Maximum completion tokens of a judgment, thinking included (the paper: 8,192)."""
+    judge_body: str | None = None
+    """More fields for the judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
+    judge_key_variable: str = "OPENAI_API_KEY"
+    """The environment variable that holds the judge's API key."""
+
+    OPERATIONAL: ClassVar = frozenset({"judge_url", "judge_prompt", "judge_key_variable"})
+
+    def __post_init__(self) -> None:
+        if self.judge_url is not None and self.judge is None:
+            raise InputError("--judge-url needs --judge MODEL")
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model.
+
+        Raises:
+            InputError: none is named.
+        """
+        if self.judge is None:
+            raise InputError("give --judge MODEL (and --judge-url URL, unless it is a local model)")
+        return ModelSpec(
+            name=self.judge,
+            url=self.judge_url,
+            key_variable=self.judge_key_variable,
+            body=self.judge_body,
+            body_flag="--judge-body",
+        )
+
+    @property
+    def sampling(self) -> Sampling:
+        """How its replies are drawn."""
+        return Sampling(temperature=self.judge_temperature, max_tokens=self.judge_max_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetaJudgeOptions:
+    """The meta-judge: which model, in which words, how sampled."""
+
+    meta_judge: str | None = None
+    """The meta-judge's model name, as for --judge. Without a meta-judge only L-Acc is measured."""
+    meta_judge_url: str | None = None
+    """The meta-judge's OpenAI-compatible endpoint. Default: --judge-url."""
+    meta_prompt: Path | None = None
+    """A file with your own meta-judge prompt. Default: ours."""
+    meta_temperature: float | None = 0.4
+    """Sampling temperature of the meta-judge (the paper: 0.4)."""
+    meta_max_tokens: int | None = 16384
+    """Maximum completion tokens of a meta-judgment, thinking included (the paper: 16,384)."""
+    meta_body: str | None = None
+    """More fields for the meta-judge's requests, as a JSON object."""
+    meta_judge_key_variable: str = "OPENAI_API_KEY"
+    """The environment variable that holds the meta-judge's API key."""
+
+    OPERATIONAL: ClassVar = frozenset({"meta_judge_url", "meta_prompt", "meta_judge_key_variable"})
+
+    def __post_init__(self) -> None:
+        if self.meta_judge_url is not None and self.meta_judge is None:
+            raise InputError("--meta-judge-url needs --meta-judge MODEL")
+
+    def spec(self, default_url: str | None) -> ModelSpec:
+        """The model, at the judge's address unless it has its own."""
+        assert self.meta_judge is not None, "asked for only where there is a meta-judge"
+        return ModelSpec(
+            name=self.meta_judge,
+            url=self.meta_judge_url or default_url,
+            key_variable=self.meta_judge_key_variable,
+            body=self.meta_body,
+            body_flag="--meta-body",
+        )
+
+    @property
+    def sampling(self) -> Sampling:
+        """How its replies are drawn."""
+        return Sampling(temperature=self.meta_temperature, max_tokens=self.meta_max_tokens)
+
+
+CallFlags = Annotated[CallOptions, Parameter(name="*")]
+JudgeFlags = Annotated[JudgeOptions, Parameter(name="*")]
+MetaJudgeFlags = Annotated[MetaJudgeOptions, Parameter(name="*")]
+
+
+def at_least_one(**values: int | None) -> None:
+    """Refuse counts below 1.
+
+    Raises:
+        InputError: naming the flag and what was found.
+    """
+    for name, value in values.items():
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} is {value}, expected 1 or more")
+
+
+def as_table(config: object) -> dict[str, Any]:
+    """Every flag of a config by its flat name: a table of config.toml, which is a recipe as well."""
+    table: dict[str, Any] = {}
+    for name, value in _fields(config):
+        table |= as_table(value) if is_dataclass(value) else {name: value}
+    return table
+
+
+def fingerprint(
+    config: object, prompts: Mapping[str, Prompt] = MappingProxyType({}), **digests: str
+) -> dict[str, Any]:
+    """The part of a config that makes two runs the same run.
+
+    Args:
+        config: its fields but the operational ones.
+        prompts: by role, the prompts in use; their digests stand for the files that hold them.
+        digests: of what the input files hold.
+    """
+    found: dict[str, Any] = {}
+    for name, value in _fields(config):
+        if is_dataclass(value):
+            found |= fingerprint(value)
+        elif name not in getattr(config, "OPERATIONAL", ()):
+            found[name] = value
+    return {
+        **found,
+        **{f"{role}_prompt_digest": prompt.digest for role, prompt in prompts.items()},
+        **digests,
+    }
+
+
+def _fields(config: Any) -> list[tuple[str, Any]]:
+    return [(field.name, getattr(config, field.name)) for field in fields(config)]
