@@ -176,23 +176,24 @@ async def _settle(plan: Plan[Item], items: Iterable[Item], in_flight: int, progr
     """Workers that share one iterator of items; the first error of one ends all."""
     waiting = iter(items)
 
-    async def answer(call: Call) -> Answered:
-        assert call.role.ask is not None, "the models are open"
-        record = await call.role.ask(*call.about)
-        call.role.log.append(record)
-        return record
+    async def answer(call: Call) -> bool:
+        role, about = call
+        assert role.ask is not None, "the models are open"
+        record: Answered = await role.ask(*about)
+        role.log.append(record)
+        return record.failure == "call"
 
     async def work() -> None:
         for item in waiting:
             while owed := plan.owed(item):
-                if len(owed) == 1:
-                    records = [await answer(owed[0])]
+                if len(owed) == 1:  # the usual case, without the cost of a task of its own
+                    failed = await answer(owed[0])
                 else:
                     async with asyncio.TaskGroup() as group:
                         tasks = [group.create_task(answer(call)) for call in owed]
-                    records = [task.result() for task in tasks]
+                    failed = any(task.result() for task in tasks)
                 # A call that failed for good is asked for again by the next session, not by this one.
-                if any(record.failure == "call" for record in records):
+                if failed:
                     break
             progress.settled += 1
 

@@ -44,14 +44,13 @@ class Log(Generic[Record]):
         note: Callable[[int, Record], None] = _ignore,
     ) -> None:
         self.path = path
-        self.usage = Usage()
-        """Tokens of every recorded call, whichever session paid them."""
         self.answered = 0
         """Slots that hold an answer."""
         self.calls = 0
         """Calls of this session that came to an end."""
         self.failures: Counter[str] = Counter()
         """Records of this session without a result, by the kind of failure."""
+        self._prompt_tokens = self._completion_tokens = 0
         self._kind = kind
         self._slot_of = slot_of
         self._note = note
@@ -111,8 +110,18 @@ class Log(Generic[Record]):
         self._last = slot, record
         self._count(slot, record, offset)
 
+    @property
+    def usage(self) -> Usage:
+        """Tokens of every recorded call, whichever session paid them."""
+        return Usage(prompt_tokens=self._prompt_tokens, completion_tokens=self._completion_tokens)
+
     def __contains__(self, slot: int) -> bool:
         return self._offsets[slot] >= 0
+
+    def missing(self, start: int, stop: int) -> list[int]:
+        """The slots from `start` to before `stop` that have no answer yet."""
+        offsets = self._offsets
+        return [slot for slot in range(start, stop) if offsets[slot] < 0]
 
     def get(self, slot: int) -> Record | None:
         """The record of a slot, read back from its line; None where there is no answer yet."""
@@ -134,7 +143,8 @@ class Log(Generic[Record]):
 
     def _count(self, slot: int | None, record: Record, offset: int) -> None:
         if record.usage is not None:
-            self.usage += record.usage
+            self._prompt_tokens += record.usage.prompt_tokens
+            self._completion_tokens += record.usage.completion_tokens
         if slot is None:
             return
         # A call that never came back is owed again; one that came back unreadable is not.
