@@ -200,13 +200,14 @@ def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
 def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
     """Answer prompts with a model, into a run directory: reference answers for `policy` and `winrate`."""
     from ralign.data.answers.command import run_answers, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_answers(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 @app.command
