@@ -142,8 +142,8 @@ async def test_a_partial_last_line_is_owed_again(prompts: str, tmp_path: Path) -
     async with ChatServer(answer=Gardener()) as server:
         await run(server.url, prompts, tmp_path / "run")
         log = tmp_path / "run/answers.jsonl"
-        whole = log.read_bytes()
-        log.write_bytes(whole[:-9])
+        complete = log.read_bytes()
+        log.write_bytes(complete[:-9])
         before = server.arrived
         await run(server.url, prompts, tmp_path / "run")
         assert server.arrived == before + 1
