@@ -66,6 +66,8 @@ def forecast_lines(found: Mapping[str, Range], completion_tokens: int) -> Iterab
             f"{_range(least.usage.prompt_tokens, most.usage.prompt_tokens)} tokens in and "
             f"{_range(least.usage.completion_tokens, most.usage.completion_tokens)} out{money}"
         )
+    if any(least != most for least, most in found.values()):
+        yield "From the fewest calls that this may take to the most."
     yield (
         f"Counted at {CHARACTERS_PER_TOKEN} characters a token and {completion_tokens:,} tokens an answer "
         "(--expected-completion-tokens), thinking included. Nothing was called."
