@@ -156,22 +156,12 @@ def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
     from ralign.evals.probe.command import run_probe
     from ralign.report.probing_table import probing_table
     from ralign.report.tables import print_tables
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_probe(config, _probed_model, console))
     print_tables([probing_table(name, one) for name, one in results.document["benchmarks"].items()], console)
-    console.print(f"Every figure with its counts: {config.out}/results.json", highlight=False, soft_wrap=True)
-    if results.complete:
-        return 0
-    owed = results.document["owed"]
-    console.print(
-        f"Unfinished: {owed['judgments']:,} judgments and {owed['readings']:,} readings had no answer "
-        f"({config.out} says why in its logs); the same command asks for them again.",
-        style="yellow",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return 1
+    return show_end(results, config.out, console)
 
 
 @app.command

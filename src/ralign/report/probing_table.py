@@ -1,4 +1,4 @@
-"""What `ralign probe` prints: how far a judge's verdicts hang on its rationales.
+"""The table that `ralign probe` prints: how far a judge's verdicts hang on its rationales.
 
 In: a benchmark of a probe's `results.json`. Out: a rich table; shares in per cent with their 95 % interval.
 """
@@ -16,7 +16,7 @@ from ralign.report.tables import IntervalDict
 
 
 class MovedDict(TypedDict):
-    """What one version of the rationale did to the verdicts."""
+    """Effect of one version of the rationale on the verdicts."""
 
     judgments: int
     verdict_changed: IntervalDict | None
