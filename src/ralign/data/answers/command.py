@@ -16,7 +16,9 @@ from ralign.data.gold.progress import ConsoleProgress
 from ralign.data.prompts import PolicyPrompt, read_prompts
 from ralign.errors import BadRow, InputError
 from ralign.files import list_bad_rows
-from ralign.models import EndpointModel, LoadLocalModel, ModelPool, ModelSpec, Sampling
+from ralign.models import LoadLocalModel, ModelSpec, Sampling
+from ralign.models.endpoint_model import EndpointModel
+from ralign.models.pool import ModelPool
 from ralign.models.price import CHARACTERS_PER_TOKEN, Expected, Price, parse_prices
 from ralign.records import Usage
 

@@ -73,7 +73,7 @@ async def write_answers(
     """
     for prompt in prompts:
         if column in prompt.row:
-            raise InputError(f"{prompt.place}: has a column {column} already; choose another --column")
+            raise InputError(f"{prompt.location}: has a column {column} already; choose another --column")
     wanted = {"prompts_digest": prompts_digest(prompts), **(identity or {})}
     with DirectoryLock(out):
         check_fingerprint(out, config or {}, wanted, log=ANSWERS)

@@ -22,7 +22,9 @@ from ralign.data.gold.writer import CHECK_PROMPT, GOLD_PROMPT, ChatChecker, Chat
 from ralign.errors import InputError
 from ralign.files import find_pairs_files, list_bad_rows
 from ralign.judging import Prompt
-from ralign.models import ChatModel, EndpointModel, LoadLocalModel, ModelPool, ModelSpec, Sampling
+from ralign.models import ChatModel, LoadLocalModel, ModelSpec, Sampling
+from ralign.models.endpoint_model import EndpointModel
+from ralign.models.pool import ModelPool
 from ralign.models.price import Price, parse_prices
 
 

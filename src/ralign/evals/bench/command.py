@@ -26,7 +26,9 @@ from ralign.evals.bench.tally import Tally
 from ralign.files import find_pairs_files, list_bad_rows
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt, RecordedJudge
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, MetaJudge, RecordedMetaJudge
-from ralign.models import ChatModel, EndpointModel, LoadLocalModel, ModelPool, ModelSpec, Sampling
+from ralign.models import ChatModel, LoadLocalModel, ModelSpec, Sampling
+from ralign.models.endpoint_model import EndpointModel
+from ralign.models.pool import ModelPool
 from ralign.models.price import Expected, Price, parse_prices
 
 
