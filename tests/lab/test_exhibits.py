@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from ralign.files.judgments import encode_judgment
 
 from ralign.files import write_pairs, write_scores
-from ralign.files.judgments import encode_judgment
 from ralign.lab import checkpoint
 from ralign.lab.config import LabConfig, ModelConfig, preset_path, read_recipe
 from ralign.lab.exhibits import Exhibit, attempts, choose, find_exhibits

@@ -32,7 +32,7 @@ class Endpoint:
         url: the base address, with or without `/v1`, or the full `…/chat/completions`; see `chat_url`.
         key_variable: the environment variable that holds the key. The default one may be unset.
         concurrency: calls in flight at most.
-        patience: the limits of each call.
+        retry: the limits of each call.
 
     Raises:
         InputError: the address or the key cannot be used.
@@ -44,7 +44,7 @@ class Endpoint:
         *,
         key_variable: str = DEFAULT_KEY_VARIABLE,
         concurrency: int = 64,
-        patience: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         if concurrency < 1:
             raise InputError(f"concurrency is {concurrency}, expected at least 1")
@@ -52,17 +52,17 @@ class Endpoint:
         self._key = read_key(key_variable)
         self._session: aiohttp.ClientSession | None = None
         self._deadlines: Deadlines | None = None
-        self.address = shown(self._url)
+        self.url = shown(self._url)
         """The address that calls go to, without its query."""
         self.key_variable = key_variable
         self.concurrency = concurrency
-        self.patience = patience or RetryPolicy()
+        self.retry = retry or RetryPolicy()
         self.slots = asyncio.Semaphore(concurrency)
         self.reached = False
         """Whether this address has ever answered anything."""
 
     def __repr__(self) -> str:
-        return f"Endpoint({self.address!r}, concurrency={self.concurrency})"
+        return f"Endpoint({self.url!r}, concurrency={self.concurrency})"
 
     async def __aenter__(self) -> Self:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "ralign"}
@@ -72,7 +72,7 @@ class Endpoint:
         # its own), cookies, and the search for a proxy. The slots bound the connections.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=15),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.patience.connect_timeout),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.retry.connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=proxy_for(self._url),
             headers=headers,
@@ -123,7 +123,7 @@ class Endpoint:
 
     def _safe(self, message: str) -> str:
         """A message without the key and the address's query, whoever put them there, and then not too long."""
-        message = message.replace(str(self._url), self.address)
+        message = message.replace(str(self._url), self.url)
         if self._key is not None:
             message = message.replace(self._key, "[key]")
         return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"

@@ -16,8 +16,7 @@ from cyclopts import Parameter
 
 from ralign.errors import InputError
 from ralign.judging import Prompt
-from ralign.models.model import Sampling
-from ralign.models.pool import ModelSpec
+from ralign.models.model import ModelSpec, Sampling
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,8 @@ import uvicorn
 from ralign.errors import InputError
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, MetaJudge
-from ralign.models import LoadLocalModel, ModelPool, ModelSpec, Sampling
+from ralign.models import LoadLocalModel, ModelSpec, Sampling
+from ralign.models.pool import ModelPool
 from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig
 

@@ -14,7 +14,8 @@ from typing import Final, Literal
 from ralign.errors import EndpointRefused, InputError, MetaJudgeDown, WriteFailed
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
-from ralign.models import ChatModel, ModelPool, ModelSpec, Sampling
+from ralign.models import ChatModel, ModelSpec, Sampling
+from ralign.models.pool import ModelPool
 from ralign.rewards.judge import HybridReward, JudgeReward, PointsReward
 from ralign.training.completions import Completion, ScoredCompletion, read_completion
 from ralign.training.outage import OutagePlan

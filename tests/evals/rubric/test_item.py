@@ -110,7 +110,12 @@ def test_what_a_missing_answer_counts_as_is_the_user_s_word(tmp_path: Path) -> N
         ),
         (
             {"id": "a", "conversation": [{"role": "assistant", "content": "x"}], "question": "q"},
-            "the last message is",
+            "the last message of conversation is",
+        ),
+        ({"id": "a", "prompt": " ", "question": "q"}, "prompt is blank, expected the user's question"),
+        (
+            {"id": "a", "conversation": [TURN, {"role": "user", "content": "\n"}], "question": "q"},
+            "conversation is blank, expected the user's question",
         ),
         ({"prompt": "x", "question": "q"}, "id is missing"),
     ],

@@ -17,7 +17,9 @@ from ralign.evals.rubric.parse import Kind
 from ralign.evals.rubric.results import RubricResults
 from ralign.evals.rubric.run import GRADES, grade_items
 from ralign.judging import Prompt
-from ralign.models import EndpointModel, LoadLocalModel, ModelPool, ModelSpec, Sampling
+from ralign.models import LoadLocalModel, ModelSpec, Sampling
+from ralign.models.endpoint_model import EndpointModel
+from ralign.models.pool import ModelPool
 from ralign.models.price import CHARACTERS_PER_TOKEN, Expected, Price, parse_prices
 from ralign.records import Usage
 

@@ -17,12 +17,11 @@ from ralign.errors import InputError
 from ralign.evals.rubric.config import Columns, Missing
 from ralign.evals.rubric.parse import Kind
 from ralign.files import find_pairs_files, read_rows
-from ralign.files.pair_rows import messages_of
-from ralign.files.rows import Row, RowLocation, expected, identifier, shown
+from ralign.files.pair_rows import read_conversation
+from ralign.files.rows import Row, RowLocation, expected, identifier
 from ralign.records import Message
 from ralign.rewards.policy import visible_answer
 
-_PROMPTS = ("conversation", "conversations", "prompt")
 _DEFAULT_ANSWERS = ("answer", "reference_answer")
 _LISTED = 5
 
@@ -109,29 +108,13 @@ def _item(name: str, row: Row, place: RowLocation, answer: str, columns: Columns
     group = None if columns.group is None else row.get(columns.group)
     return RubricItem(
         id=name,
-        conversation=_conversation(row, place),
+        conversation=read_conversation(row, place),
         answer=answer,
         kind=kind,
         criteria=criteria if kind == "question" else ("\n".join(_points(criteria)),),
         passes_on=_passes_on(row, columns.passes_on, place) if kind == "question" else True,
         group=None if group is None else str(group),
     )
-
-
-def _conversation(row: Row, place: RowLocation) -> tuple[Message, ...]:
-    present = [column for column in _PROMPTS if row.get(column) is not None]
-    if len(present) != 1:
-        raise place.bad(
-            f"has {' and '.join(present) or 'none of them'}, expected one of {', '.join(_PROMPTS)}"
-        )
-    (column,) = present
-    prompt = row[column]
-    if column == "prompt" and isinstance(prompt, str):
-        return (Message(role="user", content=prompt),)
-    conversation = messages_of(row, column, place)
-    if conversation[-1].role != "user":
-        raise place.bad(f"the last message is from {shown(conversation[-1].role)}, expected 'user'")
-    return conversation
 
 
 def _answer(given: tuple[RowLocation, Row] | None, column: str) -> str:

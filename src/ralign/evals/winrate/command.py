@@ -21,7 +21,9 @@ from ralign.evals.winrate.contest import Contest, match
 from ralign.evals.winrate.results import WinrateResults
 from ralign.evals.winrate.run import contest_plan, contest_tally, judge_contest
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
-from ralign.models import EndpointModel, LoadLocalModel, ModelPool, ModelSpec, Sampling
+from ralign.models import LoadLocalModel, ModelSpec, Sampling
+from ralign.models.endpoint_model import EndpointModel
+from ralign.models.pool import ModelPool
 from ralign.models.price import Expected, Price, parse_prices
 
 

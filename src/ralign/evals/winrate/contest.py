@@ -62,10 +62,10 @@ def match(
     for prompt in references:
         reference = visible_answer(prompt.answer(reference_column))
         if not reference:
-            raise prompt.place.bad(f"{reference_column} is all thinking, expected an answer")
+            raise prompt.location.bad(f"{reference_column} is all thinking, expected an answer")
         other = given.get(prompt.id)
         if other is not None and other.conversation != prompt.conversation:
-            raise InputError(f"{other.place}: prompt {prompt.id!r} reads differently in {prompt.place}")
+            raise InputError(f"{other.location}: prompt {prompt.id!r} reads differently in {prompt.location}")
         text = None if other is None else other.row.get(column)
         answer = visible_answer(text) if isinstance(text, str) else ""
         if not answer:
