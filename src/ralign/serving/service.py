@@ -13,7 +13,7 @@ from typing import TypeVar
 from ralign.errors import EndpointRefused
 from ralign.judging import Judge
 from ralign.metajudging import MetaJudge
-from ralign.records import Judgment, Message, MetaJudgment, Order, PreferencePair
+from ralign.records import Judgment, Message, MetaJudgment, Order, PreferencePair, Verdict
 from ralign.rewards.policy import (
     mean_outcome,
     never_ended,
@@ -66,7 +66,7 @@ class RewardService:
         )
         orders: tuple[Order, ...] = ("ab", "ba") if request.orders == "both" else (request.orders,)
         judgments = await self._answers(self._judge.judge(pair, order, 0) for order in orders)
-        verdicts = {judgment.verdict for judgment in judgments}
+        verdicts: set[Verdict | None] = {judgment.verdict for judgment in judgments}
         reasons = [_missing(judgments)] if None in verdicts else []
         if not reasons and len(verdicts) > 1:
             reasons.append("the two orders differ")
