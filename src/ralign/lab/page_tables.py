@@ -20,8 +20,7 @@ from ralign.lab.results import ArmResult, SeedResult
 from ralign.lab.run import folder_name
 from ralign.lab.statistics import COLLAPSED, Prediction, Spread, by_arm, figures
 from ralign.metrics.correlation import Correlation
-from ralign.report.markup import Child, Html, join, tag
-from ralign.report.numbers import number, per_cent
+from ralign.report.markup import Child, Html, join, number, per_cent, tag
 
 _MEASURES: Final = {
     "label_accuracy": ("train", "label_accuracy"),

@@ -1,4 +1,4 @@
-"""How sure a figure is: 95 % percentile bootstrap intervals, over pairs.
+"""Confidence of a figure: 95 % percentile bootstrap intervals, over pairs.
 
 In: an array of what each pair adds to some sums. Out: those sums under resampling, all columns from the same
 draws, so that whatever holds between the sums (F = L x (1 - S)) holds in every resample.
@@ -77,7 +77,8 @@ def _multinomial_counts(
 def _index_counts(pairs: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
     for size in _chunk_sizes(resamples, pairs):
         chunk = np.empty((size, pairs))
-        for row in chunk:  # one at a time: counting within a row stays in the cache
+        # One row at a time: counting within a row stays in the cache.
+        for row in chunk:
             row[:] = np.bincount(rng.integers(pairs, size=pairs), minlength=pairs)
         yield chunk
 

@@ -1,4 +1,4 @@
-"""What each measure is: L-Acc, S-Corr, F-Score, order consistency, right in both orders, and the counts.
+"""Measures of a judge: L-Acc, S-Corr, F-Score, order consistency, right in both orders, and the counts.
 
 In: the codes of `outcomes`. Out: every pair's share in each sum (`pair_shares`), the measures that such sums
 give (`values`), counts and bounds. The paper's section 2 defines the three measures for one judgment a pair:
@@ -46,7 +46,7 @@ Flags = NDArray[np.bool_]
 
 
 class PairShares(NamedTuple):
-    """What each pair adds to the sums that the measures are ratios of; or those sums. Arrays of one shape."""
+    """Share of each pair in the sums that the measures are ratios of; or those sums. Arrays of one shape."""
 
     answered: Floats
     """1 where any judgment of the pair was answered, else 0."""
@@ -107,7 +107,7 @@ class Counts:
 
 
 class _Flags(NamedTuple):
-    """What is true of each judgment; shape (pairs, orders, draws). The last three imply `right`."""
+    """Flags of each judgment; shape (pairs, orders, draws). The last three imply `right`."""
 
     answered: Flags
     right: Flags
@@ -154,6 +154,7 @@ def values(sums: PairShares, *, has_meta_judge: bool) -> Values:
     label_accuracy = np.clip(_ratio(sums.right, sums.answered), 0.0, 1.0)
     spurious_correctness = np.clip(_ratio(sums.misaligned, sums.meta_judged), 0.0, 1.0)
     fidelity_score = label_accuracy * (1.0 - spurious_correctness)
+    # Where nothing is right S-Corr is 0 / 0, and F-Score would be NaN with it.
     if has_meta_judge:
         fidelity_score = np.where(label_accuracy == 0.0, 0.0, fidelity_score)
     return Values(
@@ -224,6 +225,7 @@ def fidelity_bounds(sums: PairShares) -> Bounds | None:
     spurious = spurious_correctness_bounds(sums)
     if spurious is None:
         return None
+    # L-Acc has bounds of its own for its own failures: these are the meta-judge's alone.
     label_accuracy = float(sums.right) / float(sums.answered)
     return Bounds(label_accuracy * (1.0 - spurious.high), label_accuracy * (1.0 - spurious.low))
 
@@ -240,6 +242,7 @@ def _flags(outcomes: Outcomes, orders: Sequence[Order]) -> _Flags:
     if not np.isin(label, (VERDICT_A, VERDICT_B)).all():
         raise ValueError("a label is neither VERDICT_A nor VERDICT_B")
     right = verdict == label[:, None, None]
+    # What the meta-judge says of a wrong verdict counts nowhere: runs may have asked it all the same.
     return _Flags(
         answered=verdict != UNANSWERED,
         right=right,
@@ -255,6 +258,7 @@ def _over_orders(outcomes: Outcomes, flags: _Flags) -> tuple[Flags, Flags, Flags
     if orders < 2:
         nothing = np.zeros((pairs, draws), dtype=np.bool_)
         return nothing, nothing, nothing
+    # Verdicts are in the letters of the pairs file, so the same one in both orders is the same code.
     ab, ba = outcomes.verdict[:, 0], outcomes.verdict[:, 1]
     same: Flags = (ab == ba) & (ab != NO_VERDICT) & (ab != UNANSWERED)
     both: Flags = np.logical_and(*np.moveaxis(flags.answered, 1, 0))
