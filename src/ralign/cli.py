@@ -228,13 +228,14 @@ def _policy_engine(name: Engine) -> "PolicyEngine":
 def winrate(config: Annotated[WinrateConfig, Parameter(name="*")]) -> int:
     """Judge a policy's answers against references in both orders: the win rate, raw and at equal length."""
     from ralign.evals.winrate.command import run_winrate, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_winrate(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 @app.command
@@ -363,13 +364,14 @@ def downstream(config: Annotated[DownstreamConfig, Parameter(name="*", consume_m
 def rubric(config: Annotated[RubricConfig, Parameter(name="*")]) -> int:
     """Grade single answers by rubrics or yes-or-no questions with a judge, into a run directory."""
     from ralign.evals.rubric.command import run_rubric, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_rubric(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 def _needs(extra: str, *modules: str) -> None:
