@@ -66,7 +66,7 @@ def serve(*flags: str) -> Iterator[str]:
         "-m",
         "ralign.models.testing.server",
         "--answer",
-        "tests.evals.bench.kill_server:answer",
+        "tests.runs.kill_server:answer",
         *flags,
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT) as process:

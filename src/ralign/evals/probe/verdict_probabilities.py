@@ -1,7 +1,7 @@
 """A judge's probability of each verdict right after one version of its rationale: a call, and the record of it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 from ralign.errors import CallFailed
@@ -89,24 +89,15 @@ class ChatReader:
         """See `Reader`."""
         first, second = shown_responses(pair, order)
         messages = self.prompt.render(pair.conversation, {"response_a": first, "response_b": second})
-        log_probs: tuple[float, ...] = ()
-        problem: str | None = None
+        reading = Reading(
+            pair_id=pair.id, benchmark=pair.benchmark, order=order, version=version, model=self.model.name
+        )
         try:
-            log_probs = await self.model.choice_log_probs(
+            shown_a, shown_b = await self.model.choice_log_probs(
                 messages, written.text, BOXES, thinking=written.thinking
             )
         except CallFailed as error:
-            problem = str(error)
+            return replace(reading, failure="call", detail=str(error))
         # The judge calls the answer it is shown first A.
-        log_prob_a, log_prob_b = (None, None) if problem else log_probs if order == "ab" else log_probs[::-1]
-        return Reading(
-            pair_id=pair.id,
-            benchmark=pair.benchmark,
-            order=order,
-            version=version,
-            log_prob_a=log_prob_a,
-            log_prob_b=log_prob_b,
-            failure="call" if problem else None,
-            detail=problem,
-            model=self.model.name,
-        )
+        log_prob_a, log_prob_b = (shown_a, shown_b) if order == "ab" else (shown_b, shown_a)
+        return replace(reading, log_prob_a=log_prob_a, log_prob_b=log_prob_b)
