@@ -45,6 +45,6 @@ def test_a_long_rationale_takes_no_time() -> None:
     rationale = (
         "the human people of the most human answer A as shown by the given in line with the preferred " * 3000
     )
-    started = time.perf_counter()
+    started = time.process_time()
     find_label_leak(rationale)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
