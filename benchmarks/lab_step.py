@@ -16,13 +16,11 @@ from torch import Generator, Tensor
 
 from ralign.lab.config import LabConfig, preset_path, read_recipe
 from ralign.lab.judge_rl import advantages, grpo_loss, log_probabilities, train_judge
-from ralign.lab.lexicon import CRITIQUE_LENGTH, WORDS
 from ralign.lab.meta_judge import ExactMetaJudge
 from ralign.lab.model import GPT
 from ralign.lab.policy_rl import as_answer, contest, train_policy, write
-from ralign.lab.prompts import answer_prompt, judge_prompt
-from ralign.lab.scoring import reward_of, score
-from ralign.lab.world import World, questions
+from ralign.lab.vocabulary import CRITIQUE_LENGTH, WORDS
+from ralign.lab.world import World, answer_prompt, judge_prompt, questions
 
 REPETITIONS = 15
 
@@ -39,7 +37,7 @@ def milliseconds(act: Callable[[], object]) -> float:
 
 
 def forward_and_backward(model: GPT, prompt: Tensor, completions: Tensor) -> None:
-    """Mean log-probability of the completions and its gradient: no reward, no optimiser, nothing sampled."""
+    """Mean log-probability of the completions and its gradient: no reward, no optimizer, nothing sampled."""
     log_probabilities(model, prompt, completions).mean().backward()
     model.zero_grad()
 

@@ -1,13 +1,13 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import Generator
 
-from ralign.lab import checkpoint
 from ralign.lab.config import ArmConfig, JudgeRlConfig, ModelConfig
 from ralign.lab.judge_rl import advantages, grpo_loss, log_probabilities, train_judge
-from ralign.lab.lexicon import FIRST_VERDICT, WORDS
 from ralign.lab.meta_judge import ExactMetaJudge, aligned
-from ralign.lab.scoring import reward_of, score
+from ralign.lab.vocabulary import FIRST_VERDICT, WORDS
 
 NAN = float("nan")
 EVEN = (0.5, 0.5, 0.5, 0.5)
@@ -65,7 +65,7 @@ def test_tensors_are_rewarded_as_the_records_they_stand_for(world, generator, na
 
 def test_training_changes_the_judge_and_reports_each_step(model, world, generator):
     config = JudgeRlConfig(steps=12, prompts=16, group_size=8, rate=3e-3)
-    before, judge = model, checkpoint.copy(model, ModelConfig(width=16, layers=2, heads=2))
+    before, judge = model, deepcopy(model)
     arm = ArmConfig(name="outcome-only", reward="outcome")
     # Untrained, hardly a judgment ends in a verdict: reward is scarce, and rises as soon as verdicts do.
     steps = list(train_judge(judge, world, arm, config, EVEN, Generator().manual_seed(1)))
@@ -79,7 +79,7 @@ def test_arms_of_one_seed_see_the_same_pairs(model, world):
     config = JudgeRlConfig(steps=1, prompts=16, group_size=4)
 
     def first_step(name):
-        judge = checkpoint.copy(model, small)
+        judge = deepcopy(model)
         arm = ArmConfig(name=name, reward=name)
         return next(train_judge(judge, world, arm, config, EVEN, Generator().manual_seed(7)))
 

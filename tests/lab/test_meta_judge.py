@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from ralign.lab.config import Critics
-from ralign.lab.critics import critiques
-from ralign.lab.lexicon import ID
+from ralign.lab.demonstrations import critiques
 from ralign.lab.meta_judge import ExactMetaJudge, aligned, stated, swapped, true_claims
 from ralign.lab.records import to_records
 from ralign.lab.tokenizer import CRITIQUE
+from ralign.lab.vocabulary import ID
 from ralign.records import Judgment
 
 EVEN = (0.5, 0.5, 0.5, 0.5)

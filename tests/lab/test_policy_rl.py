@@ -1,12 +1,13 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import Generator
 
-from ralign.lab import checkpoint
 from ralign.lab.config import ModelConfig, PolicyRlConfig
-from ralign.lab.lexicon import FIRST_FACTOR, FIRST_VERDICT, ID, WORDS
 from ralign.lab.policy_rl import as_answer, banned_words, contest, evaluate, length, train_policy, write
 from ralign.lab.tokenizer import read_answer, write_answer
+from ralign.lab.vocabulary import FIRST_FACTOR, FIRST_VERDICT, ID, WORDS
 from ralign.lab.world import questions
 
 SMALL = ModelConfig(width=16, layers=2, heads=2)
@@ -80,7 +81,7 @@ def test_a_policy_writes_no_words_of_judges_unless_it_may(model):
 
 
 def test_training_changes_the_policy_and_leaves_start_and_judge_alone(model, world):
-    start, judge, policy = (checkpoint.copy(model, SMALL) for _ in range(3))
+    start, judge, policy = (deepcopy(model) for _ in range(3))
     config = PolicyRlConfig(steps=3, prompts=8, group_size=4)
     untouched = [weight.clone() for weight in start.parameters()]
     steps = list(train_policy(policy, start, PrefersConfidence(), world, config, Generator().manual_seed(3)))
@@ -93,7 +94,7 @@ def test_training_changes_the_policy_and_leaves_start_and_judge_alone(model, wor
 
 def test_a_policy_finds_what_its_judge_leans_on(model, world):
     """The mechanism of reward hacking in its smallest form."""
-    policy = checkpoint.copy(model, SMALL)
+    policy = deepcopy(model)
     config = PolicyRlConfig(steps=40, prompts=16, group_size=8, rate=1e-2, evaluated=500)
     before = evaluate(policy, world, config, Generator().manual_seed(4))
     for _ in train_policy(policy, model, PrefersConfidence(), world, config, Generator().manual_seed(3)):

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ralign.errors import InputError
-from ralign.lab.lexicon import ANSWER_LENGTH, BLANK, CLAIMS, END, FACTORS, FIRST_CLAIM, ID, SPECIAL, WORDS
 from ralign.lab.tokenizer import CRITIQUE, QUESTION, RATIONALE, read_answer, read_question, write_answer
+from ralign.lab.vocabulary import ANSWER_LENGTH, BLANK, CLAIMS, END, FACTORS, FIRST_CLAIM, ID, SPECIAL, WORDS
 
 any_word = st.integers(0, len(WORDS) - 1)
 plain_word = st.integers(len(SPECIAL), len(WORDS) - 1)

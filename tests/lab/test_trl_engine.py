@@ -1,5 +1,6 @@
 """TRL's GRPOTrainer against the lab's own loop: the same numbers where the draws are the same."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -7,18 +8,16 @@ import torch
 from torch import Generator
 
 from ralign.judging import call_seed
-from ralign.lab import checkpoint, judge_rl, trl_engine
+from ralign.lab import judge_rl, trl_engine
 from ralign.lab.config import ArmConfig, JudgeRlConfig, ModelConfig, preset_path, read_recipe
 from ralign.lab.hf_model import TransformersGPT
 from ralign.lab.judge_rl import advantages, grpo_loss, log_probabilities
-from ralign.lab.lexicon import CRITIQUE_LENGTH, WORDS
 from ralign.lab.measure import measure
 from ralign.lab.meta_judge import ExactMetaJudge
-from ralign.lab.prompts import judge_prompt
 from ralign.lab.run import prepare
-from ralign.lab.scoring import reward_of
-from ralign.lab.trl_engine import GroupReward, grpo_config, grpo_trainer, pairs_of
-from ralign.lab.world import World
+from ralign.lab.trl_engine import GroupReward, grpo_config, grpo_trainer, pairs_of, reward_of
+from ralign.lab.vocabulary import CRITIQUE_LENGTH, WORDS
+from ralign.lab.world import World, judge_prompt
 from ralign.rewards.judge import outcome_reward
 
 EVEN = (0.5, 0.5, 0.5, 0.5)
@@ -42,15 +41,15 @@ class Replaying(TransformersGPT):
 @pytest.fixture
 def judge(model, world, generator):
     """A judge that knows how a judgment is written, so that about half of its verdicts are right."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(40):
         pairs = world.pairs(32, EVEN, generator)
         prompt = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b)
         loss = -log_probabilities(model, prompt, pairs.gold[:, None]).mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
-    optimiser.zero_grad()
+        optimizer.step()
+    optimizer.zero_grad()
     return model
 
 
@@ -111,9 +110,9 @@ def test_loss_and_gradient_agree(batch, judge):
 
 
 def test_given_the_same_draws_both_engines_walk_the_same_path(judge, world, tmp_path):
-    """Pairs, rewards, advantages, loss, clipping, warm-up and optimiser, over all steps at once."""
+    """Pairs, rewards, advantages, loss, clipping, warm-up and optimizer, over all steps at once."""
     arm = ArmConfig(name="r-align", reward="hybrid", meta_error=0.3)
-    ours, theirs = checkpoint.copy(judge, SMALL), checkpoint.copy(judge, SMALL)
+    ours, theirs = deepcopy(judge), deepcopy(judge)
     expected = list(judge_rl.train_judge(ours, world, arm, RL, EVEN, Generator().manual_seed(5)))
 
     draws = Generator().manual_seed(5)
@@ -137,7 +136,7 @@ def test_given_the_same_draws_both_engines_walk_the_same_path(judge, world, tmp_
 
 
 def test_the_engine_trains_the_judge_in_place_and_tells_each_step(judge, world):
-    before = checkpoint.copy(judge, SMALL)
+    before = deepcopy(judge)
     arm = ArmConfig(name="outcome-only", reward="outcome", steps=3)
     steps = list(trl_engine.train_judge(judge, world, arm, RL, EVEN, Generator().manual_seed(1)))
     assert len(steps) == 3
@@ -198,7 +197,7 @@ def test_both_engines_teach_the_judge_the_same(tmp_path):
     phases = tuple(replace(phase, steps=steps) for phase, steps in zip(recipe.phases, (250, 80), strict=True))
     recipe = replace(recipe, phases=phases, benchmark=replace(recipe.benchmark, pairs=1000))
     prepare(recipe, tmp_path)
-    base = checkpoint.load(tmp_path / "base.pt", recipe.model)
+    base = load(tmp_path / "base.pt", recipe.model)
     world = World.draw(Generator().manual_seed(call_seed(recipe.seed, "lab", "world")))
     arm = ArmConfig(name="r-align", reward="ralign", steps=40)
 
@@ -209,7 +208,7 @@ def test_both_engines_teach_the_judge_the_same(tmp_path):
     def trained(train, name):
         scores = []
         for seed in range(2):
-            judge = checkpoint.copy(base, recipe.model)
+            judge = deepcopy(base)
             for _ in train(judge, world, arm, recipe.judge_rl, recipe.showy, Generator().manual_seed(seed)):
                 pass
             scores.append(fidelity(judge, f"{name}-{seed}"))

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from ralign.lab.lexicon import FIRST_FACTOR, FIRST_VERDICT, SUBSTANCE, VALUES, WORDS
 from ralign.lab.tokenizer import read_answer, read_question
+from ralign.lab.vocabulary import FIRST_FACTOR, FIRST_VERDICT, SUBSTANCE, VALUES, WORDS
 from ralign.lab.world import World, claims
 
 EVEN = (0.5, 0.5, 0.5, 0.5)

@@ -17,8 +17,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from ralign.lab.config import PolicyRlConfig
-from ralign.lab.judge_rl import advantages, grpo_loss, log_probabilities, update
-from ralign.lab.lexicon import (
+from ralign.lab.judge_rl import grpo_loss, log_probabilities, update
+from ralign.lab.model import GPT
+from ralign.lab.optimizer import learning_rate_factor
+from ralign.lab.records import verdict_of
+from ralign.lab.vocabulary import (
     ANSWER_LENGTH,
     BLANK,
     CONFIDENT,
@@ -33,17 +36,13 @@ from ralign.lab.lexicon import (
     WORDS,
     Domain,
 )
-from ralign.lab.model import GPT
-from ralign.lab.prompts import answer_prompt, judge_prompt
-from ralign.lab.records import verdict_of
-from ralign.lab.schedule import share
-from ralign.lab.world import World, questions
+from ralign.lab.world import World, answer_prompt, judge_prompt, questions
 from ralign.records import Verdict, opposite
 from ralign.rewards.policy import LengthPenalty, mean_outcome
 
 
 class PolicyStep(NamedTuple):
-    """What one step saw, before its update."""
+    """Figures of one step, before its update."""
 
     reward: float
     """Mean over the scored answers."""
@@ -53,7 +52,7 @@ class PolicyStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyWorth:
-    """What a policy's answers are like; means over questions."""
+    """Figures of a policy's answers; means over questions."""
 
     quality: float
     """True quality, 0..1."""
@@ -81,7 +80,7 @@ def train_policy(
 ) -> Iterator[PolicyStep]:
     """Train the policy in place against the judge; `start` writes the reference answers. Yields each step's figures."""
     banned = banned_words(config)
-    optimiser = torch.optim.AdamW(policy.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(policy.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
 
     for step in range(config.steps):
         # a prompt, its reference answer, and a group of the policy's answers
@@ -95,25 +94,34 @@ def train_policy(
         references = reference.repeat_interleave(config.group_size, dim=0)
         rewards = contest(judge, repeated, answer, references, config, generator)
 
-        # words after an answer's end are no action of the policy
+        # Words after an answer's end are no action of the policy; one of them may even be a word that could not be
+        # drawn, whose log-probability is -inf.
         mask = (words == ID[END]).cumsum(-1) - (words == ID[END]).long() == 0
-        log_probs = log_probabilities(policy, answer_prompt(question), words, banned)
-        # a word after the end may be one that could not be drawn: -inf, and none of our business
-        log_probs = log_probs.masked_fill(~mask, 0.0)
+        log_probs = log_probabilities(policy, answer_prompt(question), words, banned).masked_fill(~mask, 0.0)
         loss = grpo_loss(log_probs, advantages(rewards.view(words.shape[:2])), mask)
-        update(
-            policy,
-            optimiser,
-            loss,
-            config.rate * share(step, config.steps, warm_up=5, cooldown=0.0),
-            config.clip_norm,
-        )
+        rate = config.rate * learning_rate_factor(step, config.steps, warm_up=5, cooldown=0.0)
+        update(policy, optimizer, loss, rate, config.clip_norm)
 
         yield PolicyStep(rewards.nanmean().item(), world.quality(repeated, answer).mean().item())
 
 
+def advantages(rewards: Float[Tensor, "prompts group"]) -> Float[Tensor, "prompts group"]:
+    """The group-relative advantage of each completion, in standard deviations (arXiv 2402.03300, eq. 3).
+
+    NaN is a completion that was not scored: it has no part in its group's mean and gets no gradient.
+    """
+    # A judge that gives no verdict says nothing about the answer; a 0 in its place would teach that it was a draw.
+    scored = ~rewards.isnan()
+    count = scored.sum(1, keepdim=True)
+    known = rewards.nan_to_num()
+    mean = known.sum(1, keepdim=True) / count.clamp_min(1)
+    difference = torch.where(scored, known - mean, 0.0)
+    deviation = (difference.square().sum(1, keepdim=True) / (count - 1).clamp_min(1)).sqrt()
+    return difference / (deviation + 1e-4)
+
+
 def banned_words(config: PolicyRlConfig) -> Bool[Tensor, " vocabulary"]:
-    """What an answer can't contain: the words of prompts, and unless the config allows them those of judgments."""
+    """Words that an answer can't contain: those of prompts, and of judgments unless the config allows them."""
     banned = torch.zeros(len(WORDS), dtype=torch.bool)
     banned[:FIRST_VALUE] = True
     banned[ID[END]] = False
@@ -154,26 +162,26 @@ def contest(
     shown_first = {"ab": [True], "ba": [False], "both": [True, False], "drawn": [None]}[config.orders]
     verdicts: list[list[Verdict | None]] = []
     for fixed in shown_first:
+        # Drawn by default: a judge with a position bias then pays no answer for the place it happens to be shown in.
         first = torch.rand(n, generator=generator) < 0.5 if fixed is None else torch.full((n,), fixed)
         one = torch.where(first[:, None], answer, reference)
         other = torch.where(first[:, None], reference, answer)
         noise = torch.rand(n, 1, CRITIQUE_LENGTH, len(WORDS), generator=generator)
-        letters = judge.sample(judge_prompt(question, one, other), noise).words[:, 0, -1]
-        verdicts.append([_for_answer(*pair) for pair in zip(letters.tolist(), first.tolist(), strict=True)])
+        letters = judge.sample(judge_prompt(question, one, other), noise).words[:, 0, -1].tolist()
+        # The policy's answer counts as A, wherever it was shown.
+        verdicts.append(
+            [
+                verdict if verdict is None or was_first else opposite(verdict)
+                for verdict, was_first in zip(map(verdict_of, letters), first.tolist(), strict=True)
+            ]
+        )
     penalty = LengthPenalty(coefficient=config.length_weight)
     rewards: list[float] = []
-    for given, own, others in zip(
-        zip(*verdicts, strict=True), length(answer).tolist(), length(reference).tolist(), strict=True
-    ):
+    lengths = length(answer).tolist(), length(reference).tolist()
+    for given, own, others in zip(zip(*verdicts, strict=True), *lengths, strict=True):
         score = mean_outcome(given)
         rewards.append(torch.nan if score is None else score - penalty.of(own, others))
     return torch.tensor(rewards)
-
-
-def _for_answer(word: int, shown_first: bool) -> Verdict | None:
-    """The verdict as if the policy's answer were A."""
-    verdict = verdict_of(word)
-    return verdict if shown_first or verdict is None else opposite(verdict)
 
 
 def length(answer: Int[Tensor, "n 9"]) -> Int[Tensor, " n"]:

@@ -25,10 +25,7 @@ from pydantic import TypeAdapter
 
 from ralign import __version__
 from ralign.files import write_atomically
-from ralign.lab.cards import attempts_cards, exhibit_card
-from ralign.lab.config import LabConfig
-from ralign.lab.exhibits import Exhibit, Found, attempts, choose, find_exhibits
-from ralign.lab.findings import (
+from ralign.lab.claims import (
     Arms,
     Finding,
     Standing,
@@ -41,10 +38,13 @@ from ralign.lab.findings import (
     leaning,
     start_quality,
 )
-from ralign.lab.looks import Look, legend, looks, title
+from ralign.lab.config import LabConfig
 from ralign.lab.options import LabOptions
-from ralign.lab.page_figures import bars, quality_lines, reward_lines, scatters
-from ralign.lab.page_tables import (
+from ralign.lab.page.cards import attempts_cards, exhibit_card
+from ralign.lab.page.examples import Exhibit, Found, attempts, choose, find_exhibits
+from ralign.lab.page.figures import bars, quality_lines, reward_lines, scatters
+from ralign.lab.page.styles import Look, legend, looks, title
+from ralign.lab.page.tables import (
     domains_table,
     judges_table,
     predictions_table,

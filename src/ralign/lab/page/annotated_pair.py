@@ -9,7 +9,9 @@ from typing import Final, Literal, NamedTuple
 
 import torch
 
-from ralign.lab.lexicon import (
+from ralign.lab.records import verdict_of
+from ralign.lab.tokenizer import read_answer, read_question
+from ralign.lab.vocabulary import (
     BULLET,
     CONFIDENT,
     CRITIQUE_LENGTH,
@@ -25,8 +27,6 @@ from ralign.lab.lexicon import (
     VALUES_PER_DOMAIN,
     WORDS,
 )
-from ralign.lab.records import verdict_of
-from ralign.lab.tokenizer import read_answer, read_question
 from ralign.lab.world import World, claims
 from ralign.records import Order, PreferencePair, Verdict
 

@@ -12,12 +12,12 @@ from typing import Final, Literal, NamedTuple
 
 from ralign.evals.compare import compare_runs
 from ralign.lab.config import LabConfig
-from ralign.lab.lexicon import DOMAINS, Domain
-from ralign.lab.looks import title
+from ralign.lab.page.styles import title
 from ralign.lab.records import benchmark_name
 from ralign.lab.results import SeedResult
 from ralign.lab.run import folder_name
 from ralign.lab.statistics import Prediction, Spread, by_arm, differences
+from ralign.lab.vocabulary import DOMAINS, Domain
 from ralign.report.numbers import number, per_cent
 
 Standing = Literal["holds", "does not hold", "undecided"]

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
+from ralign.lab.claims import FEWEST_JUDGES
 from ralign.lab.config import LabConfig
-from ralign.lab.findings import FEWEST_JUDGES
-from ralign.lab.lexicon import DOMAINS
-from ralign.lab.looks import START, Look
+from ralign.lab.page.styles import START, Look
 from ralign.lab.policy_rl import PolicyWorth
 from ralign.lab.records import benchmark_name
 from ralign.lab.results import ArmResult, SeedResult
 from ralign.lab.run import folder_name
 from ralign.lab.statistics import COLLAPSED, Prediction, Spread, by_arm, figures
+from ralign.lab.vocabulary import DOMAINS
 from ralign.metrics.correlation import Correlation
 from ralign.report.markup import Child, Html, join, tag
 from ralign.report.numbers import number, per_cent

@@ -3,18 +3,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ralign.files import write_pairs, write_scores
-from ralign.files.judgments import encode_judgment
-from ralign.lab import checkpoint
+from ralign.files import encode, write_pairs, write_scores
 from ralign.lab.config import LabConfig, ModelConfig, preset_path, read_recipe
-from ralign.lab.exhibits import Exhibit, attempts, choose, find_exhibits
-from ralign.lab.lexicon import FACTORS, FIRST_FACTOR, ID, WORDS
 from ralign.lab.meta_judge import swapped
-from ralign.lab.model import GPT
+from ralign.lab.model import GPT, save
+from ralign.lab.page.annotated_pair import Claim, Reading, Scene, words_of
+from ralign.lab.page.examples import Exhibit, attempts, choose, find_exhibits
 from ralign.lab.records import benchmark_name, to_records, verdict_of
-from ralign.lab.run import world_of
-from ralign.lab.scene import Claim, Reading, Scene, words_of
 from ralign.lab.tokenizer import CRITIQUE, RATIONALE
+from ralign.lab.vocabulary import FACTORS, FIRST_FACTOR, ID, WORDS
+from ralign.lab.world import world_of
 from ralign.records import Judgment, Score
 
 
@@ -71,7 +69,7 @@ def record(folder, arm, pairs, critiques, aligned, order="ab"):
                 meta_failed=False,
             )
         )
-    (bench / "judgments.jsonl").write_bytes(b"".join(encode_judgment(each) + b"\n" for each in judgments))
+    (bench / "judgments.jsonl").write_bytes(b"".join(encode(each) + b"\n" for each in judgments))
     write_scores(bench / "scores.jsonl", scores)
 
 
@@ -182,8 +180,8 @@ def test_every_lie_has_a_truth_in_words(world, generator):
 def test_every_policy_that_is_there_answers_a_question_of_each_domain(tmp_path, generator):
     lab = config()
     model = GPT(lab.model, generator)
-    checkpoint.save(model, tmp_path / "base.pt")
-    checkpoint.save(model, tmp_path / "r-align" / "policy.pt")
+    save(model, tmp_path / "base.pt")
+    save(model, tmp_path / "r-align" / "policy.pt")
     tried = attempts(tmp_path, lab)
     assert len(tried) == 4
     assert [each.question.split()[1] for each in tried] == ["town", "animal", "fruit", "colour"]

@@ -1,4 +1,4 @@
-"""Critics: they write the judgments that the base judge learns from, good ones and bad ones.
+"""Demonstrations: the judgments that critics write for the base judge to imitate, good ones and bad ones.
 
 A substantive critique makes claims on accuracy, instruction and completeness, and lets the first factor in which
 the claims differ decide. A surface critique makes claims on length, structure and tone, and prefers the showier
@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Int
 from torch import Generator, Tensor
 
-from ralign.lab.config import ByDomain, Critics
-from ralign.lab.lexicon import (
+from ralign.lab.config import Critics
+from ralign.lab.vocabulary import (
     BLANK,
     FIRST_CLAIM,
     FIRST_FACTOR,
@@ -22,23 +22,31 @@ from ralign.lab.lexicon import (
     QUESTION_LENGTH,
     SUBSTANCE,
 )
-from ralign.lab.prompts import judge_prompt
 from ralign.lab.world import Pairs, World, claims
 
 
 def critiques(pairs: Pairs, critics: Critics, generator: Generator) -> Int[Tensor, "pairs 8"]:
     """Write one critique a pair."""
     n = len(pairs.question)
-    flip = (
-        torch.rand(n, 2, SUBSTANCE, generator=generator) < _by_domain(critics.flipped, pairs)[:, None, None]
-    )
+    flipped = torch.tensor(critics.flipped)[pairs.domain]
+    flip = torch.rand(n, 2, SUBSTANCE, generator=generator) < flipped[:, None, None]
     seen = (pairs.traits[:, :, :SUBSTANCE] == 1) ^ flip
-    gold = (pairs.gold[:, 6] - FIRST_FACTOR, pairs.gold[:, 7] - FIRST_VERDICT)
-    substance = _write(
-        FIRST_CLAIM + 2 * torch.arange(SUBSTANCE) + seen.long(), *_first_difference(seen, gold)
-    )
-    surface = _write(claims(pairs.traits)[:, :, SUBSTANCE:], *_showier(pairs, generator))
-    substantive = torch.rand(n, generator=generator) < _by_domain(critics.substantive, pairs)
+    differs = seen[:, 0] != seen[:, 1]
+    factor = differs.int().argmax(1)
+    favors = seen[:, 1].gather(1, factor[:, None]).squeeze(1).long()
+    # Flips may leave claims that differ nowhere; gold's factor and verdict keep such a critique from being noise.
+    decided = differs.any(1)
+    factor = torch.where(decided, factor, pairs.gold[:, 6] - FIRST_FACTOR)
+    winner = torch.where(decided, favors, pairs.gold[:, 7] - FIRST_VERDICT)
+    substance = _write(FIRST_CLAIM + 2 * torch.arange(SUBSTANCE) + seen.long(), factor, winner)
+
+    # A surface critic cites one of the factors in which the answer that it prefers has more, drawn.
+    winner = showier(pairs)
+    supports = (pairs.traits[:, 1] > pairs.traits[:, 0])[:, SUBSTANCE:].long() == winner[:, None]
+    factor = SUBSTANCE + torch.multinomial(supports.float(), 1, generator=generator).squeeze(1)
+    surface = _write(claims(pairs.traits)[:, :, SUBSTANCE:], factor, winner)
+
+    substantive = torch.rand(n, generator=generator) < torch.tensor(critics.substantive)[pairs.domain]
     written = torch.where(substantive[:, None], substance, surface)
     turned = torch.rand(n, generator=generator) < critics.verdict_noise
     written[:, 7] = torch.where(turned, 2 * FIRST_VERDICT + 1 - written[:, 7], written[:, 7])
@@ -46,13 +54,13 @@ def critiques(pairs: Pairs, critics: Critics, generator: Generator) -> Int[Tenso
 
 
 def margin_notes(world: World, pairs: Pairs) -> Int[Tensor, "pairs 26"]:
-    """What a critic notes beside the words of a judge's prompt; blank beside most.
+    """Notes of a critic beside the words of a judge's prompt; blank beside most.
 
     The value asked for is right, the second one complete, any other value wrong; the polite word asked for follows,
     another ignores.
     """
     right, second = world.truth(pairs.question)
-    shown = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b)
+    shown = pairs.prompt
     notes = torch.full_like(shown, ID[BLANK])
     answers = shown[:, 1 + QUESTION_LENGTH :]
     values = (answers >= FIRST_VALUE) & (answers < FIRST_MARKER)
@@ -66,28 +74,12 @@ def margin_notes(world: World, pairs: Pairs) -> Int[Tensor, "pairs 26"]:
     return notes
 
 
-def _by_domain(rates: ByDomain, pairs: Pairs) -> Tensor:
-    return torch.tensor(rates)[pairs.domain]
+def showier(pairs: Pairs) -> Int[Tensor, " pairs"]:
+    """The answer that has more in most surface factors: 0 is A, 1 is B."""
+    more_b = (pairs.traits[:, 1] > pairs.traits[:, 0])[:, SUBSTANCE:]
+    return (more_b.sum(1) * 2 > more_b.shape[1]).long()
 
 
 def _write(claimed: Tensor, factor: Tensor, winner: Tensor) -> Int[Tensor, "pairs 8"]:
     """Ids of the claims (pairs, 2, 3), of the factor's index and of the winner (0 is A)."""
     return torch.cat([claimed.flatten(1), FIRST_FACTOR + factor[:, None], FIRST_VERDICT + winner[:, None]], 1)
-
-
-def _first_difference(seen: Tensor, gold: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """The first factor in which the claims differ, and whom it favours; the gold ones where they differ nowhere."""
-    differs = seen[:, 0] != seen[:, 1]
-    factor = differs.int().argmax(1)
-    winner = seen[:, 1].gather(1, factor[:, None]).squeeze(1).long()
-    decided = differs.any(1)
-    return torch.where(decided, factor, gold[0]), torch.where(decided, winner, gold[1])
-
-
-def _showier(pairs: Pairs, generator: Generator) -> tuple[Tensor, Tensor]:
-    """The answer that has more in most surface factors, and one of those factors, drawn."""
-    more_b = (pairs.traits[:, 1] > pairs.traits[:, 0])[:, SUBSTANCE:]
-    winner = (more_b.sum(1) * 2 > more_b.shape[1]).long()
-    supports = (more_b.long() == winner[:, None]).float()
-    factor = torch.multinomial(supports, 1, generator=generator).squeeze(1)
-    return SUBSTANCE + factor, winner

@@ -12,18 +12,18 @@ from typing import NamedTuple
 import torch
 from torch import Generator
 
-from ralign.files import PairsFile, decode_judgment, read_log, read_pairs, read_scores
-from ralign.lab import checkpoint
+from ralign.files import PairsFile, RowLocation, decode, read_log, read_pairs, read_scores
 from ralign.lab.config import LabConfig
-from ralign.lab.lexicon import DOMAINS, FACTORS, FIRST_DOMAIN, SUBSTANCE, WORDS
 from ralign.lab.meta_judge import swapped
+from ralign.lab.model import load
+from ralign.lab.page.annotated_pair import Reading, Scene, Word, words_of
 from ralign.lab.policy_rl import as_answer, write
 from ralign.lab.records import benchmark_name
-from ralign.lab.run import folder_name, world_of
-from ralign.lab.scene import Reading, Scene, Word, words_of
+from ralign.lab.run import folder_name
 from ralign.lab.tokenizer import CRITIQUE, QUESTION
-from ralign.lab.world import questions
-from ralign.records import Order, PreferencePair
+from ralign.lab.vocabulary import DOMAINS, FACTORS, FIRST_DOMAIN, SUBSTANCE, WORDS
+from ralign.lab.world import questions, world_of
+from ralign.records import Judgment, Order, PreferencePair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ def attempts(folder: Path, config: LabConfig) -> list[Attempt]:
     written: dict[str, torch.Tensor] = {}
     for name, path in weights.items():
         if path.exists():
-            policy = checkpoint.load(path, config.model)
+            policy = load(path, config.model)
             sampled = write(policy, asked, 1, config.policy_rl, Generator().manual_seed(config.seed))
             written[name] = as_answer(sampled[:, 0])
     right, second = world.truth(asked)
@@ -183,7 +183,8 @@ def _judged(bench: Path, order: Order) -> dict[str, _Judged]:
     }
     path = bench / "judgments.jsonl"
     judgments = (
-        decode_judgment(line.data, str(path), line.number) for line in read_log(path, skip_torn=True)
+        decode(Judgment, line.data, RowLocation(str(path), line.number))
+        for line in read_log(path, skip_torn=True)
     )
     return {
         each.pair_id: _Judged(score.verdict == score.label, score.aligned, each.text)

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ralign.lab.findings import FEWEST_JUDGES
-from ralign.lab.looks import Look
-from ralign.lab.page_tables import correlation
+from ralign.lab.claims import FEWEST_JUDGES
+from ralign.lab.page.styles import Look
+from ralign.lab.page.tables import correlation
 from ralign.lab.results import ArmResult, SeedResult
 from ralign.lab.statistics import Prediction, by_arm, figures
 from ralign.report.charts import Dot, Line, Part, bar, line_chart, scatter_chart

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Generator
 
-from ralign.lab.muon import Muon, orthogonal
+from ralign.lab.optimizer import Muon, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (48, 16), (16, 64)])
@@ -24,14 +24,14 @@ def test_it_goes_where_torchs_own_goes(shape):
     """That one iterates in bfloat16, three digits; ten steps of .02 move a weight by about .03."""
     start = torch.randn(shape, generator=Generator().manual_seed(1))
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
-    optimiser = torch.optim.Muon([theirs], lr=0.02, weight_decay=0.1)
+    optimizer = torch.optim.Muon([theirs], lr=0.02, weight_decay=0.1)
     muon = Muon([ours], weight_decay=0.1)
     gradients = Generator().manual_seed(2)
     for _ in range(10):
         gradient = torch.randn(shape, generator=gradients)
         ours.grad, theirs.grad = gradient.clone(), gradient.clone()
         muon.step(0.02)
-        optimiser.step()
+        optimizer.step()
     assert (theirs - start).abs().mean() > 0.01
     torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-3)
     assert ours.grad is None

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from ralign.lab.exhibits import Attempt, Exhibit
-from ralign.lab.looks import START, Look
-from ralign.lab.scene import Reading, Word
+from ralign.lab.page.annotated_pair import Reading, Word
+from ralign.lab.page.examples import Attempt, Exhibit
+from ralign.lab.page.styles import START, Look
 from ralign.records import Verdict
 from ralign.report.markup import Child, Html, join, tag
 
