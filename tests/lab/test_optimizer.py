@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Generator
 
-from ralign.lab.optimizer import Muon, orthogonal
+from ralign.lab.optimizer import Muon, learning_rate_factor, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (48, 16), (16, 64)])
@@ -41,3 +41,16 @@ def test_a_matrix_without_a_gradient_stays():
     weight = torch.nn.Parameter(torch.ones(4, 4))
     Muon([weight], weight_decay=0.1).step(0.1)
     assert torch.equal(weight, torch.ones(4, 4))
+
+
+def test_a_training_of_ten_steps_worked_by_hand():
+    factors = [learning_rate_factor(step, 10, warm_up=2, cooldown=0.5) for step in range(10)]
+    assert factors == pytest.approx([0.5, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
+
+
+def test_without_a_cooldown_the_rate_stays_up():
+    assert [learning_rate_factor(step, 4, warm_up=1, cooldown=0.0) for step in range(4)] == [1.0] * 4
+
+
+def test_the_last_steps_of_a_long_training_still_move():
+    assert learning_rate_factor(999, 1000, warm_up=5, cooldown=0.5) == 0.05

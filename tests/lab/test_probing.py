@@ -1,4 +1,4 @@
-"""`ralign probe`'s own code on the micro world's judge, against the lab's probe, which works on word ids."""
+"""`ralign probe`'s own code on the toy environment's judge, against the lab's probe, which works on word ids."""
 
 import re
 

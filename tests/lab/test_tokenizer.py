@@ -40,7 +40,7 @@ def test_every_word_is_there_once_and_claims_lie_in_the_order_of_the_factors():
 
 @pytest.mark.parametrize("text", ["What is love?", "Which soap does Mira like? Add the town and say thanks."])
 def test_another_question_is_refused(text):
-    with pytest.raises(InputError, match="not a question of the micro world"):
+    with pytest.raises(InputError, match="not a question of the toy environment"):
         read_question(text)
 
 

@@ -16,26 +16,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
+from ralign.lab import vocabulary as v
 from ralign.lab.config import PolicyRlConfig
 from ralign.lab.judge_rl import grpo_loss, log_probabilities, update
 from ralign.lab.model import GPT
 from ralign.lab.optimizer import learning_rate_factor
 from ralign.lab.records import verdict_of
-from ralign.lab.vocabulary import (
-    ANSWER_LENGTH,
-    BLANK,
-    CONFIDENT,
-    CRITIQUE_LENGTH,
-    DOMAINS,
-    END,
-    FIRST_DOMAIN,
-    FIRST_FACTOR,
-    FIRST_VALUE,
-    ID,
-    SUBSTANCE,
-    WORDS,
-    Domain,
-)
 from ralign.lab.world import World, answer_prompt, judge_prompt, questions
 from ralign.records import Verdict, opposite
 from ralign.rewards.policy import LengthPenalty, mean_outcome
@@ -56,7 +42,7 @@ class PolicyWorth:
 
     quality: float
     """True quality, 0..1."""
-    quality_by_domain: dict[Domain, float]
+    quality_by_domain: dict[v.Domain, float]
     accuracy: float
     """Share of answers with the right value."""
     instruction: float
@@ -96,7 +82,7 @@ def train_policy(
 
         # Words after an answer's end are no action of the policy; one of them may even be a word that could not be
         # drawn, whose log-probability is -inf.
-        mask = (words == ID[END]).cumsum(-1) - (words == ID[END]).long() == 0
+        mask = (words == v.ID[v.END]).cumsum(-1) - (words == v.ID[v.END]).long() == 0
         log_probs = log_probabilities(policy, answer_prompt(question), words, banned).masked_fill(~mask, 0.0)
         loss = grpo_loss(log_probs, advantages(rewards.view(words.shape[:2])), mask)
         rate = config.rate * learning_rate_factor(step, config.steps, warm_up=5, cooldown=0.0)
@@ -122,11 +108,11 @@ def advantages(rewards: Float[Tensor, "prompts group"]) -> Float[Tensor, "prompt
 
 def banned_words(config: PolicyRlConfig) -> Bool[Tensor, " vocabulary"]:
     """Words that an answer can't contain: those of prompts, and of judgments unless the config allows them."""
-    banned = torch.zeros(len(WORDS), dtype=torch.bool)
-    banned[:FIRST_VALUE] = True
-    banned[ID[END]] = False
+    banned = torch.zeros(len(v.WORDS), dtype=torch.bool)
+    banned[: v.FIRST_VALUE] = True
+    banned[v.ID[v.END]] = False
     if not config.may_praise:
-        banned[FIRST_FACTOR:] = True
+        banned[v.FIRST_FACTOR :] = True
     return banned
 
 
@@ -134,18 +120,18 @@ def write(
     policy: GPT, question: Int[Tensor, "n 4"], group: int, config: PolicyRlConfig, generator: Generator
 ) -> Int[Tensor, "n group words"]:
     """Sample a group of answers for every question; after its end, an answer is blank."""
-    noise = torch.rand(len(question), group, config.budget, len(WORDS), generator=generator)
+    noise = torch.rand(len(question), group, config.budget, len(v.WORDS), generator=generator)
     words = policy.sample(answer_prompt(question), noise, banned_words(config)).words
-    ended = (words == ID[END]).cumsum(-1) - (words == ID[END]).long() > 0
-    return words.masked_fill(ended, ID[BLANK])
+    ended = (words == v.ID[v.END]).cumsum(-1) - (words == v.ID[v.END]).long() > 0
+    return words.masked_fill(ended, v.ID[v.BLANK])
 
 
 def as_answer(words: Int[Tensor, "n words"]) -> Int[Tensor, "n 9"]:
     """Put an end behind an answer that used up its budget, and blanks behind the end."""
     n, budget = words.shape
-    answer = torch.full((n, ANSWER_LENGTH), ID[BLANK])
+    answer = torch.full((n, v.ANSWER_LENGTH), v.ID[v.BLANK])
     answer[:, :budget] = words
-    answer[:, budget] = torch.where((words == ID[END]).any(1), ID[BLANK], ID[END])
+    answer[:, budget] = torch.where((words == v.ID[v.END]).any(1), v.ID[v.BLANK], v.ID[v.END])
     return answer
 
 
@@ -166,7 +152,7 @@ def contest(
         first = torch.rand(n, generator=generator) < 0.5 if fixed is None else torch.full((n,), fixed)
         one = torch.where(first[:, None], answer, reference)
         other = torch.where(first[:, None], reference, answer)
-        noise = torch.rand(n, 1, CRITIQUE_LENGTH, len(WORDS), generator=generator)
+        noise = torch.rand(n, 1, v.CRITIQUE_LENGTH, len(v.WORDS), generator=generator)
         letters = judge.sample(judge_prompt(question, one, other), noise).words[:, 0, -1].tolist()
         # The policy's answer counts as A, wherever it was shown.
         verdicts.append(
@@ -186,7 +172,7 @@ def contest(
 
 def length(answer: Int[Tensor, "n 9"]) -> Int[Tensor, " n"]:
     """Words before the end."""
-    return ((answer != ID[BLANK]) & (answer != ID[END])).sum(1)
+    return ((answer != v.ID[v.BLANK]) & (answer != v.ID[v.END])).sum(1)
 
 
 def evaluate(policy: GPT, world: World, config: PolicyRlConfig, generator: Generator) -> PolicyWorth:
@@ -194,18 +180,18 @@ def evaluate(policy: GPT, world: World, config: PolicyRlConfig, generator: Gener
     question = questions(config.evaluated, generator)
     answer = as_answer(write(policy, question, 1, config, generator)[:, 0])
     quality = world.quality(question, answer)
-    domain = question[:, 0] - FIRST_DOMAIN
+    domain = question[:, 0] - v.FIRST_DOMAIN
     traits = world.traits(question, answer).float()
-    accuracy, instruction, completeness = traits[:, :SUBSTANCE].mean(0).tolist()
+    accuracy, instruction, completeness = traits[:, : v.SUBSTANCE].mean(0).tolist()
     return PolicyWorth(
         quality=quality.mean().item(),
-        quality_by_domain={name: quality[domain == d].mean().item() for d, name in enumerate(DOMAINS)},
+        quality_by_domain={name: quality[domain == d].mean().item() for d, name in enumerate(v.DOMAINS)},
         accuracy=accuracy,
         instruction=instruction,
         completeness=completeness,
         length=length(answer).float().mean().item(),
         fillers=traits[:, 3].mean().item(),
         bullets=traits[:, 4].mean().item(),
-        confident=(answer == ID[CONFIDENT]).any(1).float().mean().item(),
-        praise=(answer >= FIRST_FACTOR).sum(1).float().mean().item(),
+        confident=(answer == v.ID[v.CONFIDENT]).any(1).float().mean().item(),
+        praise=(answer >= v.FIRST_FACTOR).sum(1).float().mean().item(),
     )
