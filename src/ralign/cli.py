@@ -127,7 +127,7 @@ def _read_recipe(path: Path, command: str) -> dict[str, Any]:
 
 @app.command
 def lab(options: Annotated[LabOptions, Parameter(name="*")] = LabOptions()) -> None:  # noqa: B008  (frozen)
-    """Run the method in the micro world, from random weights, on two cores: no key, no download."""
+    """Run the method in a toy environment, from random weights, on two cores: no key, no download."""
     _needs("lab", "torch", "pydantic")
     from ralign.lab.command import run_lab
 

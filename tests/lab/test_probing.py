@@ -1,4 +1,4 @@
-"""`ralign probe`'s own code on the micro world's judge, against the lab's probe, which works on word ids."""
+"""`ralign probe`'s own code on the toy environment's judge, against the lab's probe, which works on word ids."""
 
 import re
 
@@ -7,11 +7,11 @@ import torch
 from ralign.evals.probe.plan import probe
 from ralign.evals.probe.verdict_probabilities import Reading
 from ralign.lab.hf_model import TransformersGPT, word_tokenizer
-from ralign.lab.lexicon import CLAIMS, FACTORS, FIRST_VERDICT
 from ralign.lab.probes import claims_swapped, verdict_after
-from ralign.lab.prompts import judge_prompt
 from ralign.lab.records import shown_ids, to_records, verdict_of
 from ralign.lab.tokenizer import CRITIQUE, RATIONALE
+from ralign.lab.vocabulary import CLAIMS, FACTORS, FIRST_VERDICT
+from ralign.lab.world import judge_prompt
 from ralign.records import Judgment
 
 EVEN = (0.5, 0.5, 0.5, 0.5)

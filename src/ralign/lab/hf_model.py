@@ -27,8 +27,8 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
-from ralign.lab.lexicon import WORDS
 from ralign.lab.model import GPT, Attention, Block
+from ralign.lab.vocabulary import WORDS
 
 STOP: Final = "<stop>"
 """Ends a completion for engines that ask for such a token. Its id lies beyond the model's vocabulary: the model can

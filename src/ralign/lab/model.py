@@ -6,6 +6,7 @@ The prompt is computed once for the whole group, in sampling and in training ali
 log-probabilities are the same however many siblings it has. Prompts of one batch have one length: no padding.
 """
 
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from ralign.lab.config import ModelConfig
-from ralign.lab.lexicon import WORDS
+from ralign.lab.vocabulary import WORDS
 
 
 class Samples(NamedTuple):
@@ -62,7 +63,7 @@ class Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "b t w"], mask: Float[Tensor, "q k"], past: list[Tensor] | None, queries: int
     ) -> Float[Tensor, "b q w"]:
-        """Go on with the last `queries` positions only: the last block has no use for the rest."""
+        """Go on with the last `queries` positions only."""
         h = x[:, x.shape[1] - queries :] + self.attention(_norm(x), mask, past, queries)
         return h + self.down(F.relu(self.up(_norm(h))).square())
 
@@ -93,8 +94,10 @@ class GPT(nn.Module):
         x = self.words(sequence) + self.places(_places(read, group, words - 1))
         for block in self.blocks[:-1]:
             x = block(x, mask, None, x.shape[1])
+        # Nothing is predicted from the prompt's words but its last one, so the last block leaves out their queries.
         x = self.blocks[-1](x, mask[read - 1 :], None, 1 + group * (words - 1))
         logits = self.head(_norm(x))
+        # Every completion's first word follows the prompt's last: one row of logits serves the whole group.
         first = logits[:, :1].expand(prompts, group, len(WORDS))[:, :, None]
         later = logits[:, 1:].view(prompts, words - 1, group, len(WORDS)).transpose(1, 2)
         return torch.cat([first, later], dim=2)
@@ -145,12 +148,28 @@ class GPT(nn.Module):
         return self.head(_norm(x))
 
 
+def save(model: GPT, path: Path) -> None:
+    """Write the weights; a file is there complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save(model.state_dict(), partial)
+    partial.replace(path)
+
+
+def load(path: Path, config: ModelConfig) -> GPT:
+    """Read the weights that `save` wrote for a model of this size."""
+    model = GPT(config, Generator())
+    model.load_state_dict(torch.load(path, weights_only=True))
+    return model
+
+
 def _norm(x: Float[Tensor, "b t w"]) -> Float[Tensor, "b t w"]:
     return F.rms_norm(x, (x.shape[-1],))
 
 
 def _draw(log_probs: Float[Tensor, "b n v"], noise: Float[Tensor, "b n v"]) -> Int[Tensor, "b n"]:
     """One word a row, by the Gumbel trick: argmax of log-probability + Gumbel noise is a draw."""
+    # torch.rand can give an exact 0, whose logarithm would make the word impossible or certain.
     return (log_probs - noise.clamp_min(1e-20).log().neg().log()).argmax(-1)
 
 

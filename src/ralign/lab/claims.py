@@ -1,24 +1,23 @@
-"""Figures -> what they say, claim by claim: R-Align against outcome-only training, in words that follow the figures.
+"""The paper's claims about R-Align and outcome-only training, in words that follow the figures of a run.
 
 Several seeds: differences are paired by seed, with Student's t. One seed: the judges are compared pair by pair on the
 same pairs; a policy is a single run, so that its difference has no interval, and the words say so.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Final, Literal, NamedTuple
 
 from ralign.evals.compare import compare_runs
 from ralign.lab.config import LabConfig
-from ralign.lab.lexicon import DOMAINS, Domain
-from ralign.lab.looks import title
 from ralign.lab.records import benchmark_name
 from ralign.lab.results import SeedResult
 from ralign.lab.run import folder_name
 from ralign.lab.statistics import Prediction, Spread, by_arm, differences
-from ralign.report.markup import number, per_cent
+from ralign.lab.vocabulary import DOMAINS, Domain
+from ralign.report.numbers import number, per_cent
 
 Standing = Literal["holds", "does not hold", "undecided"]
 
@@ -49,7 +48,7 @@ class Contrast(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One claim of the paper, and what became of it here."""
+    """One claim of the paper, and whether it holds here."""
 
     claim: str
     standing: Standing
@@ -108,6 +107,8 @@ def findings(
     accuracy = contrast["label_accuracy"]
     lost = accuracy.high is not None and accuracy.high < 0
     kept = accuracy.low is not None and accuracy.low > -NOT_WORSE
+    policies = contrast["quality"]
+    chance = "; one policy each, so nothing says how much of it is chance" if policies.low is None else ""
     found = [
         Finding(
             "Its verdicts are no worse",
@@ -129,7 +130,8 @@ def findings(
             "A policy trained against it is better",
             _standing(contrast["quality"], wanted=1),
             f"True quality is {number(one['quality'].mean)} after outcome-only, {number(two['quality'].mean)} after "
-            f"R-Align, and was {number(start_quality(results))} before ({_quality(contrast['quality'])}).",
+            f"R-Align, and was {number(start_quality(results))} before (difference {number(policies.value, sign=True)}"
+            f"{chance}{_interval(policies, lambda value: number(value, sign=True))}).",
         ),
     ]
     prediction = _prediction(predictions, len(results) * len(spreads))
@@ -165,7 +167,7 @@ def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, C
 
 
 def consequence(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Contrast]) -> str:
-    """What it means for the policies, as the second line of the headline."""
+    """The second line of the headline: the consequence for the policies."""
     spreads = by_arm(results)
     one, two = (spreads[arm]["quality"].mean for arm in arms)
     start, difference = start_quality(results), contrast["quality"]
@@ -198,7 +200,7 @@ def leaning(results: Sequence[SeedResult], arms: Arms) -> str | None:
     if not spurious:
         return None
 
-    def told(domain: Domain) -> str:
+    def change(domain: Domain) -> str:
         before = fmean(result.start.quality_by_domain[domain] for result in results)
         after = fmean(judge.policy.quality_by_domain[domain] for judge in judges)
         return f"quality there goes from {number(before)} to {number(after)}"
@@ -206,34 +208,35 @@ def leaning(results: Sequence[SeedResult], arms: Arms) -> str | None:
     most, least = max(spurious, key=spurious.__getitem__), min(spurious, key=spurious.__getitem__)
     return (
         f"Outcome-only’s reasons are wrong most often where it is asked for the {most} "
-        f"({per_cent(spurious[most])}), and its policy’s {told(most)}; they are wrong least often for the {least} "
-        f"({per_cent(spurious[least])}), and {told(least)}."
+        f"({per_cent(spurious[most])}), and its policy’s {change(most)}; they are wrong least often for the {least} "
+        f"({per_cent(spurious[least])}), and {change(least)}."
     )
 
 
 def exploited(results: Sequence[SeedResult], names: Sequence[str]) -> str:
     """Which traits of answers changed most when policies were trained against these judges; one sentence each."""
-    told = " ".join(_learned(results, name) for name in names)
-    return f"How many answers have what, before and after training, where it changed most. {told}"
+    sentences = ["How many answers have what, before and after training, where it changed most."]
+    for name in names:
+        policies = [arm.policy for result in results for arm in result.arms if arm.name == name]
+        changes: list[tuple[float, str]] = []
+        for trait, words in _TRAITS.items():
+            before = fmean(getattr(result.start, trait) for result in results)
+            after = fmean(getattr(policy, trait) for policy in policies)
+            if abs(after - before) >= _CHANGED:
+                change = f"{words} from {per_cent(before)} to {per_cent(after)}"
+                changes.append((abs(after - before), change))
+        largest = ", ".join(words for _, words in sorted(changes, reverse=True)[:3])
+        sentences.append(
+            f"Against {title(name)}: {largest}."
+            if largest
+            else f"Against {title(name)}, no share changed by as much as ten points."
+        )
+    return " ".join(sentences)
 
 
 def start_quality(results: Sequence[SeedResult]) -> float:
     """The quality of the policies before their training; the mean over seeds."""
     return fmean(result.start.quality for result in results)
-
-
-def _learned(results: Sequence[SeedResult], arm: str) -> str:
-    policies = [each.policy for result in results for each in result.arms if each.name == arm]
-    changes: list[tuple[float, str]] = []
-    for trait, words in _TRAITS.items():
-        before = fmean(getattr(result.start, trait) for result in results)
-        after = fmean(getattr(policy, trait) for policy in policies)
-        if abs(after - before) >= _CHANGED:
-            changes.append((abs(after - before), f"{words} from {per_cent(before)} to {per_cent(after)}"))
-    if not changes:
-        return f"Against {title(arm)}, no share changed by as much as ten points."
-    largest = [words for _, words in sorted(changes, reverse=True)[:3]]
-    return f"Against {title(arm)}: {', '.join(largest)}."
 
 
 def _standing(contrast: Contrast, *, wanted: Literal[1, -1]) -> Standing:
@@ -249,20 +252,13 @@ def _shares(one: Mapping[str, Spread], two: Mapping[str, Spread], name: str) -> 
 
 def _points(contrast: Contrast) -> str:
     words = f"difference {per_cent(contrast.value, '', sign=True)} points"
-    if contrast.low is None or contrast.high is None:
-        return words
-    return (
-        f"{words}, 95\N{NARROW NO-BREAK SPACE}% interval {per_cent(contrast.low, '', sign=True)} "
-        f"to {per_cent(contrast.high, '', sign=True)}"
-    )
+    return words + _interval(contrast, lambda value: per_cent(value, "", sign=True))
 
 
-def _quality(contrast: Contrast) -> str:
-    words = f"difference {number(contrast.value, sign=True)}"
+def _interval(contrast: Contrast, write: Callable[[float], str]) -> str:
     if contrast.low is None or contrast.high is None:
-        return f"{words}; one policy each, so nothing says how much of it is chance"
-    interval = f"{number(contrast.low, sign=True)} to {number(contrast.high, sign=True)}"
-    return f"{words}, 95\N{NARROW NO-BREAK SPACE}% interval {interval}"
+        return ""
+    return f", 95\N{NARROW NO-BREAK SPACE}% interval {write(contrast.low)} to {write(contrast.high)}"
 
 
 def _prediction(predictions: Mapping[str, Prediction], judges: int) -> Finding | None:
@@ -288,16 +284,19 @@ def _prediction(predictions: Mapping[str, Prediction], judges: int) -> Finding |
     )
 
 
-_WORDS: Final = ("hardly ever", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
 def _times(share: float) -> str:
-    """A share in words."""
+    """A share in words, for people who read no figures."""
     tenths = round(10 * share)
-    if tenths == 0:
-        return _WORDS[0]
-    if tenths == 10:
-        return "nearly always"
-    if tenths <= 2:
-        return f"{('once', 'twice')[tenths - 1]} in ten"
-    return f"{_WORDS[tenths]} times in ten"
+    if tenths in (0, 10):
+        return "nearly always" if tenths else "hardly ever"
+    counts = (
+        "once",
+        "twice",
+        *(f"{n} times" for n in ["three", "four", "five", "six", "seven", "eight", "nine"]),
+    )
+    return f"{counts[tenths - 1]} in ten"
+
+
+def title(arm: str) -> str:
+    """An arm's title: the method as the paper writes it, everything else as the recipe does."""
+    return f"R-Align{arm.removeprefix('r-align')}" if arm.startswith("r-align") else arm

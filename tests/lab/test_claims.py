@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from ralign.lab.findings import (
+from ralign.lab.claims import (
     Arms,
     Contrast,
     consequence,

@@ -2,19 +2,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ralign.files.judgments import encode_judgment
 
-from ralign.files import write_pairs, write_scores
-from ralign.lab import checkpoint
+from ralign.files import encode, write_pairs, write_scores
 from ralign.lab.config import LabConfig, ModelConfig, preset_path, read_recipe
-from ralign.lab.exhibits import Exhibit, attempts, choose, find_exhibits
-from ralign.lab.lexicon import FACTORS, FIRST_FACTOR, ID, WORDS
 from ralign.lab.meta_judge import swapped
-from ralign.lab.model import GPT
+from ralign.lab.model import GPT, save
+from ralign.lab.page.annotated_pair import Claim, Reading, Scene, words_of
+from ralign.lab.page.examples import Example, attempts, choose, find_examples
 from ralign.lab.records import benchmark_name, to_records, verdict_of
-from ralign.lab.run import world_of
-from ralign.lab.scene import Claim, Reading, Scene, words_of
 from ralign.lab.tokenizer import CRITIQUE, RATIONALE
+from ralign.lab.vocabulary import FACTORS, FIRST_FACTOR, ID, WORDS
+from ralign.lab.world import world_of
 from ralign.records import Judgment, Score
 
 
@@ -71,7 +69,7 @@ def record(folder, arm, pairs, critiques, aligned, order="ab"):
                 meta_failed=False,
             )
         )
-    (bench / "judgments.jsonl").write_bytes(b"".join(encode_judgment(each) + b"\n" for each in judgments))
+    (bench / "judgments.jsonl").write_bytes(b"".join(encode(each) + b"\n" for each in judgments))
     write_scores(bench / "scores.jsonl", scores)
 
 
@@ -91,7 +89,7 @@ def run_of(folder, pairs, order="ab"):
 def test_lies_are_found_and_told_with_the_truth(tmp_path, pairs, order):
     run_of(tmp_path, pairs, order)
     lab = config()
-    found = find_exhibits(
+    found = find_examples(
         tmp_path,
         replace(lab, benchmark=replace(lab.benchmark, orders=order)),
         of="liar",
@@ -100,31 +98,31 @@ def test_lies_are_found_and_told_with_the_truth(tmp_path, pairs, order):
     assert found.right == 60
     # A lie is one where accuracy does not decide: both are right, or both are wrong.
     undecided = int((pairs.gold[:, 6] != FIRST_FACTOR).sum())
-    assert found.invented == found.spurious == len(found.exhibits) == undecided
-    for exhibit in found.exhibits:
-        assert exhibit.invented.coherent
-        assert exhibit.invented.invented == len(exhibit.truth) == 1
-        assert exhibit.gold.invented == exhibit.honest.false == 0
-        assert exhibit.gold.verdict == exhibit.invented.verdict == exhibit.honest.verdict
-        side = exhibit.truth[0][0]
-        claim = exhibit.invented.claims["AB".index(side)][0]
+    assert found.invented == found.spurious == len(found.examples) == undecided
+    for example in found.examples:
+        assert example.invented.coherent
+        assert example.invented.invented == len(example.truth) == 1
+        assert example.gold.invented == example.honest.false == 0
+        assert example.gold.verdict == example.invented.verdict == example.honest.verdict
+        side = example.truth[0][0]
+        claim = example.invented.claims["AB".index(side)][0]
         wrong = "wrong" if claim.text == "right" else "right"
-        assert exhibit.truth[0].startswith(f"{side} is {wrong}: ")
+        assert example.truth[0].startswith(f"{side} is {wrong}: ")
 
 
 def test_text_that_is_no_judgment_is_left_out(tmp_path, pairs):
     run_of(tmp_path, pairs)
     log = tmp_path / "liar" / "bench" / "judgments.jsonl"
     log.write_text(log.read_text().replace("Decisive", "<script>"))
-    assert find_exhibits(tmp_path, config(), of="liar", beside="honest")[1:] == (0, 0, ())
+    assert find_examples(tmp_path, config(), of="liar", beside="honest")[1:] == (0, 0, ())
 
 
-def exhibit(number, domain, gold, invented):
+def example(number, domain, gold, invented):
     def reading(factor, true=True):
         sides = [(Claim(word, granted, true, True),) for word, granted in (("right", True), ("wrong", False))]
         return Reading(claims=(sides[0], sides[1]), factor=factor, verdict="A")
 
-    return Exhibit(
+    return Example(
         seed=0,
         pair_id=f"train-{number}",
         domain=domain,
@@ -138,8 +136,8 @@ def exhibit(number, domain, gold, invented):
 
 
 def test_the_choice_is_varied_and_does_not_hang_on_the_order():
-    many = [exhibit(number, "town", "instruction", "accuracy") for number in range(5)]
-    few = [exhibit(7, "fruit", "accuracy", "tone"), exhibit(8, "colour", "completeness", "accuracy")]
+    many = [example(number, "town", "instruction", "accuracy") for number in range(5)]
+    few = [example(7, "fruit", "accuracy", "tone"), example(8, "colour", "completeness", "accuracy")]
     chosen = choose([*many, *few], 3)
     assert {each.domain for each in chosen} == {"town", "fruit", "colour"}
     assert choose([*reversed([*many, *few])], 3) == chosen
@@ -148,7 +146,7 @@ def test_the_choice_is_varied_and_does_not_hang_on_the_order():
 
 def test_no_more_are_chosen_than_there_are():
     assert choose([], 3) == []
-    assert len(choose([exhibit(1, "town", "instruction", "accuracy")], 3)) == 1
+    assert len(choose([example(1, "town", "instruction", "accuracy")], 3)) == 1
 
 
 def test_words_are_marked_as_the_world_counts_them(world, generator):
@@ -182,8 +180,8 @@ def test_every_lie_has_a_truth_in_words(world, generator):
 def test_every_policy_that_is_there_answers_a_question_of_each_domain(tmp_path, generator):
     lab = config()
     model = GPT(lab.model, generator)
-    checkpoint.save(model, tmp_path / "base.pt")
-    checkpoint.save(model, tmp_path / "r-align" / "policy.pt")
+    save(model, tmp_path / "base.pt")
+    save(model, tmp_path / "r-align" / "policy.pt")
     tried = attempts(tmp_path, lab)
     assert len(tried) == 4
     assert [each.question.split()[1] for each in tried] == ["town", "animal", "fruit", "colour"]

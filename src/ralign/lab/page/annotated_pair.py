@@ -1,4 +1,4 @@
-"""A pair or an answer with all that is true of it: what a reader of the micro world sees at a glance, for pages.
+"""A pair or an answer with all that is true of it in the toy environment, for pages.
 
 In: records, or word ids. Out: the words of answers and the claims of judgments, each with its truth.
 """
@@ -9,28 +9,13 @@ from typing import Final, Literal, NamedTuple
 
 import torch
 
-from ralign.lab.lexicon import (
-    BULLET,
-    CONFIDENT,
-    CRITIQUE_LENGTH,
-    DOMAINS,
-    END,
-    FACTORS,
-    FILLERS,
-    FIRST_CLAIM,
-    FIRST_FACTOR,
-    FIRST_VALUE,
-    HEDGING,
-    ID,
-    VALUES_PER_DOMAIN,
-    WORDS,
-)
+from ralign.lab import vocabulary as v
 from ralign.lab.records import verdict_of
 from ralign.lab.tokenizer import read_answer, read_question
 from ralign.lab.world import World, claims
 from ralign.records import Order, PreferencePair, Verdict
 
-_STYLE: Final = frozenset(ID[word] for word in (BULLET, HEDGING, CONFIDENT, *FILLERS))
+_STYLE: Final = frozenset(v.ID[word] for word in (v.BULLET, v.HEDGING, v.CONFIDENT, *v.FILLERS))
 
 Kind = Literal["right", "wrong", "style"]
 """A value or a polite word is right or wrong; the rest, and what was said before, is style."""
@@ -114,14 +99,14 @@ class Scene(NamedTuple):
 
     def read(self, critique: Sequence[int]) -> Reading:
         """Take a judgment apart, and hold its claims against the truth."""
-        factor = critique[6] - FIRST_FACTOR
+        factor = critique[6] - v.FIRST_FACTOR
         sides = [
             tuple(
                 Claim(
-                    text=WORDS[word],
-                    granted=(word - FIRST_CLAIM) % 2 == 1,
+                    text=v.WORDS[word],
+                    granted=(word - v.FIRST_CLAIM) % 2 == 1,
                     true=word in self.claims[side],
-                    cited=(word - FIRST_CLAIM) // 2 == factor,
+                    cited=(word - v.FIRST_CLAIM) // 2 == factor,
                 )
                 for word in critique[3 * side : 3 * side + 3]
             )
@@ -129,27 +114,27 @@ class Scene(NamedTuple):
         ]
         return Reading(
             claims=(sides[0], sides[1]),
-            factor=WORDS[critique[6]],
-            verdict=verdict_of(critique[CRITIQUE_LENGTH - 1]),
+            factor=v.WORDS[critique[6]],
+            verdict=verdict_of(critique[v.CRITIQUE_LENGTH - 1]),
         )
 
     def truths(self, critique: Sequence[int]) -> Iterator[str]:
         """A sentence for each false claim about the factor that the judgment calls decisive."""
         for side, made in enumerate(self.read(critique).claims):
             if any(claim.cited and not claim.true for claim in made):
-                yield self._truth(side, critique[6] - FIRST_FACTOR)
+                yield self._truth(side, critique[6] - v.FIRST_FACTOR)
 
     def _truth(self, side: int, factor: int) -> str:
-        kind, name, other_kind, polite = (WORDS[word] for word in self.question)
+        kind, name, other_kind, polite = (v.WORDS[word] for word in self.question)
         answer, has = "AB"[side], bool(self.traits[side][factor] > 0)
-        match FACTORS[factor]:
+        match v.FACTORS[factor]:
             case "accuracy":
-                likes = f"the {kind} that {name} likes is {WORDS[self.right]}"
+                likes = f"the {kind} that {name} likes is {v.WORDS[self.right]}"
                 return f"{answer} is {'right' if has else 'wrong'}: {likes}"
             case "instruction":
                 return f"{answer} {'says' if has else 'does not say'} “{polite}”, as asked"
             case "completeness":
-                likes = f"the {other_kind} is {WORDS[self.second]}"
+                likes = f"the {other_kind} is {v.WORDS[self.second]}"
                 return f"{answer} {'has' if has else 'lacks'} the second value: {likes}"
             case "length":
                 fillers = int(self.traits[side][factor])
@@ -159,13 +144,13 @@ class Scene(NamedTuple):
             case "structure":
                 return f"{answer} has {'a' if has else 'no'} bullet"
             case _:
-                tone = (f"says “{HEDGING}”", "has no tone word", f"says “{CONFIDENT}”")
+                tone = (f"says “{v.HEDGING}”", "has no tone word", f"says “{v.CONFIDENT}”")
                 return f"{answer} {tone[int(self.traits[side][factor])]}"
 
 
 def words_of(answer: Sequence[int], question: Sequence[int], right: int, second: int) -> tuple[Word, ...]:
     """The words up to the end, each with what it is worth here."""
-    ends = answer.index(ID[END]) if ID[END] in answer else len(answer)
+    ends = answer.index(v.ID[v.END]) if v.ID[v.END] in answer else len(answer)
     said = list(answer[:ends])
     found: list[Word] = []
     for place, word in enumerate(said):
@@ -175,10 +160,10 @@ def words_of(answer: Sequence[int], question: Sequence[int], right: int, second:
             # as `World.traits` has it: who lists everything has answered nothing
             alone = all(each == word for each in said if each not in _STYLE and _sort(each) == _sort(word))
             kind = "right" if alone and word in (right, second, question[3]) else "wrong"
-        found.append(Word(WORDS[word], kind))
+        found.append(Word(v.WORDS[word], kind))
     return tuple(found)
 
 
 def _sort(word: int) -> int:
     """A number for what a word is a word of: a domain's values, or the polite words, which come after them."""
-    return min((word - FIRST_VALUE) // VALUES_PER_DOMAIN, len(DOMAINS))
+    return min((word - v.FIRST_VALUE) // v.VALUES_PER_DOMAIN, len(v.DOMAINS))

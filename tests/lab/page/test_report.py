@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from ralign.lab.config import ArmConfig, LabConfig, ModelConfig, preset_path, read_recipe
-from ralign.lab.lexicon import DOMAINS
 from ralign.lab.options import LabOptions
-from ralign.lab.page_tables import correlation
-from ralign.lab.report import command_line, open_page, write_report
+from ralign.lab.page.report import command_line, open_page, write_report
+from ralign.lab.page.tables import correlation
 from ralign.lab.seeds import run_seeds
+from ralign.lab.vocabulary import DOMAINS
 from ralign.metrics.correlation import correlate
 
 BASE = ArmConfig(name="base", reward="none")

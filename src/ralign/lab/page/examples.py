@@ -1,10 +1,10 @@
-"""What the figures look like in words: judgments right for an invented reason, and answers that policies write.
+"""Examples behind the figures: judgments right for an invented reason, and answers that policies write.
 
 In: a seed's folder, as `run` left it. Out: records of words, each word with what is true of it. The choice is
-deterministic: the same folder gives the same exhibits.
+deterministic: the same folder gives the same examples.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,22 +12,22 @@ from typing import NamedTuple
 import torch
 from torch import Generator
 
-from ralign.files import PairsFile, decode_judgment, read_log, read_pairs, read_scores
-from ralign.lab import checkpoint
+from ralign.files import PairsFile, RowLocation, decode, read_log, read_pairs, read_scores
 from ralign.lab.config import LabConfig
-from ralign.lab.lexicon import DOMAINS, FACTORS, FIRST_DOMAIN, SUBSTANCE, WORDS
 from ralign.lab.meta_judge import swapped
+from ralign.lab.model import load
+from ralign.lab.page.annotated_pair import Reading, Scene, Word, words_of
 from ralign.lab.policy_rl import as_answer, write
 from ralign.lab.records import benchmark_name
-from ralign.lab.run import folder_name, world_of
-from ralign.lab.scene import Reading, Scene, Word, words_of
+from ralign.lab.run import folder_name
 from ralign.lab.tokenizer import CRITIQUE, QUESTION
-from ralign.lab.world import questions
-from ralign.records import Order, PreferencePair
+from ralign.lab.vocabulary import DOMAINS, FACTORS, FIRST_DOMAIN, SUBSTANCE, WORDS
+from ralign.lab.world import questions, world_of
+from ralign.records import Judgment, Order, PreferencePair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exhibit:
+class Example:
     """One pair on which one judge is right for an invented reason, and another for gold's."""
 
     seed: int
@@ -51,18 +51,19 @@ class Found(NamedTuple):
     """Of those: for another reason than gold's."""
     invented: int
     """Of those: with a false claim about the factor called decisive."""
-    exhibits: tuple[Exhibit, ...]
+    examples: tuple[Example, ...]
     """Where the other judge is right for gold's reason."""
 
 
-def find_exhibits(folder: Path, config: LabConfig, *, of: str, beside: str) -> Found:
+def find_examples(folder: Path, config: LabConfig, *, of: str, beside: str) -> Found:
     """Look through what the judge `of` said of the training distribution, with what `beside` said of the same pairs."""
     order = config.benchmark.order_list[0]
     world = world_of(config)
     judged, other = (_judged(folder / folder_name(arm) / "bench", order) for arm in (of, beside))
     right = 0
     spurious: list[tuple[PreferencePair, list[int]]] = []
-    for pair in read_pairs([_pairs_file(folder)]):
+    path = folder / "pairs" / "train.jsonl"
+    for pair in read_pairs([PairsFile(path=path, name=path.name, benchmark=benchmark_name("train"))]):
         one = judged.get(pair.id)
         if one is None or not one.right:
             continue
@@ -74,15 +75,15 @@ def find_exhibits(folder: Path, config: LabConfig, *, of: str, beside: str) -> F
     invented = [
         (scene, *case) for scene, case in zip(scenes, spurious, strict=True) if scene.read(case[1]).invented
     ]
-    exhibits: list[Exhibit] = []
+    examples: list[Example] = []
     for scene, pair, critique in invented:
         two = other.get(pair.id)
         beside_it = CRITIQUE.read(two.text) if two is not None and two.right and two.aligned else None
         gold = CRITIQUE.read(pair.gold_rationale or "")
         if beside_it is None or gold is None:
             continue
-        exhibits.append(
-            Exhibit(
+        examples.append(
+            Example(
                 seed=config.seed,
                 pair_id=pair.id,
                 domain=pair.subset or "",
@@ -94,10 +95,10 @@ def find_exhibits(folder: Path, config: LabConfig, *, of: str, beside: str) -> F
                 truth=tuple(scene.truths(critique)),
             )
         )
-    return Found(right, len(spurious), len(invented), tuple(exhibits))
+    return Found(right, len(spurious), len(invented), tuple(examples))
 
 
-def choose(exhibits: Iterable[Exhibit], count: int) -> list[Exhibit]:
+def choose(examples: Iterable[Example], count: int) -> list[Example]:
     """The most telling ones, no two alike as long as there are others.
 
     Telling is a reason that would explain the verdict if it were true, one of substance (a surface one is the less
@@ -105,7 +106,7 @@ def choose(exhibits: Iterable[Exhibit], count: int) -> list[Exhibit]:
     one domain, or with the same decisive factors.
     """
     left = sorted(
-        exhibits,
+        examples,
         key=lambda each: (
             not each.invented.coherent,
             each.invented.factor not in FACTORS[:SUBSTANCE],
@@ -116,10 +117,16 @@ def choose(exhibits: Iterable[Exhibit], count: int) -> list[Exhibit]:
             each.pair_id,
         ),
     )
-    chosen: list[Exhibit] = []
+    chosen: list[Example] = []
+
+    def alike(example: Example) -> tuple[int, int]:
+        reasons = (example.gold.factor, example.invented.factor)
+        same = sum((each.gold.factor, each.invented.factor) == reasons for each in chosen)
+        return same + sum(each.domain == example.domain for each in chosen), same
+
     while left and len(chosen) < count:
-        # min() takes the first of equals: the most telling one
-        best = min(left, key=lambda each: _alike(each, chosen))
+        # min() takes the first of equals: the most telling one.
+        best = min(left, key=alike)
         chosen.append(best)
         left.remove(best)
     return chosen
@@ -145,7 +152,7 @@ def attempts(folder: Path, config: LabConfig) -> list[Attempt]:
     written: dict[str, torch.Tensor] = {}
     for name, path in weights.items():
         if path.exists():
-            policy = checkpoint.load(path, config.model)
+            policy = load(path, config.model)
             sampled = write(policy, asked, 1, config.policy_rl, Generator().manual_seed(config.seed))
             written[name] = as_answer(sampled[:, 0])
     right, second = world.truth(asked)
@@ -168,11 +175,6 @@ class _Judged(NamedTuple):
     text: str
 
 
-def _pairs_file(folder: Path) -> PairsFile:
-    path = folder / "pairs" / "train.jsonl"
-    return PairsFile(path=path, name=path.name, benchmark=benchmark_name("train"))
-
-
 def _judged(bench: Path, order: Order) -> dict[str, _Judged]:
     """What a run directory has of the training distribution, by pair: the first draw of one order."""
     train = benchmark_name("train")
@@ -183,7 +185,8 @@ def _judged(bench: Path, order: Order) -> dict[str, _Judged]:
     }
     path = bench / "judgments.jsonl"
     judgments = (
-        decode_judgment(line.data, str(path), line.number) for line in read_log(path, skip_torn=True)
+        decode(Judgment, line.data, RowLocation(str(path), line.number))
+        for line in read_log(path, skip_torn=True)
     )
     return {
         each.pair_id: _Judged(score.verdict == score.label, score.aligned, each.text)
@@ -192,11 +195,3 @@ def _judged(bench: Path, order: Order) -> dict[str, _Judged]:
         and each.failure is None
         and (score := scores.get(each.pair_id)) is not None
     }
-
-
-def _alike(exhibit: Exhibit, chosen: Sequence[Exhibit]) -> tuple[int, int]:
-    """How much of it was shown before: the reasons, then the domain."""
-    reasons = (exhibit.gold.factor, exhibit.invented.factor)
-    same_reasons = sum((each.gold.factor, each.invented.factor) == reasons for each in chosen)
-    same_domain = sum(each.domain == exhibit.domain for each in chosen)
-    return same_reasons + same_domain, same_reasons

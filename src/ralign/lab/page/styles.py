@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from ralign.lab.claims import title
 from ralign.lab.config import ArmConfig
 from ralign.report.charts import Shape, marker
 from ralign.report.markup import Html, tag
@@ -28,12 +29,12 @@ class Look(NamedTuple):
     """One judge's looks."""
 
     name: str
-    """What the page calls it."""
+    """Its title on the page."""
     style: str
     """Class names."""
     shape: Shape
     paid: str
-    """What its training rewards, in words."""
+    """The reward of its training, in words."""
 
     @property
     def sign(self) -> Html:
@@ -67,11 +68,6 @@ def looks(arms: Iterable[ArmConfig]) -> dict[str, Look]:
         )
         seen[arm.reward] += 1
     return found
-
-
-def title(arm: str) -> str:
-    """What the page calls an arm: the method as the paper writes it, everything else as the recipe does."""
-    return f"R-Align{arm.removeprefix('r-align')}" if arm.startswith("r-align") else arm
 
 
 def legend(shown: Mapping[str, Look], *, lines: bool) -> Html:

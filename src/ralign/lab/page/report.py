@@ -2,7 +2,7 @@
 
 In: the run directory and its seeds. Out: `report.html`, one file without scripts that needs no network. The words of
 the page are in `report.html` beside this file, its looks in `report.css`; here its figures are put in. What the page
-says of the result follows from the figures (`findings`); a figure that is missing is a dash, a section without
+says of the result follows from the figures (`ralign.lab.claims`); a figure that is missing is a dash, a section without
 figures says why.
 """
 
@@ -25,12 +25,8 @@ from pydantic import TypeAdapter
 
 from ralign import __version__
 from ralign.files import write_atomically
-from ralign.lab.cards import attempts_cards, exhibit_card
-from ralign.lab.config import LabConfig
-from ralign.lab.exhibits import Exhibit, Found, attempts, choose, find_exhibits
-from ralign.lab.findings import (
+from ralign.lab.claims import (
     Arms,
-    Finding,
     Standing,
     compared_arms,
     consequence,
@@ -40,11 +36,15 @@ from ralign.lab.findings import (
     headline,
     leaning,
     start_quality,
+    title,
 )
-from ralign.lab.looks import Look, legend, looks, title
+from ralign.lab.config import LabConfig
 from ralign.lab.options import LabOptions
-from ralign.lab.page_figures import bars, quality_lines, reward_lines, scatters
-from ralign.lab.page_tables import (
+from ralign.lab.page.cards import attempts_cards, example_card
+from ralign.lab.page.examples import Found, attempts, choose, find_examples
+from ralign.lab.page.figures import bars, quality_lines, reward_lines, scatters
+from ralign.lab.page.styles import Look, legend, looks
+from ralign.lab.page.tables import (
     domains_table,
     judges_table,
     predictions_table,
@@ -56,7 +56,7 @@ from ralign.lab.results import SeedResult, read_seed_result
 from ralign.lab.statistics import Prediction, predictions
 from ralign.report.markup import Child, Html, join, number, tag
 
-EXHIBITS: Final = 6
+EXAMPLES: Final = 6
 """Shown in full; the first opens the page."""
 _NAMES: Final = re.compile(r"<svg.*?</svg>|<[^>]*>|\b(?:R-Align|L-Acc|S-Corr|F-Score)\b", re.DOTALL)
 _LIBRARIES: Final = ("torch", "numpy", "scipy")
@@ -75,24 +75,21 @@ def write_report(out: Path, seeds: Sequence[int], options: LabOptions) -> Path:
         InputError: what the seeds should have left in `out` is missing or cannot be read.
     """
     results = [read_seed_result(out / f"seed-{seed}" / "result.json") for seed in seeds]
-    configs = [_config(out / f"seed-{seed}" / "config.json") for seed in seeds]
+    recipe = TypeAdapter(LabConfig)
+    configs = [recipe.validate_json((out / f"seed-{seed}" / "config.json").read_bytes()) for seed in seeds]
     here = Path(__file__)
     page = Template(here.with_suffix(".html").read_text(encoding="utf-8"))
     slots = {name: join(child) for name, child in _slots(out, results, configs, options).items()}
     head, body, rest = page.substitute(
         slots, css=here.with_suffix(".css").read_text(encoding="utf-8")
     ).partition("<body>")
-    text = head + body + _unbroken(rest)
-    path = out / "report.html"
-    write_atomically(path, text.encode())
-    return path
-
-
-def _unbroken(html: str) -> str:
-    """Keep a name in one line: a browser may break one at its hyphen. Within tags and drawings nothing is changed."""
-    return _NAMES.sub(
-        lambda match: match[0] if match[0].startswith("<") else f'<span class="nb">{match[0]}</span>', html
+    # A browser may break a line at the hyphen of R-Align or L-Acc; within tags and drawings nothing is changed.
+    rest = _NAMES.sub(
+        lambda match: match[0] if match[0].startswith("<") else f'<span class="nb">{match[0]}</span>', rest
     )
+    path = out / "report.html"
+    write_atomically(path, (head + body + rest).encode())
+    return path
 
 
 def open_page(path: Path) -> bool:
@@ -106,17 +103,23 @@ def open_page(path: Path) -> bool:
 def _slots(
     out: Path, results: Sequence[SeedResult], configs: Sequence[LabConfig], options: LabOptions
 ) -> dict[str, Child]:
-    """Everything on the page that is not always the same."""
-    config = configs[0]
+    """Slot of the page's text -> its content in this run."""
+    config, several = configs[0], len(results) > 1
     shown = looks(config.arms)
     arms = compared_arms(config)
     predicted = predictions(results)
     trained = {name: look for name, look in shown.items() if "none" not in look.style}
     tried = attempts(out / f"seed-{results[0].seed}", config)
-    return {
-        "title": f"ralign lab: {_recipe_name(options)}",
-        "eyebrow": f"ralign lab · {_recipe_name(options)} · {_seed_words(results)}",
-        "spread": _spread_words(results),
+    recipe = f"preset {options.preset}" if options.recipe is None else f"recipe {options.recipe.name}"
+    seeds = ", ".join(str(result.seed) for result in results)
+    slots: dict[str, Child] = {
+        "title": f"ralign lab: {recipe}",
+        "eyebrow": f"ralign lab · {recipe} · seed{'s' if several else ''} {seeds}",
+        "spread": (
+            f"Means over {len(results)} seeds, and the standard deviation."
+            if several
+            else "Under a figure is its 95 % interval over pairs; a policy is a single run and has none."
+        ),
         "judges": judges_table(results, out, shown),
         "seeds": seeds_table(results, shown),
         "bars": bars(results, shown),
@@ -127,11 +130,11 @@ def _slots(
         "scatters": scatters(results, shown, predicted),
         "rival": (
             "The last one is the rival that needs no rationale: the same verdicts, on hard pairs."
-            + ("" if len(results) > 1 else " These are the judges of one seed: too few to settle it.")
+            + ("" if several else " These are the judges of one seed: too few to settle it.")
         ),
         "bands": (
             "A line is the mean over the seeds; the band about it runs from the least to the greatest of them."
-            if len(results) > 1
+            if several
             else None
         ),
         "predictions": predictions_table(results, predicted),
@@ -141,11 +144,40 @@ def _slots(
         "traits": traits_table(results, shown),
         "attempts": attempts_cards(tried, shown),
         "probes": probes_table(results, shown),
-        "seed_caveat": _seed_caveat(results),
-        "made": _made(results, config, options),
+        "seed_caveat": (
+            f"{len(results)} seeds are few; an interval over them is wide, and every seed is shown."
+            if several
+            else "This is one seed. Policies are noisy, and worlds differ: run the seeds that the recipe declares, "
+            "--seeds declared, before you quote a figure."
+        ),
+        "made": _made(results, config, options, recipe),
         "version": __version__,
-        **_compared(out, results, configs, shown, predicted),
-        **({"headline": _QUICK, "consequence": _instead(options)} if options.quick else {}),
+    }
+    slots |= (
+        _nothing_compared(results)
+        if arms is None
+        else _compared(out, results, configs, arms, shown, predicted)
+    )
+    if options.quick:
+        complete = command_line(replace(options, quick=False, out=None))
+        slots["headline"] = _QUICK
+        slots["consequence"] = join(
+            ["To see what it does, run ", tag("code", complete), ", which takes a few minutes."]
+        )
+    return slots
+
+
+def _nothing_compared(results: Sequence[SeedResult]) -> dict[str, Child]:
+    """The slots of a recipe that has not both judges."""
+    missing = "This recipe has not both an outcome-only judge and an R-Align judge: nothing is compared."
+    return {
+        "headline": "The judges of this run, measured",
+        "consequence": f"The policies start at a true quality of {number(start_quality(results))}.",
+        "opening": None,
+        "case": missing,
+        "findings": tag("p", missing, class_="nothing"),
+        "invented": missing,
+        "exhibits": None,
     }
 
 
@@ -153,59 +185,42 @@ def _compared(
     out: Path,
     results: Sequence[SeedResult],
     configs: Sequence[LabConfig],
+    arms: Arms,
     shown: Mapping[str, Look],
     predicted: Mapping[str, Prediction],
 ) -> dict[str, Child]:
-    """What sets R-Align against outcome-only, where the run has both."""
-    arms = compared_arms(configs[0])
-    if arms is None:
-        missing = "This recipe has not both an outcome-only judge and an R-Align judge: nothing is compared."
-        start = f"The policies start at a true quality of {number(start_quality(results))}."
-        nothing = tag("p", missing, class_="nothing")
-        return {
-            "headline": "The judges of this run, measured",
-            "consequence": start,
-            "opening": None,
-            "case": missing,
-            "findings": nothing,
-            "invented": missing,
-            "exhibits": None,
-        }
+    """The slots that set R-Align against outcome-only."""
     contrast = contrasts(results, out, arms)
     found = [
-        find_exhibits(out / f"seed-{config.seed}", config, of=arms.outcome, beside=arms.ralign)
+        find_examples(out / f"seed-{config.seed}", config, of=arms.outcome, beside=arms.ralign)
         for config in configs
     ]
-    chosen = choose([exhibit for each in found for exhibit in each.exhibits], EXHIBITS)
-    cards = [_card(exhibit, arms, shown) for exhibit in chosen]
+    chosen = choose([example for each in found for example in each.examples], EXAMPLES)
+    cards = [example_card(example, shown[arms.outcome], shown[arms.ralign]) for example in chosen]
+    entries: list[Html] = []
+    for finding in findings(results, arms, contrast, predicted):
+        style, words = _STANDINGS[finding.standing]
+        standing = tag("span", words, class_=f"standing {style}")
+        entries.append(tag("li", standing, tag("div", tag("b", finding.claim), tag("p", finding.words))))
+    lead = tag("p", "What the paper says of R-Align, against training on the outcome alone:", class_="prose")
     return {
         "headline": headline(results, arms, contrast),
         "consequence": consequence(results, arms, contrast),
         "opening": cards[:1],
-        "case": _case(chosen),
-        "findings": _findings(findings(results, arms, contrast, predicted)),
+        "case": (
+            "Both judges prefer the better answer; look at what for."
+            if chosen
+            else "This run has no case of a right verdict for an invented reason beside one for gold’s."
+        ),
+        "findings": join([lead, tag("ul", entries, class_="claims")]),
         "invented": _invented(found, arms),
         "exhibits": cards[1:],
     }
 
 
-def _findings(found: Sequence[Finding]) -> Html:
-    entries: list[Html] = []
-    for finding in found:
-        style, words = _STANDINGS[finding.standing]
-        standing = tag("span", words, class_=f"standing {style}")
-        entries.append(tag("li", standing, tag("div", tag("b", finding.claim), tag("p", finding.words))))
-    lead = tag("p", "What the paper says of R-Align, against training on the outcome alone:", class_="prose")
-    return join([lead, tag("ul", entries, class_="claims")])
-
-
-def _card(exhibit: Exhibit, arms: Arms, shown: Mapping[str, Look]) -> Html:
-    return exhibit_card(exhibit, shown[arms.outcome], shown[arms.ralign])
-
-
 def _invented(found: Sequence[Found], arms: Arms) -> str:
     right, spurious, invented = (sum(column) for column in zip(*(each[:3] for each in found), strict=True))
-    both = sum(len(each.exhibits) for each in found)
+    both = sum(len(each.examples) for each in found)
     words = (
         f"Of {right:,} right verdicts of {title(arms.outcome)} on pairs as in training, {spurious:,} rest on another "
         f"reason than gold’s; {invented:,} of these on a false claim about the very factor that they call decisive."
@@ -217,46 +232,11 @@ def _invented(found: Sequence[Found], arms: Arms) -> str:
     return f"{words} On {both:,} of those pairs {honest}; {shown}."
 
 
-def _case(chosen: Sequence[Exhibit]) -> str:
-    if not chosen:
-        return "This run has no case of a right verdict for an invented reason beside one for gold’s."
-    return "Both judges prefer the better answer; look at what for."
-
-
-def _instead(options: LabOptions) -> Html:
-    """What a quick run says in place of a result."""
-    whole = command_line(replace(options, quick=False, out=None))
-    return join(["To see what it does, run ", tag("code", whole), ", which takes a few minutes."])
-
-
-def _recipe_name(options: LabOptions) -> str:
-    return f"preset {options.preset}" if options.recipe is None else f"recipe {options.recipe.name}"
-
-
-def _seed_words(results: Sequence[SeedResult]) -> str:
-    return f"seed{'s' if len(results) > 1 else ''} {', '.join(str(result.seed) for result in results)}"
-
-
-def _spread_words(results: Sequence[SeedResult]) -> str:
-    if len(results) == 1:
-        return "Under a figure is its 95 % interval over pairs; a policy is a single run and has none."
-    return f"Means over {len(results)} seeds, and the standard deviation."
-
-
-def _seed_caveat(results: Sequence[SeedResult]) -> str:
-    if len(results) == 1:
-        return (
-            "This is one seed. Policies are noisy, and worlds differ: run the seeds that the recipe declares, "
-            "--seeds declared, before you quote a figure."
-        )
-    return f"{len(results)} seeds are few; an interval over them is wide, and every seed is shown."
-
-
-def _made(results: Sequence[SeedResult], config: LabConfig, options: LabOptions) -> Html:
+def _made(results: Sequence[SeedResult], config: LabConfig, options: LabOptions, recipe: str) -> Html:
     seconds = [result.base.cpu_seconds + sum(arm.cpu_seconds for arm in result.arms) for result in results]
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     facts = {
-        "recipe": _recipe_name(options),
+        "recipe": recipe,
         "seeds": ", ".join(str(result.seed) for result in results),
         "declared by the recipe": ", ".join(map(str, config.seeds)),
         "CPU seconds": " + ".join(f"{each:,.0f}" for each in seconds)
@@ -287,7 +267,3 @@ def command_line(options: LabOptions) -> str:
         if value is not True:
             words.append(str(value))
     return shlex.join(words)
-
-
-def _config(path: Path) -> LabConfig:
-    return TypeAdapter(LabConfig).validate_json(path.read_bytes())

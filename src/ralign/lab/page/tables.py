@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
+from ralign.lab.claims import FEWEST_JUDGES
 from ralign.lab.config import LabConfig
-from ralign.lab.findings import FEWEST_JUDGES
-from ralign.lab.lexicon import DOMAINS
-from ralign.lab.looks import START, Look
+from ralign.lab.page.styles import START, Look
 from ralign.lab.policy_rl import PolicyWorth
 from ralign.lab.records import benchmark_name
-from ralign.lab.results import ArmResult, SeedResult
+from ralign.lab.results import SeedResult
 from ralign.lab.run import folder_name
-from ralign.lab.statistics import COLLAPSED, Prediction, Spread, by_arm, figures
+from ralign.lab.statistics import COLLAPSED, FIGURES, Prediction, by_arm, figures
+from ralign.lab.vocabulary import DOMAINS
 from ralign.metrics.correlation import Correlation
 from ralign.report.markup import Child, Html, join, number, per_cent, tag
 
@@ -40,16 +40,9 @@ _TRAITS: Final = {
     "praise": ("praise", 3.0),
     "length": ("words", 8.0),
 }
-"""Trait -> what the page calls it, and what fills its cell's tint."""
-FIGURES: Final = {
-    "label_accuracy": "L-Acc",
-    "spurious_correctness": "S-Corr",
-    "fidelity_score": "F-Score",
-    "hard_label_accuracy": "L-Acc, hard",
-    "adversarial_label_accuracy": "L-Acc, adversarial",
-    "quality": "policy quality",
-}
-"""What the page calls an arm's figures, everywhere."""
+"""Trait -> its title, and the value that fills its cell's tint."""
+TITLES: Final = {name: figure.removesuffix(" split") for name, figure in FIGURES.items()}
+"""Figure of an arm -> its title on the page."""
 _SHARES: Final = ("accuracy", "instruction", "completeness", "bullets", "confident")
 
 
@@ -64,12 +57,24 @@ class Cell(NamedTuple):
 def judges_table(results: Sequence[SeedResult], out: Path, shown: Mapping[str, Look]) -> Html:
     """One row a judge: means and deviations over seeds, or one seed's figures with their intervals over pairs."""
     rows: list[Html] = []
-    titles = list(FIGURES.values())
+    titles = list(TITLES.values())
     for name, spreads in by_arm(results).items():
-        intervals = {} if len(results) > 1 else _intervals(out / f"seed-{results[0].seed}", name)
-        cells = [
-            _spread(figure, spread, len(results), intervals.get(figure)) for figure, spread in spreads.items()
-        ]
+        intervals: dict[str, Mapping[str, float] | None] = {}
+        if len(results) == 1:
+            # A judge's own run directory has the intervals over pairs.
+            path = out / f"seed-{results[0].seed}" / folder_name(name) / "bench" / "results.json"
+            benchmarks: dict[str, Any] = json.loads(path.read_bytes())["benchmarks"]
+            for figure, (split, measure) in _MEASURES.items():
+                intervals[figure] = benchmarks[benchmark_name(split)][measure]
+        cells: list[Cell] = []
+        for figure, spread in spreads.items():
+            interval, small = intervals.get(figure), None
+            if len(results) > 1 and math.isfinite(spread.mean):
+                small = tag("small", f"± {_figure(figure, spread.deviation, '')}")
+            elif interval is not None:
+                low, high = (_figure(figure, interval[end], "") for end in ("low", "high"))
+                small = tag("small", f"{low} to {high}")
+            cells.append(Cell([_figure(figure, spread.mean), small]))
         rows.append(_row(_judge(shown[name], small=shown[name].paid), titles, cells))
     return _table(_head("judge", *titles), rows)
 
@@ -78,7 +83,7 @@ def seeds_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Htm
     """Every seed's figures; None for one seed."""
     if len(results) < 2:
         return None
-    titles = ["seed", *FIGURES.values()]
+    titles = ["seed", *TITLES.values()]
     rows = [
         _row(
             _judge(shown[arm.name]),
@@ -110,7 +115,11 @@ def domains_table(results: Sequence[SeedResult], config: LabConfig, shown: Mappi
     rows = [_row(_judge(START), titles, [*(Cell("–") for _ in DOMAINS), *start])]
     for index, arm in enumerate(results[0].arms):
         arms = [result.arms[index] for result in results]
-        spurious = [_mean(_spurious(each, domain) for each in arms) for domain in DOMAINS]
+        # A benchmark of a few pairs may have none of a domain.
+        spurious = [
+            _mean(each.by_domain[domain].spurious_correctness for each in arms if domain in each.by_domain)
+            for domain in DOMAINS
+        ]
         quality = [_mean(each.policy.quality_by_domain[domain] for each in arms) for domain in DOMAINS]
         cells = [
             *(_heat(value, "low", per_cent(value)) for value in spurious),
@@ -121,7 +130,7 @@ def domains_table(results: Sequence[SeedResult], config: LabConfig, shown: Mappi
 
 
 def traits_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
-    """What the policies' answers are like; means over seeds."""
+    """Traits of the policies' answers; means over seeds."""
     groups = tag(
         "tr",
         tag("th"),
@@ -163,10 +172,13 @@ def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Predict
     if len(results) < 2:
         return None
     titles = ("all judges", "trained", "within a seed", "not collapsed")
-    rows = [
-        _row(tag("th", FIGURES[name], scope="row"), titles, [Cell(_correlation(each)) for each in prediction])
-        for name, prediction in found.items()
-    ]
+    rows: list[Html] = []
+    for name, prediction in found.items():
+        cells = [
+            Cell(f"{_signed(r.value)} [{_signed(r.low)}, {_signed(r.high)}]" if r else "–")
+            for r in (each and each.pearson for each in prediction)
+        ]
+        rows.append(_row(tag("th", TITLES[name], scope="row"), titles, cells))
     note = (
         "Pearson’s r with the policy’s quality, and its 95\N{NARROW NO-BREAK SPACE}% interval over judges. Trained: "
         "without the base judges. Within a seed: every figure less its seed’s mean. Not collapsed: without judges "
@@ -209,31 +221,8 @@ def _judge(look: Look, small: str | None = None) -> Html:
     return tag("th", look.sign, look.name, tag("small", small) if small else None, scope="row")
 
 
-def _spread(figure: str, spread: Spread, seeds: int, interval: Mapping[str, float] | None) -> Cell:
-    write = number if figure == "quality" else _bare
-    small: Child = None
-    if seeds > 1 and math.isfinite(spread.mean):
-        small = tag("small", f"± {write(spread.deviation)}")
-    elif interval is not None:
-        small = tag("small", f"{write(interval['low'])} to {write(interval['high'])}")
-    return Cell([_figure(figure, spread.mean), small])
-
-
-def _bare(share: float) -> str:
-    return per_cent(share, "")
-
-
-def _figure(figure: str, value: float) -> str:
-    return number(value) if figure == "quality" else per_cent(value)
-
-
-def _intervals(folder: Path, arm: str) -> dict[str, Mapping[str, float] | None]:
-    """Figure -> value, low and high, as the judge's own run directory has them."""
-    path = folder / folder_name(arm) / "bench" / "results.json"
-    benchmarks: dict[str, Any] = json.loads(path.read_bytes())["benchmarks"]
-    return {
-        figure: benchmarks[benchmark_name(split)][measure] for figure, (split, measure) in _MEASURES.items()
-    }
+def _figure(figure: str, value: float, *unit: str) -> str:
+    return number(value) if figure == "quality" else per_cent(value, *unit)
 
 
 def _traits(worths: Sequence[PolicyWorth]) -> list[Cell]:
@@ -258,21 +247,10 @@ def _heat(
     return Cell(text or number(value), f"heat {kind}", f"--t:{100 * tint:.0f}%")
 
 
-def _spurious(arm: ArmResult, domain: str) -> float | None:
-    measured = arm.by_domain.get(domain)  # a benchmark of a few pairs may have none of a domain
-    return None if measured is None else measured.spurious_correctness
-
-
 def _mean(values: Iterable[float | None]) -> float | None:
     """Over the seeds that have the figure."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     return sum(known) / len(known) if known else None
-
-
-def _correlation(found: Correlation | None) -> str:
-    if found is None:
-        return "–"
-    return f"{_signed(found.pearson.value)} [{_signed(found.pearson.low)}, {_signed(found.pearson.high)}]"
 
 
 def _signed(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The words of the micro world and their ids. The vocabulary is closed: a word that is not here does not exist.
+"""The vocabulary of the toy environment, a synthetic language with exact ground truth: its words and their ids.
 
 Eight people each like one town, one animal, one fruit and one colour; which one, a seed draws. Whoever asks wants
 one of them (its kind is the pair's domain), a second one, and a polite word:
@@ -11,7 +11,7 @@ one of them (its kind is the pair's domain), a second one, and a polite word:
 from typing import Final, Literal, get_args
 
 Domain = Literal["town", "animal", "fruit", "colour"]
-"""What a question asks for. The four stand for the paper's STEM, code, instruction following and general."""
+"""The kind of value asked for. The four stand for the paper's STEM, code, instruction following and general."""
 
 DOMAINS: Final[tuple[Domain, ...]] = get_args(Domain)
 
@@ -34,7 +34,7 @@ FILLERS: Final = ("moreover", "indeed", "overall", "truly")
 """Words that say nothing and make an answer longer."""
 
 FACTORS: Final = ("accuracy", "instruction", "completeness", "length", "structure", "tone")
-"""What a judgment can call decisive: three of substance, in the order of their priority, then three of surface."""
+"""The factors that a judgment can cite: three of substance, in the order of their priority, then three of surface."""
 
 SUBSTANCE: Final = 3
 """How many of FACTORS, from the left, are substance."""
@@ -79,7 +79,7 @@ WORDS: Final[tuple[str, ...]] = (
     *(word for pair in CLAIMS for word in pair),
     *VERDICTS,
 )
-"""The vocabulary; a word's id is its place here. Words of one kind lie side by side, so id arithmetic works."""
+"""All words; a word's id is its place here. Words of one kind lie side by side, so id arithmetic works."""
 
 ID: Final[dict[str, int]] = {word: index for index, word in enumerate(WORDS)}
 

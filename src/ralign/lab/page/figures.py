@@ -4,19 +4,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ralign.lab.findings import FEWEST_JUDGES
-from ralign.lab.looks import Look
-from ralign.lab.page_tables import correlation
+from ralign.lab.claims import FEWEST_JUDGES
+from ralign.lab.page.styles import Look
+from ralign.lab.page.tables import TITLES, correlation
 from ralign.lab.results import ArmResult, SeedResult
 from ralign.lab.statistics import Prediction, by_arm, figures
 from ralign.report.charts import Dot, Line, Part, bar, line_chart, scatter_chart
 from ralign.report.markup import Html, join, per_cent, tag
 
-_PREDICTORS: Final = {
-    "label_accuracy": "L-Acc",
-    "fidelity_score": "F-Score",
-    "hard_label_accuracy": "L-Acc, hard",
-}
+_PREDICTORS: Final = ("label_accuracy", "fidelity_score", "hard_label_accuracy")
 
 
 def bars(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
@@ -70,7 +66,7 @@ def scatters(
     """Policy quality against three figures of the judge, a point for every judge of every seed."""
     arms = [(result.seed, arm.name, figures(arm)) for result in results for arm in result.arms]
     panels: list[Html] = []
-    for figure, title in _PREDICTORS.items():
+    for figure in _PREDICTORS:
         dots = [
             Dot(
                 f"{shown[name].name}, seed {seed}",
@@ -83,14 +79,14 @@ def scatters(
         ]
         chart = scatter_chart(
             dots,
-            x_name=title,
+            x_name=TITLES[figure],
             y_name="policy quality",
             x_text=lambda value: f"{100 * value:.0f} %",
             y_text=_tick,
             y_range=(0.0, 1.0),
             trend=len(dots) >= FEWEST_JUDGES,
         )
-        caption = tag("figcaption", tag("b", title), correlation(found[figure].pooled))
+        caption = tag("figcaption", tag("b", TITLES[figure]), correlation(found[figure].pooled))
         panels.append(tag("figure", caption, chart))
     return panels
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from ralign.lab.config import Critics
-from ralign.lab.critics import critiques, margin_notes
-from ralign.lab.lexicon import ANSWER_LENGTH, FIRST_FACTOR, FIRST_VERDICT, ID, SUBSTANCE, WORDS
+from ralign.lab.demonstrations import critiques, margin_notes
 from ralign.lab.meta_judge import aligned, true_claims
+from ralign.lab.vocabulary import ANSWER_LENGTH, FIRST_FACTOR, FIRST_VERDICT, ID, SUBSTANCE, WORDS
 
 EVEN = (0.5, 0.5, 0.5, 0.5)
 NEVER, ALWAYS = (0.0,) * 4, (1.0,) * 4
