@@ -130,12 +130,17 @@ def _reader(hint: Any, *, required: bool) -> _Read:
         return identifier
     by_type: dict[object, _Read] = {
         str: optional_string,
-        int: whole_number,
+        int: _optional_whole_number,
         float: _optional_number,
         bool: _optional_bool,
         Usage: _usage,
     }
     return by_type[hint]
+
+
+def _optional_whole_number(row: Row, key: str, location: RowLocation) -> int | None:
+    # `whole_number` reads a missing count as 0, where a record's default may be None: no score is no score of 0.
+    return None if row.get(key) is None else whole_number(row, key, location)
 
 
 def _optional_number(row: Row, key: str, location: RowLocation) -> float | None:
