@@ -137,7 +137,7 @@ def _reader(hint: Any, *, required: bool) -> _Read:
         return identifier
     by_type: dict[object, _Read] = {
         str: optional_string,
-        int: whole_number,
+        int: _optional_whole_number,
         float: _optional_number,
         bool: _optional_bool,
         Usage: _usage,
@@ -151,6 +151,11 @@ def _choice(
     if required and row.get(key) is None:
         raise expected(row, key, ", ".join(map(repr, choices)), location)
     return optional_choice(row, key, choices, location)
+
+
+def _optional_whole_number(row: Row, key: str, location: RowLocation) -> int | None:
+    # `whole_number` reads a missing count as 0, where a record's default may be None: no score is no score of 0.
+    return None if row.get(key) is None else whole_number(row, key, location)
 
 
 def _optional_number(row: Row, key: str, location: RowLocation) -> float | None:

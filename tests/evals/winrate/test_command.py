@@ -166,7 +166,7 @@ async def test_a_judgment_about_another_prompt_is_named_with_its_line(files, tmp
         await run(server.url, files, tmp_path / "run")
         log = tmp_path / "run/judgments.jsonl"
         log.write_text('{"pair_id": "leek", "verdict": "A"}\n' + log.read_text())
-        with pytest.raises(BadRow, match="judgments.jsonl:1: prompt 'leek' is not in both files"):
+        with pytest.raises(BadRow, match=r"judgments\.jsonl:1: prompt 'leek' is not in both files"):
             await run(server.url, files, tmp_path / "run")
 
 
