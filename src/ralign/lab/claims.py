@@ -159,6 +159,7 @@ def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, C
             reasons = f"And R-Align’s reasons are the worse ones: wrong {_times(two)}, against {_times(one)}."
         case _ if max(one, two) < SEEN:
             reasons = "Both are right for the right reasons."
+        # Without an interval a difference is told only where it is large enough to see.
         case _ if abs(one - two) >= SEEN:
             reasons = f"{reasons}; too few seeds to be sure."
         case _:
@@ -274,6 +275,7 @@ def _prediction(predictions: Mapping[str, Prediction], judges: int) -> Finding |
         if hard is None
         else f" The rival that needs no rationale, L-Acc on hard pairs, has {hard.pearson.value:.2f}."
     )
+    # One interval above the other is the claim; a larger r alone leaves it open.
     return Finding(
         "F-Score tells beforehand how good the policy will be; L-Acc does not",
         "does not hold" if f.value <= l.value else apart,

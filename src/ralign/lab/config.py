@@ -25,6 +25,8 @@ class Strict:
 
 
 @dataclass(frozen=True, kw_only=True)
+# Width 32 does not learn its facts in the time given; 128 shows the same picture at twice the cost
+# (docs/lab_log.md, section 13).
 class ModelConfig(Strict):
     """The transformer's size."""
 
@@ -167,8 +169,9 @@ class LabConfig(Strict):
     """How often the showier answer is the better one in training: how reliable a cue style is."""
     seed: int = 0
     """Decides the world, the weights, and every draw."""
+    # Declared before they are run, after tuning on others: no seed can then be dropped for its result.
     seeds: tuple[int, ...] = (0,)
-    """Declared before the run: what results over several seeds are about. None is dropped."""
+    """The seeds that results of this recipe are about."""
     model: ModelConfig = field(default_factory=ModelConfig)
     """The model that is both judge and policy."""
     answer_quality: ByDomain = (0.6, 0.6, 0.6, 0.6)

@@ -1,7 +1,6 @@
 """The toy environment's model as a judge like any other: records in, records out.
 
-Calls that wait together are judged together. A call's draws follow from the seed, the pair, the order and the draw
-alone, so a run that was stopped and resumed comes to the same judgments.
+Calls that wait together are judged together.
 """
 
 from types import TracebackType
@@ -51,6 +50,8 @@ class LabJudge:
             InputError: the pair is not from the toy environment.
         """
         shown = shown_ids(pair, order)
+        # The draws follow from the call alone, not from what else is in the batch: a run that was stopped and resumed
+        # comes to the same judgments.
         seed = call_seed(self._seed, "judge", pair.benchmark, pair.id, order, draw)
         noise = torch.rand(1, 1, CRITIQUE_LENGTH, len(WORDS), generator=Generator().manual_seed(seed))
         critique = await self._batcher.submit(_Call(shown, noise))

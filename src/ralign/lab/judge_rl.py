@@ -167,8 +167,13 @@ def main(config: LabConfig) -> dict[str, GPT]:
 
 
 def short(config: LabConfig) -> LabConfig:
-    """The recipe at about half its budget, with the effect still there."""
-    phases = tuple(replace(p, steps=steps) for p, steps in zip(config.phases, (250, 80), strict=True))
+    """The recipe at about half its cost, with the effect still there."""
+    # Measured on seed 0, 106 CPU seconds on a busy core: L-Acc .907 and S-Corr .728 outcome-only, .854 and .171 R-Align.
+    # Saving on the steps of phase 1 instead (250 of 128 pairs) leaves a base that does not know its facts: S-Corr .360.
+    half = {"pairs": 64, "answers": 32, "noted": 64}
+    phases = tuple(
+        replace(p, steps=steps, **half) for p, steps in zip(config.phases, (400, 150), strict=True)
+    )
     return replace(config, phases=phases, judge_rl=replace(config.judge_rl, steps=40))
 
 

@@ -20,8 +20,9 @@ Split = Literal["train", "hard", "adversarial"]
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)
 """Pairs as in training; pairs where style says nothing; pairs where style misleads."""
 
+# Fewer than the benchmark's 10,000: a run of the lab measures some hundred figures.
 RESAMPLES: Final = 2000
-"""Of the bootstrap over pairs: a run of the lab measures some hundred figures."""
+"""Bootstrap resamples over pairs."""
 
 
 def write_splits(world: World, config: LabConfig, folder: Path, generator: Generator) -> None:

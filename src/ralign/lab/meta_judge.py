@@ -1,9 +1,7 @@
 """The exact meta-judge: a program, as the gold rationale and the judge's share one small language.
 
 A judgment is aligned with gold if it cites the gold decisive factor and what it claims about that factor is true
-of both answers. `ExactMetaJudge` compares tensors (RL) and records (the benchmark), and makes the same mistakes on both
-when `error_rate` asks for some, as an imperfect MetaRM would: the same judgment always gets the same answer, right or
-wrong.
+of both answers. `ExactMetaJudge` compares tensors (RL) and records (the benchmark).
 """
 
 from collections.abc import Sequence
@@ -84,6 +82,7 @@ def gold_points(gold: Sequence[int]) -> tuple[str, str, str]:
 class ExactMetaJudge:
     """Compares rationales with gold rationales; never fails on the toy environment's own text."""
 
+    # As an imperfect MetaRM errs: the same judgment always gets the same answer, right or wrong.
     error_rate: float = 0.0
     """Share of judgments on which it says the opposite."""
     seed: int = 0
@@ -105,6 +104,7 @@ class ExactMetaJudge:
             return verdicts
         group = judgments.shape[1]
         written = judgments.flatten(0, 1)
+        # The vote is part of the key, so that several votes on one judgment err independently.
         salt = torch.full((len(written), 1), vote)
         key = torch.cat([shown.repeat_interleave(group, dim=0), written, salt], dim=1)
         return verdicts ^ (chance(self.seed, key) < self.error_rate).view(-1, group)

@@ -1,9 +1,7 @@
 """A small GPT that reads one prompt and writes many completions of it.
 
-RL samples a group of completions per prompt, so prompt and completions are one sequence: the prompt first, then
-the completions' words, step by step (all first words, all second words, ...). A mask keeps the completions apart.
-The prompt is computed once for the whole group, in sampling and in training alike, and a completion's
-log-probabilities are the same however many siblings it has. Prompts of one batch have one length: no padding.
+Prompt and completions are one sequence: the prompt first, then the completions' words, step by step (all first words,
+all second words, ...). A mask keeps the completions apart. Prompts of one batch have one length: no padding.
 """
 
 from pathlib import Path
@@ -44,6 +42,8 @@ class Attention(nn.Module):
         """
         b, t, w = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+        # Grown by concatenation: a cache laid out in advance would be faster and harder to read
+        # (docs/decisions/lab_step.md).
         if past is not None:
             past[:] = [torch.cat([*past, torch.stack([k, v])], dim=3)]
             k, v = past[0]
@@ -68,6 +68,9 @@ class Block(nn.Module):
         return h + self.down(F.relu(self.up(_norm(h))).square())
 
 
+# RL samples a group of completions a prompt. Computing the prompt once for the group, in sampling and in training, is
+# what makes a step cost a fourth of TRL's on the same model (docs/decisions/trl_engine.md); a completion's
+# log-probabilities are the same however many siblings it has.
 class GPT(nn.Module):
     """Word ids in, logits of the next words out."""
 
@@ -103,7 +106,7 @@ class GPT(nn.Module):
         return torch.cat([first, later], dim=2)
 
     def notes(self, prompt: Int[Tensor, "prompts read"]) -> Float[Tensor, "prompts read vocabulary"]:
-        """What the model, after its first block, would say of each word that it reads."""
+        """The logits of a note on each word that is read, taken after the first block."""
         read = prompt.shape[1]
         x = self.words(prompt) + self.places(torch.arange(read))
         return self.head(_norm(self.blocks[0](x, _mask(read, 1, 0), None, read)))
@@ -117,9 +120,9 @@ class GPT(nn.Module):
     ) -> Samples:
         """Draw a group of completions for each prompt at temperature 1, never a banned word.
 
-        `noise` is uniform in 0..1 and decides every draw, so that a caller can fix one completion's draws
-        whatever else is in the batch.
+        `noise` is uniform in 0..1 and decides every draw.
         """
+        # Noise is passed and not drawn, so that a caller can fix one completion's draws whatever else is in the batch.
         group, words = noise.shape[1:3]
         read = prompt.shape[1]
         mask, places = _mask(read, group, words), _places(read, group, words)

@@ -108,6 +108,7 @@ def advantages(rewards: Float[Tensor, "prompts group"]) -> Float[Tensor, "prompt
 
 def banned_words(config: PolicyRlConfig) -> Bool[Tensor, " vocabulary"]:
     """Words that an answer can't contain: those of prompts, and of judgments unless the config allows them."""
+    # With a judge's own words allowed, a policy can write its verdict for it (prompt injection, in small).
     banned = torch.zeros(len(v.WORDS), dtype=torch.bool)
     banned[: v.FIRST_VALUE] = True
     banned[v.ID[v.END]] = False

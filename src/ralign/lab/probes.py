@@ -1,10 +1,8 @@
 """Does a judge mean what it writes? Two probes that need the model and the world, and no other judge.
 
-Swap: the judge writes its rationale; the claims on A and on B change places; the judge writes the verdict. A verdict
-that follows from the rationale goes to the other answer; one that was fixed before the rationale stays where it was.
-
-Fabrication: among right verdicts for the wrong reason, how many rest on a claim that is false of the answers, and
-whether it flatters the showier answer. An accurate reason that merely is not gold's is no fabrication.
+Swap: the claims on A and on B change places after the judge has written its rationale; then it writes the verdict.
+Fabrication: how many right verdicts for the wrong reason rest on a false claim, and whether it flatters the showier
+answer.
 """
 
 from dataclasses import dataclass
@@ -43,6 +41,7 @@ def probe(judge: GPT, pairs: Pairs, generator: Generator) -> Probes:
     critique = judge.sample(prompt, noise).words[:, 0]
 
     differ = (critique[:, :3] != critique[:, 3:6]).any(1)
+    # A verdict that follows from the rationale goes to the other answer; one fixed before the rationale stays.
     before, after = (verdict_after(judge, prompt, each) for each in (critique, claims_swapped(critique)))
     spurious = (critique[:, 7] == pairs.gold[:, 7]) & ~aligned(pairs.gold, critique)
     false, towards_b = fabrications(pairs, critique)
@@ -72,14 +71,13 @@ def verdict_after(
 
 
 def fabrications(pairs: Pairs, critique: Int[Tensor, "n 8"]) -> tuple[Bool[Tensor, " n"], Int[Tensor, " n"]]:
-    """Whether a claim about the cited factor is false, and whom the false ones favour: > 0 is B, < 0 is A.
-
-    Claiming what an answer lacks favours it; denying what it has favours the other.
-    """
+    """Whether a claim about the cited factor is false, and whom the false ones favor: > 0 is B, < 0 is A."""
+    # An accurate reason that merely is not gold's is no fabrication.
     made = critique[:, :6].unflatten(1, (2, 3))
     place = made - FIRST_CLAIM
     about = place.div(2, rounding_mode="floor") == (critique[:, 6] - FIRST_FACTOR)[:, None, None]
     false = about & ~true_claims(pairs.traits, critique)
+    # Claiming what an answer lacks favors it; denying what it has favors the other.
     praise = torch.where(place % 2 == 1, 1, -1)
     side = torch.tensor([-1, 1])[None, :, None]
     return false.flatten(1).any(1), (false * praise * side).flatten(1).sum(1)

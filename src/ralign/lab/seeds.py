@@ -1,7 +1,4 @@
-"""Several seeds, side by side in processes of one torch thread each: first the base models, then their arms.
-
-Judges of one seed need only its base model, so that a single seed keeps as many cores busy as it has arms.
-"""
+"""Several seeds, side by side in processes of one torch thread each: first the base models, then their arms."""
 
 import os
 from collections.abc import Generator, Sequence
@@ -47,6 +44,7 @@ def run_seeds(
         bases = {pool.submit(_Worker.prepare, *place): place for place in places}
         running: set[Future[None]] = set(bases)
         arms: dict[int, list[Future[ArmResult]]] = {}
+        # The arms of one seed need only its base model, so that a single seed keeps as many cores busy as it has arms.
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for base in done:
@@ -59,12 +57,15 @@ def run_seeds(
 
 
 def one_thread() -> None:
-    """Keep torch to one thread: more do not help a model this small, and sums always come out the same."""
+    """Keep torch to one thread."""
+    # More do not help a model this small, and sums in one thread always come out the same.
     torch.set_num_threads(1)
 
 
 class _Worker:
-    """A process of the pool. Progress goes to its queue, which a task cannot be given: queues are only inherited."""
+    """One process of the pool, and where its progress goes."""
+
+    # A class and no argument of the tasks: a queue can only be inherited by a process, not sent to it.
 
     on_progress: OnProgress = staticmethod(silent)
 

@@ -78,6 +78,7 @@ def middling_answers(
     world: World, config: LabConfig, n: int, generator: Generator
 ) -> tuple[Int[Tensor, "n 4"], Int[Tensor, "n 9"]]:
     """Questions, and answers that have each substantial trait as often as `answer_quality` says."""
+    # Middling: from a start that answers perfectly, a policy could only get worse.
     pairs = world.pairs(n, config.showy, generator)
     quality = torch.tensor(config.answer_quality)[pairs.domain][:, None]
     substance = (torch.rand(n, SUBSTANCE, generator=generator) < quality).long()

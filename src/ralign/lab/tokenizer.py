@@ -1,8 +1,6 @@
 """Text <-> word ids, exactly and both ways.
 
-A question and a judgment are a fixed sentence with slots; only the words in the slots vary, so only they are
-tokens, and the model never spends a step on a word that it could not have chosen differently. An answer is its
-words with spaces between them.
+A question and a judgment are a fixed sentence with slots for single words; an answer is its words with spaces between.
 """
 
 import re
@@ -13,6 +11,8 @@ from ralign.errors import InputError
 from ralign.lab.vocabulary import ANSWER_LENGTH, BLANK, END, ID, WORDS
 
 
+# Only the words in the slots are tokens: the model never spends a step on a word that it could not have chosen
+# differently, and a judgment is eight tokens instead of some thirty.
 class Frame:
     """A sentence with slots for single words."""
 

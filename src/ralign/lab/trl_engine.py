@@ -60,9 +60,10 @@ def train_judge(
 ) -> Iterator[JudgeStep]:
     """Train the judge in place on the pairs that `judge_rl.train_judge` draws; yields each step's figures.
 
-    TRL's loop has no way to be left and entered again, so it runs in a thread of its own and does not wait for
-    whoever takes the steps; closing the iterator waits for it. Seeds the global generators of Python, NumPy and torch.
+    Closing the iterator waits for the training's end. Seeds the global generators of Python, NumPy and torch.
     """
+    # TRL's loop cannot be left and entered again, so it runs in a thread of its own and does not wait for whoever takes
+    # the steps.
     seed = generator.initial_seed()
     steps = config.steps if arm.steps is None else arm.steps
     pairs = pairs_of(world, steps, config, showy, generator)

@@ -33,6 +33,7 @@ BULLET: Final = "•"
 FILLERS: Final = ("moreover", "indeed", "overall", "truly")
 """Words that say nothing and make an answer longer."""
 
+# The order is gold's priority: the first factor of substance in which two answers differ decides.
 FACTORS: Final = ("accuracy", "instruction", "completeness", "length", "structure", "tone")
 """The factors that a judgment can cite: three of substance, in the order of their priority, then three of surface."""
 
@@ -65,6 +66,7 @@ BECAUSE: Final = "<because>"
 
 SPECIAL: Final = (BLANK, END, ANSWER, JUDGE, ANSWER_A, ANSWER_B, BECAUSE)
 
+# Words of one kind lie side by side, so that id arithmetic works: FIRST_VALUE + VALUES_PER_DOMAIN * domain + value.
 WORDS: Final[tuple[str, ...]] = (
     *SPECIAL,
     *DOMAINS,
@@ -79,7 +81,7 @@ WORDS: Final[tuple[str, ...]] = (
     *(word for pair in CLAIMS for word in pair),
     *VERDICTS,
 )
-"""All words; a word's id is its place here. Words of one kind lie side by side, so id arithmetic works."""
+"""All words; a word's id is its place here."""
 
 ID: Final[dict[str, int]] = {word: index for index, word in enumerate(WORDS)}
 

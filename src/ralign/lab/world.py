@@ -246,6 +246,7 @@ def _substance(
 ) -> Int[Tensor, "n 2 3"]:
     """Traits of A and B: equal before the decisive factor, only the better answer has that one, free after it."""
     n = len(better)
+    # Equal before the deciding factor, so that gold's priority names exactly one factor for every pair.
     drawn = torch.randint(2, (n, 2, v.SUBSTANCE), generator=generator)
     factor = torch.arange(v.SUBSTANCE)
     same = (factor < decisive[:, None])[:, None, :]

@@ -1,7 +1,6 @@
 """Examples behind the figures: judgments right for an invented reason, and answers that policies write.
 
-In: a seed's folder, as `run` left it. Out: records of words, each word with what is true of it. The choice is
-deterministic: the same folder gives the same examples.
+In: a seed's folder, as `run` left it. Out: records of words, each word with what is true of it.
 """
 
 from collections.abc import Iterable
@@ -40,7 +39,7 @@ class Example:
     invented: Reading
     honest: Reading
     truth: tuple[str, ...]
-    """What is true instead of each false claim about the factor called decisive."""
+    """The truth in place of each false claim about the factor called decisive."""
 
 
 class Found(NamedTuple):
@@ -99,12 +98,9 @@ def find_examples(folder: Path, config: LabConfig, *, of: str, beside: str) -> F
 
 
 def choose(examples: Iterable[Example], count: int) -> list[Example]:
-    """The most telling ones, no two alike as long as there are others.
-
-    Telling is a reason that would explain the verdict if it were true, one of substance (a surface one is the less
-    surprising), a single lie that makes all the difference, and an honest judgment without a slip. Alike are two of
-    one domain, or with the same decisive factors.
-    """
+    """The most telling ones, no two of one domain or with the same decisive factors as long as there are others."""
+    # Telling is a reason that would explain the verdict if it were true, one of substance (a surface one is the less
+    # surprising), a single lie that makes all the difference, and an honest judgment without a slip.
     left = sorted(
         examples,
         key=lambda each: (
@@ -113,6 +109,7 @@ def choose(examples: Iterable[Example], count: int) -> list[Example]:
             each.invented.factor == each.gold.factor,
             each.honest.false,
             each.invented.invented,
+            # Ties are broken by name, so that the same run always gives the same page.
             each.seed,
             each.pair_id,
         ),
@@ -147,6 +144,7 @@ def attempts(folder: Path, config: LabConfig) -> list[Attempt]:
     world = world_of(config)
     drawn = questions(200, Generator().manual_seed(config.seed))
     asked = torch.stack([drawn[drawn[:, 0] == FIRST_DOMAIN + index][0] for index in range(len(DOMAINS))])
+    # One seed for all: policies differ in their answers because they differ, not because of the draw.
     weights = {"": folder / "base.pt"}
     weights |= {arm.name: folder / folder_name(arm.name) / "policy.pt" for arm in config.arms}
     written: dict[str, torch.Tensor] = {}
@@ -176,7 +174,7 @@ class _Judged(NamedTuple):
 
 
 def _judged(bench: Path, order: Order) -> dict[str, _Judged]:
-    """What a run directory has of the training distribution, by pair: the first draw of one order."""
+    """Pair -> its judgment on the training distribution, from a run directory: the first draw of one order."""
     train = benchmark_name("train")
     scores = {
         score.pair_id: score

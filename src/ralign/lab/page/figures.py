@@ -118,7 +118,8 @@ def _swatch(style: str) -> Html:
 
 
 def _hatches() -> Html:
-    """A pattern of each colour: a pattern does not take the colour of what it fills."""
+    """The hatching of every color."""
+    # One pattern a color: a pattern does not take the color of what it fills.
     patterns = [
         tag(
             "pattern",

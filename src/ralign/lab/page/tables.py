@@ -1,8 +1,4 @@
-"""The lab's tables as HTML. What is unknown is a dash; with several seeds a figure is a mean and its deviation.
-
-Every cell knows its column's name: on a narrow screen, where a table would have to be scrolled sideways, each row
-becomes a block of its own with the names beside the figures (`report.css`).
-"""
+"""The lab's tables as HTML. What is unknown is a dash; with several seeds a figure is a mean and its deviation."""
 
 import json
 import math
@@ -203,6 +199,8 @@ def _head(*titles: str) -> list[Html]:
 
 
 def _row(name: Html, titles: Sequence[str], cells: Sequence[Cell]) -> Html:
+    # Every cell knows its column's name: on a narrow screen, where a table would have to be scrolled sideways, each row
+    # becomes a block of its own with the names beside the figures (`report.css`).
     labelled = zip(titles, cells, strict=True)
     return tag(
         "tr",
