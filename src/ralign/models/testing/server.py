@@ -25,7 +25,6 @@ import sys
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Literal, NamedTuple, Self, cast
 
 import orjson
@@ -123,9 +122,7 @@ class ChatServer:
         self.url = f"http://{host}:{port}/v1"
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
         if self._log_file is not None:
