@@ -6,14 +6,14 @@ wrong.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
 from ralign.errors import CallFailed
 from ralign.judging.parse import parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
-from ralign.judging.seeding import call_seed
 from ralign.models.model import ChatModel, Reply, Sampling
 from ralign.records import Judgment, Message, Order, PreferencePair, Verdict, opposite
 
@@ -83,19 +83,13 @@ async def ask_for_judgment(
     try:
         reply = await model.reply(messages, sampling, seed=seed)
     except CallFailed as error:
-        return Judgment(
-            pair_id=pair.id,
-            benchmark=pair.benchmark,
-            order=order,
-            draw=draw,
-            failure="call",
-            detail=str(error),
-        )
+        asked = Judgment(pair_id=pair.id, benchmark=pair.benchmark, order=order, draw=draw)
+        return replace(asked, failure="call", detail=str(error))
     return read_judgment(reply, pair=pair, order=order, draw=draw)
 
 
 def read_judgment(reply: Reply, *, pair: PreferencePair, order: Order, draw: int = 0) -> Judgment:
-    """What a reply says about a pair shown in this order; `failure="parse"` where it gives no verdict. Pure."""
+    """The judgment in a reply about a pair shown in this order; `failure="parse"` where it gives no verdict. Pure."""
     rationale, verdict, problem = parse_verdict(reply.text, reply.finish_reason)
     return Judgment(
         pair_id=pair.id,
@@ -112,6 +106,16 @@ def read_judgment(reply: Reply, *, pair: PreferencePair, order: Order, draw: int
         finish_reason=reply.finish_reason,
         usage=reply.usage,
     )
+
+
+def call_seed(*key: str | int) -> int:
+    """Derive a seed in [0, 2**31) from all that names a call: the run's seed, the pair, the order, ...
+
+    One seed a call, so that a rerun asks for the same draw again and every draw asks for another.
+    """
+    digest = blake2b(repr(key).encode("utf-8", "backslashreplace"), digest_size=4).digest()
+    # 31 bits: every engine takes them, and some read the seed as a signed integer.
+    return int.from_bytes(digest, "big") >> 1
 
 
 def shown_responses(pair: PreferencePair, order: Order) -> tuple[str, str]:

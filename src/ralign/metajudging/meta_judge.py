@@ -6,14 +6,14 @@ and says for each text which letter is which number. Where we differ from the au
 order only, and take every unreadable answer for Incorrect.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from ralign.errors import CallFailed
 from ralign.judging import Prompt, PromptKind, call_seed, in_pair_letters, shown_responses
-from ralign.metajudging.parse import ParsedMetaJudgment, parse_meta_judgment
-from ralign.models.model import ChatModel, Reply, Sampling
+from ralign.metajudging.parse import parse_meta_judgment
+from ralign.models.model import ChatModel, Sampling
 from ralign.records import Judgment, MetaJudgment, PreferencePair
 
 META_PROMPT = PromptKind(
@@ -47,6 +47,7 @@ SWAPPED_NOTE = (
     "and what it calls B is A there."
 )
 
+# A prompt with one of these says itself which letter means which answer; any other gets the note.
 _SAYS_LETTERS = frozenset({"swapped_note", "gold_letter_1", "gold_letter_2"})
 
 
@@ -83,24 +84,35 @@ class ChatMetaJudge:
             EndpointRefused: no call can succeed.
         """
         messages = self.prompt.render(pair.conversation, meta_prompt_values(self.prompt, pair, judgment))
+        outcome = MetaJudgment(
+            pair_id=judgment.pair_id,
+            benchmark=judgment.benchmark,
+            order=judgment.order,
+            draw=judgment.draw,
+            vote=vote,
+        )
         if says_nothing(judgment.rationale):
-            return _about(judgment, vote, ParsedMetaJudgment(False, (), None), None)
+            return replace(outcome, aligned=False)
         seed = call_seed(
             self.seed, "meta-judge", pair.benchmark, pair.id, judgment.order, judgment.draw, vote
         )
         try:
             reply = await self.model.reply(messages, self.sampling, seed=seed)
         except CallFailed as error:
-            return MetaJudgment(
-                pair_id=judgment.pair_id,
-                benchmark=judgment.benchmark,
-                order=judgment.order,
-                draw=judgment.draw,
-                vote=vote,
-                failure="call",
-                detail=str(error),
-            )
-        return _about(judgment, vote, parse_meta_judgment(reply.text, reply.finish_reason), reply)
+            return replace(outcome, failure="call", detail=str(error))
+        parsed = parse_meta_judgment(reply.text, reply.finish_reason)
+        return replace(
+            outcome,
+            aligned=parsed.aligned,
+            points=parsed.points,
+            text=reply.text,
+            thinking=reply.thinking,
+            failure="parse" if parsed.problem else None,
+            detail=parsed.problem,
+            model=reply.model,
+            finish_reason=reply.finish_reason,
+            usage=reply.usage,
+        )
 
 
 def says_nothing(rationale: str) -> bool:
@@ -135,22 +147,3 @@ def meta_prompt_values(prompt: Prompt, pair: PreferencePair, judgment: Judgment)
         "gold_rationale": gold,
         "rationale": f"({note})\n\n{judgment.rationale}" if noted else judgment.rationale,
     }
-
-
-def _about(judgment: Judgment, vote: int, parsed: ParsedMetaJudgment, reply: Reply | None) -> MetaJudgment:
-    return MetaJudgment(
-        pair_id=judgment.pair_id,
-        benchmark=judgment.benchmark,
-        order=judgment.order,
-        draw=judgment.draw,
-        vote=vote,
-        aligned=parsed.aligned,
-        points=parsed.points,
-        text=reply.text if reply else "",
-        thinking=reply.thinking if reply else None,
-        failure="parse" if parsed.problem else None,
-        detail=parsed.problem,
-        model=reply.model if reply else None,
-        finish_reason=reply.finish_reason if reply else None,
-        usage=reply.usage if reply else None,
-    )
