@@ -51,6 +51,14 @@ def pair_from_row(row: Row, location: RowLocation, *, benchmark: str) -> Prefere
     if gold_judgment is not None and not gold_judgment.strip():
         gold_judgment = None
     source = row.get("source")
+    if isinstance(source, dict):
+        named = cast(Row, source).get("benchmark")
+        if named is not None and not isinstance(named, str):
+            raise expected(cast(Row, source), "benchmark", "a string or null", location, at="source.")
+        benchmark = named or benchmark
+    elif source is not None and not isinstance(source, str):
+        raise expected(row, "source", "an object, a string or null", location)
+    # A value that the record shows in another form is kept as it was written, so that writing gives it back.
     unknown = {column: value for column, value in row.items() if column not in KNOWN_COLUMNS}
     if row["id"] != pair_id:
         unknown["id"] = row["id"]
@@ -65,7 +73,7 @@ def pair_from_row(row: Row, location: RowLocation, *, benchmark: str) -> Prefere
         response_b=response_b,
         label="A" if label == "A" else "B",
         gold_judgment=gold_judgment,
-        benchmark=_benchmark(source, row, location) or benchmark,
+        benchmark=benchmark,
         source=source,
         unknown=unknown,
     )
@@ -158,15 +166,3 @@ def _user_last(turns: tuple[Message, ...], key: str, location: RowLocation) -> t
     if turns[-1].role != "user":
         raise location.bad(f"the last message of {key} is from {shown(turns[-1].role)}, expected 'user'")
     return turns
-
-
-def _benchmark(source: object, row: Row, location: RowLocation) -> str | None:
-    if source is None or isinstance(source, str):
-        return None
-    if not isinstance(source, dict):
-        raise expected(row, "source", "an object, a string or null", location)
-    source = cast(Row, source)
-    benchmark = source.get("benchmark")
-    if benchmark is not None and not isinstance(benchmark, str):
-        raise expected(source, "benchmark", "a string or null", location, at="source.")
-    return benchmark

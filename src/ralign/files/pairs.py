@@ -1,4 +1,4 @@
-"""Files of preference pairs <-> `PreferencePair`, streamed: no file is ever held as a whole.
+"""Files of preference pairs <-> `PreferencePair`, streamed: no file is ever in memory as one.
 
 What a row is: `pair_rows.py`. JSONL (also gzipped) and Parquet, by the file's ending.
 """
@@ -39,9 +39,8 @@ def read_pairs(
     """
     first_seen: defaultdict[str, dict[str, RowLocation]] = defaultdict(dict)
     for file in files:
-        for location, content in _lines(file):
+        for location, row in read_rows([file], skip_bad_rows=skip_bad_rows):
             try:
-                row = parse_row(content, location) if isinstance(content, bytes) else content
                 pair = pair_from_row(row, location, benchmark=file.benchmark)
                 earlier = first_seen[pair.benchmark].setdefault(pair.id, location)
                 if earlier is not location:
@@ -82,7 +81,7 @@ def read_rows(
 
 
 def write_pairs(path: Path, pairs: Iterable[PreferencePair]) -> None:
-    """Write the pairs, in the format that the path's ending says; the file is there whole or not at all.
+    """Write the pairs, in the format that the path's ending says; the file is there complete or not at all.
 
     Raises:
         InputError: another ending than .jsonl, .jsonl.gz, .parquet, or a value the format cannot hold.

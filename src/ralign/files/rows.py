@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar, cast
 
 from ralign.errors import BadRow
@@ -13,6 +13,7 @@ Choice = TypeVar("Choice", bound=str)
 # An escape in the range of UTF-16 surrogates: only then can a row hold half a character.
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONGEST_SHOWN = 60
+_MOST_LISTED = 20
 
 
 class RowLocation(NamedTuple):
@@ -29,6 +30,16 @@ class RowLocation(NamedTuple):
         return f"{self.path}:{self.line}"
 
 
+def list_bad_rows(rows: Sequence[BadRow]) -> Iterator[str]:
+    """Lines that say how many there are and name the first of them; none where there are none."""
+    if not rows:
+        return
+    yield f"{len(rows):,} bad {'row' if len(rows) == 1 else 'rows'} left out:"
+    yield from (f"  {row}" for row in rows[:_MOST_LISTED])
+    if len(rows) > _MOST_LISTED:
+        yield f"  … and {len(rows) - _MOST_LISTED:,} more"
+
+
 def parse_row(data: bytes, location: RowLocation) -> Row:
     """Read one line of JSON as an object.
 
@@ -41,6 +52,7 @@ def parse_row(data: bytes, location: RowLocation) -> Row:
     """
     try:
         row: object = json.loads(data.decode())
+        # Only looked for where it can be: encoding every row again would double the time of reading.
         if _SURROGATE_ESCAPE.search(data):
             json.dumps(row, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:

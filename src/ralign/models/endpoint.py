@@ -1,13 +1,12 @@
-"""One OpenAI-compatible address: its connections, its key, and one try of a call.
+"""An OpenAI-compatible endpoint: its connections, its key, and one try of a call.
 
-A request's body goes in; a `Reply` or a `EndpointError` comes out, never an exception of the transport, and never the
-key. What is tried again is `ralign.models.endpoint_model`'s business.
+A request's body goes in; a `Reply` or an `EndpointError` comes out, never an exception of the transport, and never the
+key. Retries are `ralign.models.endpoint_model`'s business.
 """
 
 import asyncio
 import dataclasses
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self, cast
 
 import aiohttp
@@ -24,7 +23,7 @@ _LONGEST_MESSAGE = 300
 
 
 class Endpoint:
-    """One address: its connections, its key, and how many calls may be in flight to it, whatever the model.
+    """One endpoint: its connections, its key, and how many calls may be in flight to it, whatever the model.
 
     Use as an async context manager, around every call to its models.
 
@@ -80,9 +79,7 @@ class Endpoint:
         self._deadlines = Deadlines()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -102,47 +99,47 @@ class Endpoint:
         except asyncio.CancelledError:
             if not self._deadlines.has_expired(task):
                 raise
-            failed = EndpointError(kind="broken", message="no answer in time")
-        except (aiohttp.ClientError, OSError) as error:
-            failed = _transport_failure(error)
+            error = EndpointError(kind="broken", message="no answer in time")
+        except aiohttp.ClientConnectorCertificateError as failure:
+            # A wrong certificate does not mend itself: no other try, although aiohttp counts it as a connection error.
+            error = EndpointError(
+                kind="refused", message=one_line(f"its certificate is not trusted: {failure}")
+            )
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ClientHttpProxyError,
+        ) as failure:
+            message = one_line(str(failure)) or type(failure).__name__
+            error = EndpointError(kind="unreachable", message=message)
+        except (aiohttp.ClientError, OSError) as failure:
+            message = one_line(f"{type(failure).__name__}: {failure}")
+            error = EndpointError(kind="broken", message=message)
         else:
             self.reached = True
-            outcome = read_reply(content) if response.status == 200 else _read_failure(response, content)
-            if isinstance(outcome, Reply):
-                return outcome
-            failed = outcome
+            if response.status == 200:
+                outcome = read_reply(content)
+                if isinstance(outcome, Reply):
+                    return outcome
+                error = outcome
+            else:
+                # A redirect is not followed: a POST would become a GET, and the key would go to another host.
+                if 300 <= response.status < 400 and (target := response.headers.get("Location")):
+                    content = f"it has moved to {target}".encode()
+                retry_after = read_retry_after(response.headers, datetime.now(UTC))
+                error = read_error(response.status, content, retry_after)
         finally:
             self._deadlines.discard(task)
-        return dataclasses.replace(failed, message=self._safe(failed.message))
+        # Servers and proxies quote the key and the URL's query back; shortened only after both are out.
+        message = error.message.replace(str(self._url), self.url)
+        if self._key is not None:
+            message = message.replace(self._key, "[key]")
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[: _LONGEST_MESSAGE - 1] + "…"
+        return dataclasses.replace(error, message=message)
 
     def key_hint(self) -> str:
-        """What to check about the key."""
+        """Advice on the key, for errors."""
         if self._key is None:
             return f"no key was sent: set {self.key_variable}, or name the variable that holds the key"
         return f"check the key in {self.key_variable}"
-
-    def _safe(self, message: str) -> str:
-        """A message without the key and the address's query, whoever put them there, and then not too long."""
-        message = message.replace(str(self._url), self.url)
-        if self._key is not None:
-            message = message.replace(self._key, "[key]")
-        return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"
-
-
-def _read_failure(response: aiohttp.ClientResponse, content: bytes) -> EndpointError:
-    """What an answer with another status than 200 says."""
-    retry_after = read_retry_after(response.headers, datetime.now(UTC))
-    if 300 <= response.status < 400 and (target := response.headers.get("Location")):
-        content = f"it has moved to {target}".encode()
-    return read_error(response.status, content, retry_after)
-
-
-def _transport_failure(error: aiohttp.ClientError | OSError) -> EndpointError:
-    """A connection that could not be made, or that broke, or that stayed silent."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return EndpointError(kind="refused", message=one_line(f"its certificate is not trusted: {error}"))
-    if isinstance(
-        error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError
-    ):
-        return EndpointError(kind="unreachable", message=one_line(str(error)) or type(error).__name__)
-    return EndpointError(kind="broken", message=one_line(f"{type(error).__name__}: {error}"))

@@ -121,7 +121,10 @@ class EndpointModel:
             outcome = await self._endpoint.post(encode(fields), min(now + retry.try_timeout, deadline))
             if isinstance(outcome, Reply):
                 return outcome
-            if self._adapt(outcome, fields):
+            parameter = outcome.parameter
+            if parameter in fields and parameter not in self._extra_body:
+                # The model does not take it. Of calls that were refused together, the first sees it and all repeat.
+                self._adapted[parameter] = "max_completion_tokens" if parameter == "max_tokens" else None
                 continue
             if outcome.kind in ("request", "refused"):
                 return outcome
@@ -132,26 +135,15 @@ class EndpointModel:
             never_reached = outcome.kind == "unreachable" and not self._endpoint.reached
             if never_reached:
                 wait = min(wait, max(started + retry.unreachable_after - now, 0.0))
-            out_of_patience = (
-                now + wait >= deadline or broken >= retry.max_tries or (never_reached and not wait)
-            )
-            if out_of_patience:
+            give_up = now + wait >= deadline or broken >= retry.max_tries or (never_reached and not wait)
+            if give_up:
                 how_long = f"{tries} {'try' if tries == 1 else 'tries'} in {now - started:.1f} s"
                 return dataclasses.replace(outcome, message=f"{outcome.message} ({how_long})")
             await asyncio.sleep(wait)
             now += wait
 
-    def _adapt(self, error: EndpointError, fields: Mapping[str, object]) -> bool:
-        """Note a parameter that the model does not take. True where the call is worth repeating without it."""
-        parameter = error.parameter
-        if parameter is None or parameter not in fields or parameter in self._extra_body:
-            return False
-        # Of calls that were refused together, the first notes it and all repeat.
-        self._adapted[parameter] = "max_completion_tokens" if parameter == "max_tokens" else None
-        return True
-
     async def _failure(self, error: EndpointError, sampling: Sampling, seed: int | None) -> RalignError:
-        """What to raise for a call that failed for good."""
+        """The exception for a call that failed for good."""
         endpoint = self._endpoint
         if error.kind == "unreachable" and not endpoint.reached:
             return EndpointRefused(
