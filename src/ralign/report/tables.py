@@ -67,11 +67,11 @@ MEASURE_NAMES = {
     "order_consistency": "same in both orders",
     "right_in_both_orders": "right in both orders",
 }
+# Counts of what went unanswered, and the headers of the count and of the measures it bears on.
 _NOT_ANSWERED = {
     "unanswered": ("judgments", "L-Acc"),
     "meta_failed": ("meta-\njudgments", "S-Corr", "F-Score"),
 }
-"""Counts of what went unanswered, and the headers of the count and of the measures it bears on."""
 _WIDEST_NAME = 24
 _UNDEFINED = "–"
 

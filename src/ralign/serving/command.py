@@ -22,8 +22,8 @@ from ralign.models import LoadLocalModel, ModelPool, ModelSpec, Sampling
 from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig
 
+# Length of the listen queue: a rollout of 1,024 answers may open as many connections at once.
 _BACKLOG = 2048
-"""Length of the listen queue: a rollout of 1,024 answers may open as many connections at once."""
 
 
 class Models(NamedTuple):

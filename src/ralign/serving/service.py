@@ -121,7 +121,8 @@ class RewardService:
                 conversation=request.conversation,
                 response_a=answer,
                 response_b=reference,
-                label="A",  # of no consequence: no judge is shown the label
+                # Of no consequence: no judge is shown the label.
+                label="A",
                 benchmark=BENCHMARK,
             )
             orders = orders_shown(self._config.side, name, seed=self._config.seed)
