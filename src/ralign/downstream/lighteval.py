@@ -109,6 +109,7 @@ def find_program(given: str) -> str:
     found = shutil.which(str(path))
     if found is None:
         raise InputError(f"--lighteval {given}: no program there; expected lighteval's, or its environment")
+    # Absolute, as each run is started in a folder of its own.
     return str(Path(found).absolute())
 
 

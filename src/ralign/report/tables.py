@@ -231,7 +231,7 @@ def share_cell(share: Interval | IntervalDict | None, *, signed: bool = False) -
         return Text(_UNDEFINED, style="dim")
     sign = "+" if signed else ""
     if isinstance(share, dict):
-        share = Interval(**share)
+        share = Interval(share["value"], share["low"], share["high"])
     # z: a difference that rounds to nothing has no sign.
     value, low, high = (f"{100 * each:{sign}z.1f}" for each in share)
     return Text.assemble(value, (f" [{low}, {high}]", "dim"))

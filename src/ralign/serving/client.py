@@ -93,6 +93,7 @@ class HttpReward:
                 f"the dataset has no column '{self._reference_column}', found {', '.join(sorted(columns)) or 'none'}"
             )
         references: Sequence[str] = columns[self._reference_column]
+        # Without ids the service names prompts by their text, so a prompt's completions share a side all the same.
         ids: Sequence[object] = columns.get(self._id_column) or [None] * len(completions)
         bodies = [
             request_body(prompt, completion, reference, name)

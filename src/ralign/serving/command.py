@@ -56,8 +56,10 @@ async def run_serve(
                     log_level="warning",
                     access_log=False,
                     server_header=False,
+                    # The models are opened around the application, not by it.
                     lifespan="off",
                     backlog=_BACKLOG,
+                    # A request that was just taken may still need all of its deadline.
                     timeout_graceful_shutdown=math.ceil(config.deadline) + 5,
                 )
             )

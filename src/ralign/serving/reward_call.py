@@ -17,6 +17,7 @@ from ralign.errors import CallFailed, EndpointRefused, InputError
 from ralign.models.retry import RetryPolicy, read_retry_after
 from ralign.records import Order, Verdict
 
+# May pass by itself: a full queue, a restart, a body that came too late.
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503})
 # Spreads retries; nothing that a reward depends on.
 _jitter = random.Random()

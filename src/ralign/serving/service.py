@@ -60,6 +60,7 @@ class RewardService:
             conversation=request.conversation,
             response_a=request.response_a,
             response_b=request.response_b,
+            # Without a label nothing is meta-judged, and no judge is shown one.
             label=request.label or "A",
             gold_judgment=request.gold_rationale,
             benchmark=BENCHMARK,
