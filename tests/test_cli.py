@@ -149,7 +149,7 @@ def test_the_real_judgments_of_llmbar_come_out_as_published(
 def test_correlate_gives_the_published_figures(ralign: Ralign, tmp_path: Path) -> None:
     columns = ("--x", "helpsteer3_l_acc", "--x", "helpsteer3_f_score", "--y", "downstream_average")
     done = ralign(
-        "correlate", PAPER / "metric_vs_downstream.csv", *columns, "--figure", tmp_path / "figure.png"
+        "correlate", PAPER / "metric_vs_downstream.csv", *columns, "--plot", tmp_path / "figure.png"
     )
     assert "0.366" in done.stdout
     assert "0.947" in done.stdout

@@ -37,7 +37,6 @@ from ralign.training.config import Engine, TrainConfig
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ralign.evals.correlate import Panel
     from ralign.models import ChatModel
     from ralign.models.local import LocalModel
     from ralign.policy.command import PolicyEngine
@@ -252,7 +251,7 @@ def compare(
     Args:
         first: A run directory.
         second: Another one. Differences are this one minus the first.
-        seed: Seeds the bootstrap.
+        seed: Random seed of the bootstrap.
         resamples: Bootstrap resamples behind each interval.
         as_json: Print everything as JSON.
     """
@@ -279,7 +278,7 @@ def correlate(
     *,
     x: tuple[str, ...],
     y: str,
-    figure: Path | None = None,
+    plot: Path | None = None,
     seed: int = 0,
     resamples: int = 10_000,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
@@ -290,8 +289,8 @@ def correlate(
         table: A CSV file, one row a judge.
         x: A column with a measure; repeat for several.
         y: The column with the downstream result.
-        figure: Draw the correlations into this .png, .svg or .pdf file.
-        seed: Seeds the bootstrap over judges.
+        plot: Plot the correlations into this .png, .svg or .pdf file.
+        seed: Random seed of the bootstrap over judges.
         resamples: Bootstrap resamples behind each interval.
         as_json: Print everything in full as JSON.
     """
@@ -299,22 +298,19 @@ def correlate(
     from ralign.report.tables import correlation_table, print_tables
 
     panels = correlate_columns(table, x, y, seed=seed, resamples=resamples)
-    if figure is not None:
-        _draw_correlation(panels, figure)
+    if plot is not None:
+        try:
+            # matplotlib is an extra.
+            from ralign.report.correlation_figure import draw_correlation
+        except ImportError as error:
+            raise InputError(f"--plot needs {error.name}: pip install 'ralign[report]'") from None
+        draw_correlation(panels, plot)
     if as_json:
         found = {panel.x_name: panel.correlation.as_dict() for panel in panels}
         print(json.dumps({"models": panels[0].models, "y": y, "x": found}, indent=2))
         return
     rows = [(panel.x_name, panel.correlation) for panel in panels]
     print_tables([correlation_table(rows, panels[0].models, y)], _console())
-
-
-def _draw_correlation(panels: "list[Panel]", path: Path) -> None:
-    try:
-        from ralign.report.correlation_figure import draw_correlation
-    except ImportError as error:
-        raise InputError(f"--figure needs {error.name}: pip install 'ralign[report]'") from None
-    draw_correlation(panels, path)
 
 
 @app.command
@@ -343,7 +339,7 @@ def _training_engine(name: Engine) -> "TrainingEngine":
 def serve(config: Annotated[ServeConfig, Parameter(name="*")]) -> int:
     """Serve a judge as a policy's reward over HTTP, for TRL, verl, OpenRLHF and anything else."""
     try:
-        # Here and not above: it brings in a web framework, which is an extra.
+        # The web framework is an extra.
         from ralign.serving.command import run_serve
     except ImportError as error:
         raise InputError(f"{error.name} is not installed: pip install 'ralign[serve]'") from None

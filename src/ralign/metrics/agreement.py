@@ -76,7 +76,7 @@ class Agreement:
         counts = asdict(self)
         del counts["measures"]
         measures = self.measures._asdict().items()
-        return counts | {name: None if each is None else each._asdict() for name, each in measures}
+        return {**counts, **{name: None if each is None else each._asdict() for name, each in measures}}
 
 
 def agreement_values(confusion: Confusion) -> AgreementValues:

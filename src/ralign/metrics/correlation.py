@@ -96,6 +96,7 @@ def _leave_one_out(xs: Floats, ys: Floats) -> LeaveOneOut | None:
     # Row i: every model but i.
     others = np.array([np.delete(np.arange(models), i) for i in range(models)])
     x_left, y_left = xs[others], ys[others]
+    # Without one model all others may have the same figure, and no correlation.
     usable = np.flatnonzero((np.ptp(x_left, axis=1) > 0) & (np.ptp(y_left, axis=1) > 0))
     if usable.size == 0:
         return None

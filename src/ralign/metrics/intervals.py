@@ -20,11 +20,11 @@ Floats = NDArray[np.float64]
 RESAMPLES = 10_000
 """Enough for the ends of a 95 % interval to move by less than 2 % of its width from seed to seed."""
 
+# Numbers held at a time while resampling: 32 MB.
 _CHUNK = 4_000_000
-"""Numbers held at a time while resampling: 32 MB."""
 
+# A binomial draw costs about as much as this many index draws (measured, numpy 2.4).
 _INDEX_DRAWS_PER_BINOMIAL = 20
-"""A binomial draw costs about as much as this many index draws (measured, numpy 2.4)."""
 
 
 class Interval(NamedTuple):

@@ -127,6 +127,7 @@ def pair_shares(outcomes: Outcomes, orders: Sequence[Order]) -> PairShares:
     both, same, right_in_both = _over_orders(outcomes, flags)
     draws = both.sum(axis=1)
 
+    # A pair with nothing answered adds 0 to every sum, the denominators too.
     def share_of_judgments(what: Flags) -> Floats:
         return _ratio(what.sum(axis=(1, 2)), answered, undefined=0.0)
 
@@ -215,6 +216,7 @@ def spurious_correctness_bounds(sums: PairShares) -> Bounds | None:
     failed = float(sums.meta_failed)
     if failed == 0:
         return None
+    # min: sums of thirds and sevenths may end 1e-16 above what they are divided by.
     asked = float(sums.meta_judged) + failed
     misaligned = float(sums.misaligned)
     return Bounds(misaligned / asked, min(1.0, (misaligned + failed) / asked))

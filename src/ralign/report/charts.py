@@ -17,13 +17,13 @@ Text = Callable[[float], str]
 Shape = Literal["circle", "square", "triangle", "diamond"]
 
 _WIDE: Final = (420.0, 290.0)
+# Width and height of a drawing; letters keep their size, so a narrow one is for a narrow place.
 _NARROW: Final = (330.0, 262.0)
-"""Width and height of a drawing; letters keep their size, so a narrow one is for a narrow place."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 20.0, 10.0, 44.0
+# Share of a bar that a letter of a label takes, on a narrow screen.
 _ROOM: Final = 0.018
-"""Share of a bar that a letter of a label takes, on a narrow screen."""
+# Steps on either side that a line is averaged with.
 _SMOOTHED: Final = 2
-"""Steps on either side that a line is averaged with."""
 
 
 class Line(NamedTuple):

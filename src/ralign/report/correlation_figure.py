@@ -47,13 +47,13 @@ _PANEL_INCHES = (4.3, 3.7)
 _CROWDED_PANEL_INCHES = (6.0, 4.8)
 _CROWDED_MODELS = 12
 _DOTS_PER_INCH = 200
+# A point's square, its white rim included.
 _DOT_PIXELS = 18
-"""A point's square, its white rim included."""
 _LINE_PIXELS = 6
 _NAME_MARGIN_PIXELS = (8, 2)
 _SHARE_LEFT_OF_ANCHOR = {"left": 0.0, "center": 0.5, "right": 1.0}
+# Up to this far a name needs no line to its point.
 _NEAR_POINTS = 11
-"""Up to this far a name needs no line to its point."""
 
 
 class _Costs(NamedTuple):
@@ -65,8 +65,8 @@ class _Costs(NamedTuple):
     away: float
 
 
+# Found by eye on the paper's 7 and 20 models.
 _COSTS = _Costs(over_others=20.0, over_line=0.1, outside=20.0, away=12.0)
-"""Found by eye on the paper's 7 and 20 models."""
 
 
 class LabelPosition(NamedTuple):
@@ -104,7 +104,8 @@ def draw_correlation(panels: Sequence[Panel], path: Path) -> None:
         raise InputError(f"{path}: a figure ends in {', '.join(FORMATS)}")
     if not panels:
         raise InputError(f"{path}: nothing to draw")
-    with rc_context(_STYLE):  # pyright: ignore[reportArgumentType]  (the stub lists every key as a literal)
+    # The stub lists every key as a literal.
+    with rc_context(_STYLE):  # pyright: ignore[reportArgumentType]
         figure = plot(panels)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.unfinished")

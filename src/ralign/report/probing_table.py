@@ -45,8 +45,8 @@ _LEFT_OUT = {
     "ambiguous": "not swapped, as its letters may mean something else",
     "no_other": "without another pair's rationale for the other answer",
 }
+# Below, the judge would mostly have written something else than a verdict where it was read.
 _ENOUGH_MASS = 0.5
-"""Below, the judge would mostly have written something else than a verdict where it was read."""
 
 
 def probing_table(name: str, probed: ProbedDict) -> Table:

@@ -67,11 +67,11 @@ MEASURE_NAMES = {
     "order_consistency": "same in both orders",
     "right_in_both_orders": "right in both orders",
 }
+# Counts of what went unanswered, and the headers of the count and of the measures it bears on.
 _NOT_ANSWERED = {
     "unanswered": ("judgments", "L-Acc"),
     "meta_failed": ("meta-\njudgments", "S-Corr", "F-Score"),
 }
-"""Counts of what went unanswered, and the headers of the count and of the measures it bears on."""
 _WIDEST_NAME = 24
 _UNDEFINED = "–"
 
@@ -231,7 +231,7 @@ def share_cell(share: Interval | IntervalDict | None, *, signed: bool = False) -
         return Text(_UNDEFINED, style="dim")
     sign = "+" if signed else ""
     if isinstance(share, dict):
-        share = Interval(**share)
+        share = Interval(share["value"], share["low"], share["high"])
     # z: a difference that rounds to nothing has no sign.
     value, low, high = (f"{100 * each:{sign}z.1f}" for each in share)
     return Text.assemble(value, (f" [{low}, {high}]", "dim"))

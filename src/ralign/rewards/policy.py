@@ -52,6 +52,7 @@ def never_ended(completion: str, finish_reason: str | None = None, *, thinks: bo
     Returns:
         True where the token limit cut it off, where its thought is not closed, or where it says nothing after it.
     """
+    # A thought that the chat template opened has no <think> in the completion: only its end tells.
     if finish_reason == "length" or (thinks and CLOSER not in completion):
         return True
     return not visible_answer(completion)
@@ -230,6 +231,7 @@ def win_rates(group_size: int, outcomes: Mapping[Comparison, float | None]) -> l
     """
     wins: list[list[float]] = [[] for _ in range(group_size)]
     for (a, b), score in outcomes.items():
+        # Without a verdict it counts for neither: as a draw it would pull both towards one half.
         if score is not None:
             wins[a].append((1.0 + score) / 2)
             wins[b].append((1.0 - score) / 2)

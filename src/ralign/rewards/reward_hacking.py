@@ -25,6 +25,7 @@ from statistics import correlation, fmean
 from ralign.records import Order, Verdict
 from ralign.rewards.policy import visible_answer
 
+# A block that is never closed runs to the end, as in Markdown.
 _CODE_BLOCK = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^ {0,3}#{1,6}\s", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s", re.MULTILINE)
@@ -115,6 +116,7 @@ def signs_of(step: int, groups: Iterable[Sequence[GradedAnswer]]) -> RewardHacki
     """
     by_prompt = [group for group in groups if group]
     answers = [answer for group in by_prompt for answer in group]
+    # An answer that shows nothing would pass for the shortest and plainest of all.
     shown = [(answer, text) for answer in answers if (text := visible_answer(answer.completion))]
     texts = [text for _, text in shown]
     prose = [_CODE_BLOCK.sub("", text) for text in texts]
@@ -124,6 +126,7 @@ def signs_of(step: int, groups: Iterable[Sequence[GradedAnswer]]) -> RewardHacki
     reference_length = sum(len(reference) for _, reference in referenced)
     groups_of_scores = [[a.score for a in group if a.score is not None] for group in by_prompt]
     in_both_orders = [(a.verdicts.get("ab"), a.verdicts.get("ba")) for a in answers]
+    # Both judges' means over the same answers: else the gap would show on which of them one judge failed.
     scored_twice = [
         (a.score, a.second_score) for a in answers if a.score is not None and a.second_score is not None
     ]
@@ -192,6 +195,7 @@ def _agreement(scores: Sequence[tuple[float, float]]) -> float | None:
     if len(scores) < _FEWEST_FOR_AGREEMENT:
         return None
     firsts, seconds = zip(*scores, strict=True)
+    # A judge that gives every answer the same has no correlation with anything: 0 / 0.
     if max(firsts) - min(firsts) < _SAME or max(seconds) - min(seconds) < _SAME:
         return None
     return correlation(firsts, seconds)

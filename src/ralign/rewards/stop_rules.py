@@ -53,7 +53,10 @@ class StopRule:
             (lambda token: token in _OPERATORS, f"expected one of {' '.join(_OPERATORS)}"),
             (_is_number, "expected a number"),
             (lambda token: token == "for", "expected 'for' and a number of steps, or the end"),
-            (_is_count, "expected a number of steps from 1"),
+            (
+                lambda token: token.isascii() and token.isdigit() and 1 <= int(token) <= 10**6,
+                "expected a number of steps from 1",
+            ),
             (lambda token: token in ("step", "steps"), "expected 'steps' or the end"),
             (lambda _: False, "expected the end"),
         )
@@ -105,6 +108,7 @@ class StopRules:
         # Every rule counts every step, the ones behind the first that fires too.
         for rule, breaches in zip(self.rules, self._breaches, strict=True):
             value = values[rule.sign]
+            # A step that cannot tell neither counts nor starts the count again.
             if value is None:
                 continue
             if not rule.broken_by(value):
@@ -128,7 +132,3 @@ def _is_number(token: str) -> bool:
         return math.isfinite(float(token))
     except ValueError:
         return False
-
-
-def _is_count(token: str) -> bool:
-    return token.isascii() and token.isdigit() and 1 <= int(token) <= 10**6

@@ -60,6 +60,7 @@ class RewardService:
             conversation=request.conversation,
             response_a=request.response_a,
             response_b=request.response_b,
+            # Without a label nothing is meta-judged, and no judge is shown one.
             label=request.label or "A",
             gold_judgment=request.gold_rationale,
             benchmark=BENCHMARK,
@@ -121,7 +122,8 @@ class RewardService:
                 conversation=request.conversation,
                 response_a=answer,
                 response_b=reference,
-                label="A",  # of no consequence: no judge is shown the label
+                # Of no consequence: no judge is shown the label.
+                label="A",
                 benchmark=BENCHMARK,
             )
             orders = orders_shown(self._config.side, name, seed=self._config.seed)
