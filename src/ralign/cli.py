@@ -37,7 +37,6 @@ from ralign.training.config import Engine, TrainConfig
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ralign.evals.correlate import Panel
     from ralign.models import ChatModel
     from ralign.models.local import LocalModel
     from ralign.policy.command import PolicyEngine
@@ -156,35 +155,26 @@ def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
     from ralign.evals.probe.command import run_probe
     from ralign.report.probing_table import probing_table
     from ralign.report.tables import print_tables
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_probe(config, _probed_model, console))
     print_tables([probing_table(name, one) for name, one in results.document["benchmarks"].items()], console)
-    console.print(f"Every figure with its counts: {config.out}/results.json", highlight=False, soft_wrap=True)
-    if results.complete:
-        return 0
-    owed = results.document["owed"]
-    console.print(
-        f"Unfinished: {owed['judgments']:,} judgments and {owed['readings']:,} readings had no answer "
-        f"({config.out} says why in its logs); the same command asks for them again.",
-        style="yellow",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return 1
+    return show_end(results, config.out, console)
 
 
 @app.command
 def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
     """Write gold rationales for preference pairs with a strong model, each checked, into a run directory."""
     from ralign.data.gold.command import run_gold, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_gold(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 @app.command
@@ -200,13 +190,14 @@ def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
 def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
     """Answer prompts with a model, into a run directory: reference answers for `policy` and `winrate`."""
     from ralign.data.answers.command import run_answers, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_answers(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 @app.command
@@ -236,13 +227,14 @@ def _policy_engine(name: Engine) -> "PolicyEngine":
 def winrate(config: Annotated[WinrateConfig, Parameter(name="*")]) -> int:
     """Judge a policy's answers against references in both orders: the win rate, raw and at equal length."""
     from ralign.evals.winrate.command import run_winrate, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_winrate(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 @app.command
@@ -259,7 +251,7 @@ def compare(
     Args:
         first: A run directory.
         second: Another one. Differences are this one minus the first.
-        seed: Seeds the bootstrap.
+        seed: Random seed of the bootstrap.
         resamples: Bootstrap resamples behind each interval.
         as_json: Print everything as JSON.
     """
@@ -286,7 +278,7 @@ def correlate(
     *,
     x: tuple[str, ...],
     y: str,
-    figure: Path | None = None,
+    plot: Path | None = None,
     seed: int = 0,
     resamples: int = 10_000,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
@@ -297,8 +289,8 @@ def correlate(
         table: A CSV file, one row a judge.
         x: A column with a measure; repeat for several.
         y: The column with the downstream result.
-        figure: Draw the correlations into this .png, .svg or .pdf file.
-        seed: Seeds the bootstrap over judges.
+        plot: Plot the correlations into this .png, .svg or .pdf file.
+        seed: Random seed of the bootstrap over judges.
         resamples: Bootstrap resamples behind each interval.
         as_json: Print everything in full as JSON.
     """
@@ -306,22 +298,19 @@ def correlate(
     from ralign.report.tables import correlation_table, print_tables
 
     panels = correlate_columns(table, x, y, seed=seed, resamples=resamples)
-    if figure is not None:
-        _draw_correlation(panels, figure)
+    if plot is not None:
+        try:
+            # matplotlib is an extra.
+            from ralign.report.correlation_figure import draw_correlation
+        except ImportError as error:
+            raise InputError(f"--plot needs {error.name}: pip install 'ralign[report]'") from None
+        draw_correlation(panels, plot)
     if as_json:
         found = {panel.x_name: panel.correlation.as_dict() for panel in panels}
         print(json.dumps({"models": panels[0].models, "y": y, "x": found}, indent=2))
         return
     rows = [(panel.x_name, panel.correlation) for panel in panels]
     print_tables([correlation_table(rows, panels[0].models, y)], _console())
-
-
-def _draw_correlation(panels: "list[Panel]", path: Path) -> None:
-    try:
-        from ralign.report.correlation_figure import draw_correlation
-    except ImportError as error:
-        raise InputError(f"--figure needs {error.name}: pip install 'ralign[report]'") from None
-    draw_correlation(panels, path)
 
 
 @app.command
@@ -350,7 +339,7 @@ def _training_engine(name: Engine) -> "TrainingEngine":
 def serve(config: Annotated[ServeConfig, Parameter(name="*")]) -> int:
     """Serve a judge as a policy's reward over HTTP, for TRL, verl, OpenRLHF and anything else."""
     try:
-        # Here and not above: it brings in a web framework, which is an extra.
+        # The web framework is an extra.
         from ralign.serving.command import run_serve
     except ImportError as error:
         raise InputError(f"{error.name} is not installed: pip install 'ralign[serve]'") from None
@@ -371,13 +360,14 @@ def downstream(config: Annotated[DownstreamConfig, Parameter(name="*", consume_m
 def rubric(config: Annotated[RubricConfig, Parameter(name="*")]) -> int:
     """Grade single answers by rubrics or yes-or-no questions with a judge, into a run directory."""
     from ralign.evals.rubric.command import run_rubric, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_rubric(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 def _needs(extra: str, *modules: str) -> None:

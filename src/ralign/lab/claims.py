@@ -17,7 +17,7 @@ from ralign.lab.results import SeedResult
 from ralign.lab.run import folder_name
 from ralign.lab.statistics import Prediction, Spread, by_arm, differences
 from ralign.lab.vocabulary import DOMAINS, Domain
-from ralign.report.numbers import number, per_cent
+from ralign.report.markup import number, per_cent
 
 Standing = Literal["holds", "does not hold", "undecided"]
 

@@ -1,4 +1,4 @@
-"""How far a meta-judge agrees with a reference: another meta-judge, or people. Pure.
+"""Agreement of a meta-judge with a reference: another meta-judge, or people. Pure.
 
 In: for each judgment, what the reference says and what was decided (None where there is no decision). Out: the
 confusion counts, and what follows from them, each with a 95 % interval. "Aligned" is the positive class, as in the
@@ -31,7 +31,7 @@ class Confusion(NamedTuple):
 
 
 class AgreementValues(NamedTuple):
-    """What follows from a confusion; NaN where undefined; arrays of its shape."""
+    """Measures of agreement that follow from a confusion; NaN where undefined; arrays of its shape."""
 
     agreement: Floats
     """The share of judgments on which both say the same."""
@@ -75,13 +75,8 @@ class Agreement:
         """Ready for JSON: counts and measures side by side."""
         counts = asdict(self)
         del counts["measures"]
-        return {
-            **counts,
-            **{
-                name: None if each is None else each._asdict()
-                for name, each in self.measures._asdict().items()
-            },
-        }
+        measures = self.measures._asdict().items()
+        return {**counts, **{name: None if each is None else each._asdict() for name, each in measures}}
 
 
 def agreement_values(confusion: Confusion) -> AgreementValues:
@@ -95,6 +90,7 @@ def agreement_values(confusion: Confusion) -> AgreementValues:
         ) / total**2
         return AgreementValues(
             agreement=observed,
+            # Where chance alone gives full agreement, kappa is 0 / 0.
             kappa=(observed - chance) / np.where(chance < 1, 1 - chance, np.nan),
             f1=2 * both / (2 * both + decided + reference),
             precision=both / (both + decided),
@@ -129,6 +125,7 @@ def measure_agreement(
         if decision is None:
             undecided += 1
             continue
+        # In the order of Confusion's fields.
         counts = rows.setdefault(pair, [0, 0, 0, 0])
         counts[2 * (not decision) + (not truth)] += 1
     shares = np.array(list(rows.values()), dtype=np.float64).reshape(-1, 4)
@@ -136,10 +133,7 @@ def measure_agreement(
     found = agreement_values(confusion)
     drawn = agreement_values(Confusion(*resampled_sums(shares, resamples, rng).T))
     return Agreement(
-        both_aligned=int(confusion.both_aligned),
-        only_decided_aligned=int(confusion.only_decided_aligned),
-        only_reference_aligned=int(confusion.only_reference_aligned),
-        both_misaligned=int(confusion.both_misaligned),
+        **{name: int(each) for name, each in confusion._asdict().items()},
         undecided=undecided,
         measures=AgreementMeasures(
             *(interval(float(value), samples) for value, samples in zip(found, drawn, strict=True))

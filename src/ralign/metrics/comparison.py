@@ -34,7 +34,7 @@ class SignTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How two runs differ on the pairs that both answered."""
+    """Comparison of two runs on the pairs that both answered."""
 
     pairs: int
     left_out: int
@@ -47,14 +47,8 @@ class Comparison:
 
     def as_dict(self) -> dict[str, object]:
         """Ready for JSON."""
-        return {
-            "pairs": self.pairs,
-            "left_out": self.left_out,
-            "first": self.first.as_dict(),
-            "second": self.second.as_dict(),
-            "difference": self.difference.as_dict(),
-            "mcnemar": asdict(self.mcnemar),
-        }
+        measures = {name: getattr(self, name).as_dict() for name in ("first", "second", "difference")}
+        return {"pairs": self.pairs, "left_out": self.left_out, **measures, "mcnemar": asdict(self.mcnemar)}
 
 
 def compare(
@@ -75,17 +69,23 @@ def compare(
     if not np.array_equal(first.label, second.label):
         raise ValueError("the two runs do not have the same labels: they are not about the same pairs")
     shares_first, shares_second = pair_shares(first, orders_first), pair_shares(second, orders_second)
+    # A pair that one run never answered cannot be paired: as 0 it would count its outage against it.
     in_both = (shares_first.answered > 0) & (shares_second.answered > 0)
     shares_first = PairShares(*(each[in_both] for each in shares_first))
     shares_second = PairShares(*(each[in_both] for each in shares_second))
 
+    # Side by side in one array, so that each resample draws the same pairs for both runs.
     joint = resampled_sums(np.stack([*shares_first, *shares_second], axis=1), resamples, rng)
     columns = len(PairShares._fields)
-    estimates, resampled = zip(
-        _values_and_resamples(shares_first, joint[:, :columns], first),
-        _values_and_resamples(shares_second, joint[:, columns:], second),
-        strict=True,
-    )
+    estimates: list[Values] = []
+    resampled: list[Values] = []
+    for shares, drawn, outcomes in (
+        (shares_first, joint[:, :columns], first),
+        (shares_second, joint[:, columns:], second),
+    ):
+        has_meta_judge = was_meta_judged(outcomes)
+        estimates.append(values(sum_over_pairs(shares), has_meta_judge=has_meta_judge))
+        resampled.append(values(PairShares(*drawn.T), has_meta_judge=has_meta_judge))
     return Comparison(
         pairs=int(in_both.sum()),
         left_out=int((~in_both).sum()),
@@ -106,14 +106,6 @@ def sign_test(right_first: Floats, right_second: Floats) -> SignTest:
     differing = more_first + more_second
     p_value = float(stats.binomtest(more_first, differing, 0.5).pvalue) if differing else 1.0
     return SignTest(more_right_in_first=more_first, more_right_in_second=more_second, p_value=p_value)
-
-
-def _values_and_resamples(shares: PairShares, resampled: Floats, outcomes: Outcomes) -> tuple[Values, Values]:
-    has_meta_judge = was_meta_judged(outcomes)
-    return (
-        values(sum_over_pairs(shares), has_meta_judge=has_meta_judge),
-        values(PairShares(*resampled.T), has_meta_judge=has_meta_judge),
-    )
 
 
 def _difference(first: Values, second: Values) -> Values:

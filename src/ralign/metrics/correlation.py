@@ -1,4 +1,4 @@
-"""Does a measure predict what a policy is worth after RLHF? Pearson's r and Spearman's rho over models.
+"""Correlation over models of a measure with what a policy is worth after RLHF: Pearson's r and Spearman's rho.
 
 In: one figure per model for the measure and for the downstream result. The paper does this on seven models
 (its figure of F-Score against downstream average); with so few, the interval and the leave-one-out range say
@@ -31,7 +31,7 @@ class LeaveOneOut(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correlation:
-    """How a measure and a result go together over models."""
+    """Correlation of a measure and a result over models."""
 
     models: int
     pearson: Interval
@@ -61,7 +61,17 @@ def correlate(
         ValueError: fewer than three models, columns of different length, a figure that is not finite, or a
             column that is constant. The message names x or y; which column that is, the caller knows.
     """
-    xs, ys = _checked(x, y)
+    xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if xs.ndim != 1 or xs.shape != ys.shape:
+        raise ValueError(f"x has shape {xs.shape} and y {ys.shape}, expected one figure a model in each")
+    if len(xs) < FEWEST_MODELS:
+        raise ValueError(f"{len(xs)} models, expected at least {FEWEST_MODELS}")
+    for name, column in (("x", xs), ("y", ys)):
+        if not np.isfinite(column).all():
+            raise ValueError(f"{name} has a figure that is not finite")
+        if np.ptp(column) == 0:
+            raise ValueError(f"{name} is {column[0]:g} for every model: a constant correlates with nothing")
+    # Of few models, a resample may draw one figure throughout: with three, one in nine does.
     drawn = rng.integers(len(xs), size=(resamples, len(xs)))
     x_drawn, y_drawn = xs[drawn], ys[drawn]
     usable = (np.ptp(x_drawn, axis=1) > 0) & (np.ptp(y_drawn, axis=1) > 0)
@@ -79,20 +89,6 @@ def correlate(
     )
 
 
-def _checked(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
-    xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if xs.ndim != 1 or xs.shape != ys.shape:
-        raise ValueError(f"x has shape {xs.shape} and y {ys.shape}, expected one figure a model in each")
-    if len(xs) < FEWEST_MODELS:
-        raise ValueError(f"{len(xs)} models, expected at least {FEWEST_MODELS}")
-    for name, column in (("x", xs), ("y", ys)):
-        if not np.isfinite(column).all():
-            raise ValueError(f"{name} has a figure that is not finite")
-        if np.ptp(column) == 0:
-            raise ValueError(f"{name} is {column[0]:g} for every model: a constant correlates with nothing")
-    return xs, ys
-
-
 def _leave_one_out(xs: Floats, ys: Floats) -> LeaveOneOut | None:
     models = len(xs)
     if models <= FEWEST_MODELS:
@@ -100,6 +96,7 @@ def _leave_one_out(xs: Floats, ys: Floats) -> LeaveOneOut | None:
     # Row i: every model but i.
     others = np.array([np.delete(np.arange(models), i) for i in range(models)])
     x_left, y_left = xs[others], ys[others]
+    # Without one model all others may have the same figure, and no correlation.
     usable = np.flatnonzero((np.ptp(x_left, axis=1) > 0) & (np.ptp(y_left, axis=1) > 0))
     if usable.size == 0:
         return None
@@ -113,6 +110,7 @@ def _pearson(x: Floats, y: Floats) -> Floats:
     x = x - x.mean(axis=1, keepdims=True)
     y = y - y.mean(axis=1, keepdims=True)
     r = (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    # Rounding takes a perfect correlation to 1 + 2e-16, which is no correlation.
     return np.clip(r, -1.0, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""How sure a figure is: 95 % percentile bootstrap intervals, over pairs.
+"""Confidence of a figure: 95 % percentile bootstrap intervals, over pairs.
 
 In: an array of what each pair adds to some sums. Out: those sums under resampling, all columns from the same
 draws, so that whatever holds between the sums (F = L x (1 - S)) holds in every resample.
@@ -20,11 +20,11 @@ Floats = NDArray[np.float64]
 RESAMPLES = 10_000
 """Enough for the ends of a 95 % interval to move by less than 2 % of its width from seed to seed."""
 
+# Numbers held at a time while resampling: 32 MB.
 _CHUNK = 4_000_000
-"""Numbers held at a time while resampling: 32 MB."""
 
+# A binomial draw costs about as much as this many index draws (measured, numpy 2.4).
 _INDEX_DRAWS_PER_BINOMIAL = 20
-"""A binomial draw costs about as much as this many index draws (measured, numpy 2.4)."""
 
 
 class Interval(NamedTuple):
@@ -77,7 +77,8 @@ def _multinomial_counts(
 def _index_counts(pairs: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
     for size in _chunk_sizes(resamples, pairs):
         chunk = np.empty((size, pairs))
-        for row in chunk:  # one at a time: counting within a row stays in the cache
+        # One row at a time: counting within a row stays in the cache.
+        for row in chunk:
             row[:] = np.bincount(rng.integers(pairs, size=pairs), minlength=pairs)
         yield chunk
 

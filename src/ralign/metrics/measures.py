@@ -1,4 +1,4 @@
-"""What each measure is: L-Acc, S-Corr, F-Score, order consistency, right in both orders, and the counts.
+"""Measures of a judge: L-Acc, S-Corr, F-Score, order consistency, right in both orders, and the counts.
 
 In: the codes of `outcomes`. Out: every pair's share in each sum (`pair_shares`), the measures that such sums
 give (`values`), counts and bounds. The paper's section 2 defines the three measures for one judgment a pair:
@@ -46,7 +46,7 @@ Flags = NDArray[np.bool_]
 
 
 class PairShares(NamedTuple):
-    """What each pair adds to the sums that the measures are ratios of; or those sums. Arrays of one shape."""
+    """Share of each pair in the sums that the measures are ratios of; or those sums. Arrays of one shape."""
 
     answered: Floats
     """1 where any judgment of the pair was answered, else 0."""
@@ -107,7 +107,7 @@ class Counts:
 
 
 class _Flags(NamedTuple):
-    """What is true of each judgment; shape (pairs, orders, draws). The last three imply `right`."""
+    """Flags of each judgment; shape (pairs, orders, draws). The last three imply `right`."""
 
     answered: Flags
     right: Flags
@@ -127,6 +127,7 @@ def pair_shares(outcomes: Outcomes, orders: Sequence[Order]) -> PairShares:
     both, same, right_in_both = _over_orders(outcomes, flags)
     draws = both.sum(axis=1)
 
+    # A pair with nothing answered adds 0 to every sum, the denominators too.
     def share_of_judgments(what: Flags) -> Floats:
         return _ratio(what.sum(axis=(1, 2)), answered, undefined=0.0)
 
@@ -154,6 +155,7 @@ def values(sums: PairShares, *, has_meta_judge: bool) -> Values:
     label_accuracy = np.clip(_ratio(sums.right, sums.answered), 0.0, 1.0)
     spurious_correctness = np.clip(_ratio(sums.misaligned, sums.meta_judged), 0.0, 1.0)
     fidelity_score = label_accuracy * (1.0 - spurious_correctness)
+    # Where nothing is right S-Corr is 0 / 0, and F-Score would be NaN with it.
     if has_meta_judge:
         fidelity_score = np.where(label_accuracy == 0.0, 0.0, fidelity_score)
     return Values(
@@ -214,6 +216,7 @@ def spurious_correctness_bounds(sums: PairShares) -> Bounds | None:
     failed = float(sums.meta_failed)
     if failed == 0:
         return None
+    # min: sums of thirds and sevenths may end 1e-16 above what they are divided by.
     asked = float(sums.meta_judged) + failed
     misaligned = float(sums.misaligned)
     return Bounds(misaligned / asked, min(1.0, (misaligned + failed) / asked))
@@ -224,6 +227,7 @@ def fidelity_bounds(sums: PairShares) -> Bounds | None:
     spurious = spurious_correctness_bounds(sums)
     if spurious is None:
         return None
+    # L-Acc has bounds of its own for its own failures: these are the meta-judge's alone.
     label_accuracy = float(sums.right) / float(sums.answered)
     return Bounds(label_accuracy * (1.0 - spurious.high), label_accuracy * (1.0 - spurious.low))
 
@@ -240,6 +244,7 @@ def _flags(outcomes: Outcomes, orders: Sequence[Order]) -> _Flags:
     if not np.isin(label, (VERDICT_A, VERDICT_B)).all():
         raise ValueError("a label is neither VERDICT_A nor VERDICT_B")
     right = verdict == label[:, None, None]
+    # What the meta-judge says of a wrong verdict counts nowhere: runs may have asked it all the same.
     return _Flags(
         answered=verdict != UNANSWERED,
         right=right,
@@ -255,6 +260,7 @@ def _over_orders(outcomes: Outcomes, flags: _Flags) -> tuple[Flags, Flags, Flags
     if orders < 2:
         nothing = np.zeros((pairs, draws), dtype=np.bool_)
         return nothing, nothing, nothing
+    # Verdicts are in the letters of the pairs file, so the same one in both orders is the same code.
     ab, ba = outcomes.verdict[:, 0], outcomes.verdict[:, 1]
     same: Flags = (ab == ba) & (ab != NO_VERDICT) & (ab != UNANSWERED)
     both: Flags = np.logical_and(*np.moveaxis(flags.answered, 1, 0))

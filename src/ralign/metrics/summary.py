@@ -40,7 +40,7 @@ class Measures(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What one benchmark, or one subset of it, came to."""
+    """Summary of one benchmark, or of one subset of it."""
 
     pairs: int
     """All pairs, those without an answer included."""
@@ -55,17 +55,11 @@ class Summary:
 
     def as_dict(self) -> dict[str, object]:
         """The keys of `results.json`; ready for JSON (None, never NaN)."""
-        bounds = {
-            "label_accuracy_bounds": self.label_accuracy_bounds,
-            "spurious_correctness_bounds": self.spurious_correctness_bounds,
-            "fidelity_bounds": self.fidelity_bounds,
-        }
-        return {
-            "pairs": self.pairs,
-            **self.measures.as_dict(),
-            **{name: None if each is None else each._asdict() for name, each in bounds.items()},
-            "counts": asdict(self.counts),
-        }
+        bounds: dict[str, dict[str, float] | None] = {}
+        for name in ("label_accuracy_bounds", "spurious_correctness_bounds", "fidelity_bounds"):
+            each: Bounds | None = getattr(self, name)
+            bounds[name] = None if each is None else each._asdict()
+        return {"pairs": self.pairs, **self.measures.as_dict(), **bounds, "counts": asdict(self.counts)}
 
 
 def summarise(

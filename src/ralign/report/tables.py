@@ -6,7 +6,7 @@ keeps the width it needs, and `print_tables` prints it whole where the terminal 
 none.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from rich import box
@@ -18,7 +18,8 @@ from rich.text import Text
 from ralign.metrics.intervals import Interval
 from ralign.metrics.summary import Measures
 
-if TYPE_CHECKING:  # scipy takes a second to import, and `ralign bench` needs none of it
+# scipy takes a second to import, and `ralign bench` needs none of it.
+if TYPE_CHECKING:
     from ralign.metrics.comparison import Comparison
     from ralign.metrics.correlation import Correlation
 
@@ -32,7 +33,7 @@ class IntervalDict(TypedDict):
 
 
 class BoundsDict(TypedDict):
-    """What a share could be at least and at most, had nothing failed."""
+    """Bounds of a share: what it could be at least and at most, had nothing failed."""
 
     low: float
     high: float
@@ -66,21 +67,24 @@ MEASURE_NAMES = {
     "order_consistency": "same in both orders",
     "right_in_both_orders": "right in both orders",
 }
+# Counts of what went unanswered, and the headers of the count and of the measures it bears on.
 _NOT_ANSWERED = {
     "unanswered": ("judgments", "L-Acc"),
     "meta_failed": ("meta-\njudgments", "S-Corr", "F-Score"),
 }
-"""What may go unanswered, and the headers of its count and of the measures it bears on."""
 _WIDEST_NAME = 24
 _UNDEFINED = "–"
 
 
 def results_tables(benchmarks: Mapping[str, BenchmarkDict]) -> list[Table]:
-    """What `ralign bench` prints: the measures by benchmark and subset; what failed; both orders.
+    """Tables of `ralign bench`: the measures by benchmark and subset; what failed; both orders.
 
     Takes `results.json`'s `benchmarks`. What failed is there only where something did.
     """
-    rows = list(_rows(benchmarks))
+    rows: list[tuple[Text, ResultDict]] = []
+    for name, benchmark in benchmarks.items():
+        rows.append((Text(name, style="bold"), benchmark))
+        rows += [(Text(f"  {subset}"), result) for subset, result in benchmark.get("subsets", {}).items()]
     tables = [_accuracy_table(rows)]
     if (failures := _failures_table(rows)) is not None:
         tables.append(failures)
@@ -90,33 +94,34 @@ def results_tables(benchmarks: Mapping[str, BenchmarkDict]) -> list[Table]:
 
 
 def comparison_table(comparison: "Comparison", first: str, second: str, title: str | None = None) -> Table:
-    """What `ralign compare` prints; `first` and `second` name the runs."""
-    table = _table(title or "Paired on the same pairs")
+    """Table of `ralign compare`; `first` and `second` name the runs."""
+    table = new_table(title or "Paired on the same pairs")
     _name_column(table, "%")
     for header in (first, second, "difference"):
         table.add_column(Text(header), justify="right", no_wrap=header == "difference")
     runs = zip(comparison.first, comparison.second, comparison.difference, strict=True)
     for measure, (one, other, difference) in zip(Measures._fields, runs, strict=True):
         if one is not None or other is not None:
-            shares = _share(one), _share(other), _share(difference, signed=True)
+            shares = share_cell(one), share_cell(other), share_cell(difference, signed=True)
             table.add_row(MEASURE_NAMES[measure], *shares)
     test = comparison.mcnemar
+    p_value = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.3f}"
     notes = [
         f"{comparison.pairs:,} pairs. Difference: {second} minus {first}, paired.",
         f"Right more often: {first} on {test.more_right_in_first:,} pairs, {second} on"
         f" {test.more_right_in_second:,}.",
-        f"McNemar's exact test: {_p_value(test.p_value)}.",
+        f"McNemar's exact test: {p_value}.",
     ]
     if comparison.left_out:
         notes.insert(1, f"Left out, as one of the runs never answered: {comparison.left_out:,} pairs.")
-    return _finished(table, notes)
+    return finished(table, notes)
 
 
 def correlation_table(
     rows: Sequence[tuple[str, "Correlation"]], models: Sequence[str], y_name: str, title: str | None = None
 ) -> Table:
-    """What `ralign correlate` prints: a row for each measure (its name, its correlation with `y_name`)."""
-    table = _table(title or f"Correlation with {y_name}, {len(models)} models")
+    """Table of `ralign correlate`: a row for each measure (its name, its correlation with `y_name`)."""
+    table = new_table(title or f"Correlation with {y_name}, {len(models)} models")
     _name_column(table, "measure")
     table.add_column("Pearson r", justify="right", no_wrap=True)
     table.add_column("Spearman rho", justify="right", no_wrap=True)
@@ -125,11 +130,17 @@ def correlation_table(
         r, rho = (
             f"{each.value:.3f} [{each.low:.2f}, {each.high:.2f}]" for each in (found.pearson, found.spearman)
         )
-        table.add_row(Text(name), r, rho, _leave_one_out(found, models))
+        without, range_of_r = found.leave_one_out, _UNDEFINED
+        if without is not None:
+            range_of_r = (
+                f"{without.low:.3f} without {models[without.low_without]}\n"
+                f"{without.high:.3f} without {models[without.high_without]}"
+            )
+        table.add_row(Text(name), r, rho, Text(range_of_r))
     left_out = ", ".join(
         f"{found.degenerate_resamples:,} ({name})" for name, found in rows if found.degenerate_resamples
     )
-    return _finished(
+    return finished(
         table, [f"Resamples without two different figures, left out: {left_out}."] if left_out else []
     )
 
@@ -142,7 +153,7 @@ def print_tables(tables: Sequence[Table], console: Console) -> None:
 
 
 def _accuracy_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
-    table = _table("Right, and for the right reasons")
+    table = new_table("Right, and for the right reasons")
     _name_column(table, "%")
     table.add_column("pairs", justify="right", no_wrap=True)
     measures = ("label_accuracy", "spurious_correctness", "fidelity_score")
@@ -152,12 +163,20 @@ def _accuracy_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
     if without_verdict:
         table.add_column("no\nverdict", justify="right", no_wrap=True)
     for name, result in rows:
-        cells: list[str | Text] = [_share(_interval(result[measure])) for measure in measures]
+        cells: list[str | Text] = [share_cell(result[measure]) for measure in measures]
         if without_verdict:
             cells.append(_count(result["counts"].get("no_verdict")))
         table.add_row(name, _count(result["pairs"]), *cells)
     notes = ["No verdict: judgments that gave none. They are not right."] if without_verdict else []
-    return _finished(table, notes + _without_gold(rows))
+    # S-Corr is then of a part of the right judgments only.
+    notes += [
+        f"{name.plain.strip()}: {never_asked:,} right judgments had no gold rationale to be compared with;"
+        " S-Corr is without them."
+        for name, result in rows
+        if (never_asked := result["counts"].get("not_meta_judged"))
+        and result["spurious_correctness"] is not None
+    ]
+    return finished(table, notes)
 
 
 def _failures_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table | None:
@@ -166,7 +185,7 @@ def _failures_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table | None:
     shown = [key for key in _NOT_ANSWERED if any(result["counts"].get(key) for _, result in failed)]
     if not failed:
         return None
-    table = _table("What was not answered, and what the answers could have changed")
+    table = new_table("What was not answered, and what the answers could have changed")
     _name_column(table, "%")
     for key in shown:
         for header in _NOT_ANSWERED[key]:
@@ -179,13 +198,13 @@ def _failures_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table | None:
             cells += [_count(result["counts"].get("meta_failed"))]
             cells += [_span(result["spurious_correctness_bounds"]), _span(result["fidelity_bounds"])]
         table.add_row(name, *cells)
-    return _finished(
+    return finished(
         table, ["These count nowhere. The ranges: all that the figures could be, had they been answered."]
     )
 
 
 def _orders_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
-    table = _table("The same pairs in both orders")
+    table = new_table("The same pairs in both orders")
     _name_column(table, "%")
     for header in ("pairs", "same verdict", "right in both", "right\nas ab", "right\nas ba"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -194,68 +213,36 @@ def _orders_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
         table.add_row(
             name,
             _count(result["pairs"]),
-            _share(_interval(result["order_consistency"])),
-            _share(_interval(result["right_in_both_orders"])),
+            share_cell(result["order_consistency"]),
+            share_cell(result["right_in_both_orders"]),
             _count(counts.get("right_ab")),
             _count(counts.get("right_ba")),
         )
-    return _finished(table, ["Right as ab, as ba: judgments."])
-
-
-def _rows(benchmarks: Mapping[str, BenchmarkDict]) -> Iterator[tuple[Text, ResultDict]]:
-    """Every benchmark, its subsets indented below it."""
-    for name, benchmark in benchmarks.items():
-        yield Text(name, style="bold"), benchmark
-        for subset, result in benchmark.get("subsets", {}).items():
-            yield Text(f"  {subset}"), result
-
-
-def _without_gold(rows: Sequence[tuple[Text, ResultDict]]) -> list[str]:
-    """Which S-Corr are of a part of the right judgments only."""
-    return [
-        f"{name.plain.strip()}: {never_asked:,} right judgments had no gold rationale to be compared with;"
-        " S-Corr is without them."
-        for name, result in rows
-        if (never_asked := result["counts"].get("not_meta_judged"))
-        and result["spurious_correctness"] is not None
-    ]
-
-
-def _leave_one_out(found: "Correlation", models: Sequence[str]) -> Text:
-    without = found.leave_one_out
-    if without is None:
-        return Text(_UNDEFINED)
-    return Text(
-        f"{without.low:.3f} without {models[without.low_without]}\n"
-        f"{without.high:.3f} without {models[without.high_without]}"
-    )
-
-
-def _interval(share: IntervalDict | None) -> Interval | None:
-    return None if share is None else Interval(share["value"], share["low"], share["high"])
-
-
-def _share(share: Interval | None, *, signed: bool = False) -> Text:
-    if share is None:
-        return Text(_UNDEFINED, style="dim")
-    sign = "+" if signed else ""
-    value, low, high = (100 * each for each in share)
-    return Text.assemble(f"{value:{sign}.1f}", (f" [{low:{sign}.1f}, {high:{sign}.1f}]", "dim"))
+    return finished(table, ["Right as ab, as ba: judgments."])
 
 
 def _span(bounds: BoundsDict | None) -> str:
     return _UNDEFINED if bounds is None else f"{100 * bounds['low']:.1f} to {100 * bounds['high']:.1f}"
 
 
+def share_cell(share: Interval | IntervalDict | None, *, signed: bool = False) -> Text:
+    """Share and its interval in per cent, as the field prints them."""
+    if share is None:
+        return Text(_UNDEFINED, style="dim")
+    sign = "+" if signed else ""
+    if isinstance(share, dict):
+        share = Interval(share["value"], share["low"], share["high"])
+    # z: a difference that rounds to nothing has no sign.
+    value, low, high = (f"{100 * each:{sign}z.1f}" for each in share)
+    return Text.assemble(value, (f" [{low}, {high}]", "dim"))
+
+
 def _count(number: int | None) -> str:
     return _UNDEFINED if number is None else f"{number:,}"
 
 
-def _p_value(p_value: float) -> str:
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
-
-
-def _table(title: str) -> Table:
+def new_table(title: str) -> Table:
+    """Empty table in the style of all of ours."""
     return Table(
         title=Text(title),
         title_justify="left",
@@ -273,7 +260,7 @@ def _name_column(table: Table, header: str) -> None:
     table.add_column(header, max_width=_WIDEST_NAME, overflow="fold")
 
 
-def _finished(table: Table, notes: Sequence[str]) -> Table:
+def finished(table: Table, notes: Sequence[str]) -> Table:
     """Fix the table at the width it needs, so that no terminal makes it cut a figure off; notes go below."""
     unbounded = Console(width=1_000)
     table.width = Measurement.get(unbounded, unbounded.options, table).maximum

@@ -21,8 +21,8 @@ from ralign import __version__
 from ralign.errors import InputError, RalignError, first_error
 from ralign.files import DirectoryLock, check_fingerprint, versions, write_atomically
 from ralign.models.endpoint_model import EndpointModel
-from ralign.models.model import ChatModel
-from ralign.models.pool import LoadLocalModel, ModelPool
+from ralign.models.model import ChatModel, LoadLocalModel
+from ralign.models.pool import ModelPool
 from ralign.models.price import Price, parse_prices
 from ralign.records import Answered, Usage
 from ralign.runs.forecast import forecast, forecast_lines
@@ -74,6 +74,7 @@ async def execute(
     """
     prices = _prices_by_role(plan.roles, calls)
     if calls.dry_run:
+        # Without the lock: a dry run reads, and may be asked about a run that is going on.
         for role in plan.roles:
             role.log.load()
         tokens = calls.expected_completion_tokens
@@ -138,6 +139,7 @@ async def run(
     progress = Progress(plan, prices)
     logs = [role.log for role in plan.roles]
     with DirectoryLock(out), ExitStack() as stack:
+        # Before the logs are read: lines of another run must never be taken for ours.
         check_fingerprint(out, config or {}, fingerprint or {}, logs=[log.path.name for log in logs])
         for log in logs:
             log.load()
@@ -150,6 +152,7 @@ async def run(
         finally:
             # Also when the run was interrupted: what is done can be used, and the page says what is missing.
             figures = plan.results()
+            # Every command says in the same two words whether it is through: `view` and scripts need one reader.
             owed = figures.pop("owed")
             document: dict[str, Any] = {
                 "ralign": __version__,
@@ -174,25 +177,28 @@ async def run(
 
 async def _settle(plan: Plan[Item], items: Iterable[Item], in_flight: int, progress: Progress) -> None:
     """Workers that share one iterator of items; the first error of one ends all."""
+    # One iterator for all: a worker takes the next item only when it is free, so files are read as they are needed.
     waiting = iter(items)
 
-    async def answer(call: Call) -> Answered:
-        assert call.role.ask is not None, "the models are open"
-        record = await call.role.ask(*call.about)
-        call.role.log.append(record)
-        return record
+    async def answer(call: Call) -> bool:
+        # No try here: what a role raises (an endpoint that refuses every call) ends the run; what fails is a record.
+        role, about = call
+        assert role.ask is not None, "the models are open"
+        record: Answered = await role.ask(*about)
+        role.log.append(record)
+        return record.failure == "call"
 
     async def work() -> None:
         for item in waiting:
             while owed := plan.owed(item):
-                if len(owed) == 1:
-                    records = [await answer(owed[0])]
+                if len(owed) == 1:  # the usual case, without the cost of a task of its own
+                    failed = await answer(owed[0])
                 else:
                     async with asyncio.TaskGroup() as group:
                         tasks = [group.create_task(answer(call)) for call in owed]
-                    records = [task.result() for task in tasks]
+                    failed = any(task.result() for task in tasks)
                 # A call that failed for good is asked for again by the next session, not by this one.
-                if any(record.failure == "call" for record in records):
+                if failed:
                     break
             progress.settled += 1
 
@@ -225,6 +231,7 @@ def show_end(results: Results, out: Path, console: Console) -> int:
 def _prices_by_role(roles: Iterable[Role], calls: CallOptions) -> dict[str, Price]:
     models = {role.name: role.live.spec.name for role in roles if role.live is not None}
     prices = parse_prices(calls.price)
+    # A price for a model nobody asks is a misspelt name, and a run that looks free.
     for model in prices:
         if model not in models.values():
             asked = ", ".join(dict.fromkeys(models.values())) or "none"

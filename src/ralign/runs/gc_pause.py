@@ -23,6 +23,7 @@ def gc_pause() -> Generator[None]:
     global _batches, _usual
     if _batches == 0:
         _usual = gc.get_threshold()
+        gc.freeze()
         gc.set_threshold(_FACTOR * _usual[0], *_usual[1:])
     _batches += 1
     try:
@@ -31,3 +32,4 @@ def gc_pause() -> Generator[None]:
         _batches -= 1
         if _batches == 0:
             gc.set_threshold(*_usual)
+            gc.unfreeze()

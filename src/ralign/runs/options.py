@@ -16,8 +16,7 @@ from cyclopts import Parameter
 
 from ralign.errors import InputError
 from ralign.judging import Prompt
-from ralign.models.model import Sampling
-from ralign.models.pool import ModelSpec
+from ralign.models.model import ModelSpec, Sampling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +45,13 @@ class CallOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgeOptions:
-    """The judge: which model, in which words, how sampled."""
+class JudgeModelOptions:
+    """The judge: which model, how sampled. Its words are the command's own."""
 
     judge: str | None = None
     """The judge's model name at --judge-url; without a URL, a local Hugging Face model (path or hub name)."""
     judge_url: str | None = None
     """The judge's OpenAI-compatible endpoint, for example http://localhost:8000/v1."""
-    judge_prompt: Path | None = None
-    """A file with your own judge prompt. Default: ours."""
     judge_temperature: float | None = 0.4
     """Sampling temperature of the judge (the paper: 0.4)."""
     judge_max_tokens: int | None = 8192
@@ -64,7 +61,7 @@ class JudgeOptions:
     judge_key_variable: str = "OPENAI_API_KEY"
     """The environment variable that holds the judge's API key."""
 
-    OPERATIONAL: ClassVar = frozenset({"judge_url", "judge_prompt", "judge_key_variable"})
+    OPERATIONAL: ClassVar = frozenset({"judge_url", "judge_key_variable"})
 
     def __post_init__(self) -> None:
         if self.judge_url is not None and self.judge is None:
@@ -91,6 +88,16 @@ class JudgeOptions:
     def sampling(self) -> Sampling:
         """How its replies are drawn."""
         return Sampling(temperature=self.judge_temperature, max_tokens=self.judge_max_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions(JudgeModelOptions):
+    """The judge of two answers: which model, in which words, how sampled."""
+
+    judge_prompt: Path | None = None
+    """A file with your own judge prompt. Default: ours."""
+
+    OPERATIONAL: ClassVar = JudgeModelOptions.OPERATIONAL | {"judge_prompt"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +142,8 @@ class MetaJudgeOptions:
         return Sampling(temperature=self.meta_temperature, max_tokens=self.meta_max_tokens)
 
 
+# A base class would do the same, but break the positional argument of each command; a nested default instance with
+# other values than the group's own would lose them as soon as one flag of the group is given (cyclopts 5.4).
 CallFlags = Annotated[CallOptions, Parameter(name="*")]
 JudgeFlags = Annotated[JudgeOptions, Parameter(name="*")]
 MetaJudgeFlags = Annotated[MetaJudgeOptions, Parameter(name="*")]
@@ -153,6 +162,7 @@ def at_least_one(**values: int | None) -> None:
 
 def as_table(config: object) -> dict[str, Any]:
     """Every flag of a config by its flat name: a table of config.toml, which is a recipe as well."""
+    # Flat, as the flags are: a run's config.toml can be given back as --recipe.
     table: dict[str, Any] = {}
     for name, value in _fields(config):
         table |= as_table(value) if is_dataclass(value) else {name: value}

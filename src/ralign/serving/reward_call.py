@@ -1,4 +1,4 @@
-"""One answer's reward, asked of a running service: `POST /reward` until there is an answer or no time left."""
+"""Call of a running service for one answer's reward: `POST /reward` until there is an answer or no time left."""
 
 import asyncio
 import json
@@ -17,12 +17,14 @@ from ralign.errors import CallFailed, EndpointRefused, InputError
 from ralign.models.retry import RetryPolicy, read_retry_after
 from ralign.records import Order, Verdict
 
+# May pass by itself: a full queue, a restart, a body that came too late.
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503})
-_jitter = random.Random()  # spreads retries; nothing that a reward depends on
+# Spreads retries; nothing that a reward depends on.
+_jitter = random.Random()
 
 
 class Reward(NamedTuple):
-    """The service's answer, as far as an engine needs it."""
+    """Reward of one answer, as far as an engine needs the service's response."""
 
     reward: float | None
     reason: str | None
@@ -45,24 +47,22 @@ def request_body(
     """
     if not isinstance(reference, str):
         raise InputError(f"the reference answer is {type(reference).__name__}, expected a text")
-    conversation = (
-        [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _turns(prompt, "prompt")
+    conversation = _turns(
+        [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt, "prompt"
     )
-    answer = (
-        completion
-        if isinstance(completion, str)
-        else "".join(t["content"] for t in _turns(completion, "completion"))
-    )
+    if not isinstance(completion, str):
+        completion = "".join(turn["content"] for turn in _turns(completion, "completion"))
     fields = {
         "conversation": conversation,
-        "answer": answer,
+        "answer": completion,
         "reference_answer": reference,
         "id": None if name is None else str(name),
         "finish_reason": finish_reason,
     }
     try:
         return orjson.dumps(fields)
-    except TypeError:  # half a surrogate pair, which no UTF-8 text can hold: a policy may say anything
+    except TypeError:
+        # Half a surrogate pair, which no UTF-8 text can hold: a policy may say anything.
         return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
 
 
@@ -81,7 +81,7 @@ def _turns(messages: object, what: str) -> list[dict[str, str]]:
     return read
 
 
-async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, patience: RetryPolicy) -> Reward:
+async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, retry: RetryPolicy) -> Reward:
     """Ask `/reward` until there is an answer.
 
     Raises:
@@ -89,7 +89,7 @@ async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, pat
         EndpointRefused: the service refuses the request.
     """
     address = f"{url.rstrip('/')}/reward"
-    deadline = monotonic() + patience.deadline
+    deadline = monotonic() + retry.deadline
     tries = 0
     while True:
         tries += 1
@@ -98,9 +98,15 @@ async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, pat
             timeout = aiohttp.ClientTimeout(total=max(deadline - monotonic(), 0.001))
             async with session.post(address, data=body, timeout=timeout, allow_redirects=False) as response:
                 content = await response.read()
+                # A redirect is refused like any other status: followed, a POST would arrive as a GET without its body.
                 if response.status == 200:
                     return _read_reward(content)
-                problem = f"{address} answers {response.status}: {_reason(content)}"
+                try:
+                    reason = str(orjson.loads(content)["error"])
+                except (orjson.JSONDecodeError, TypeError, KeyError):
+                    reason = content[:200].decode("utf-8", "replace")
+                problem = f"{address} answers {response.status}: {reason}"
+                # The service has tried for its own deadline already.
                 if response.status == 504:
                     raise CallFailed(problem)
                 if response.status not in _TRY_AGAIN:
@@ -110,7 +116,7 @@ async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, pat
             raise EndpointRefused(f"'{url}' is no address of a service") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             problem = f"{address}: {type(error).__name__} {error}".rstrip()
-        wait = patience.wait(tries, retry_after, _jitter)
+        wait = retry.wait(tries, retry_after, _jitter)
         if monotonic() + wait >= deadline:
             raise CallFailed(f"{problem} ({tries} tries)")
         await asyncio.sleep(wait)
@@ -136,13 +142,6 @@ def _read_reward(content: bytes) -> Reward:
         ) from None
 
 
-def _reason(content: bytes) -> str:
-    try:
-        return str(orjson.loads(content)["error"])
-    except (orjson.JSONDecodeError, TypeError, KeyError):
-        return content[:200].decode("utf-8", "replace")
-
-
 def reward_session(token_variable: str) -> aiohttp.ClientSession:
     """Connections to the service, with the token that the variable holds; it may be unset.
 
@@ -152,5 +151,6 @@ def reward_session(token_variable: str) -> aiohttp.ClientSession:
     token = os.environ.get(token_variable, "").strip()
     if not (token.isascii() and token.isprintable()):
         raise InputError(f"the token in {token_variable} holds characters that no header can have")
+    # No limit here: callers bound their concurrency, and a second bound would queue within the deadline unseen.
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     return aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))

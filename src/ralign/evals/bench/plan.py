@@ -95,6 +95,7 @@ class BenchPlan:
         self._resamples = resamples
         self._expected = "x" * (CHARACTERS_PER_TOKEN * expected_tokens)
         if meta_judge is not None and not self.index.has_gold.any():
+            # Said before any call is paid: an S-Corr over nothing would print as a dash, hours later.
             raise InputError(
                 "no pair has a gold rationale (gt_judgment), so there is nothing for a meta-judge to compare with: "
                 "leave the meta-judge out to measure L-Acc alone"
@@ -102,6 +103,9 @@ class BenchPlan:
         # One small integer a judgment and a vote (`ralign.metrics.outcomes`): all that the measures need in memory.
         slots = len(self.index) * len(self._orders) * draws
         self._verdict: NDArray[np.int8] = np.full(slots, UNANSWERED, dtype=np.int8)
+        # Read one by one as views: a number of a numpy array costs three times as much.
+        self._verdicts, self._labels = memoryview(self._verdict), memoryview(self.index.label)
+        self._has_gold = self.index.has_gold.tobytes()
         self._vote: NDArray[np.int8] = np.full((slots, self._votes), NOT_META_JUDGED, dtype=np.int8)
         self.judgments = Log(out / JUDGMENTS, Judgment, self._slot, slots, note=self._count_judgment)
         self.meta_judgments = Log(
@@ -126,6 +130,7 @@ class BenchPlan:
         pair, order, draw, slot = asked
         if slot not in self.judgments:
             return (Call(self._judge, (pair, order, draw)),)
+        # Only right judgments need the meta-judge (section 2): of a wrong one, S-Corr says nothing.
         votes = self._owed_votes(slot)
         if not votes or self._meta_judge is None:
             return ()
@@ -138,12 +143,16 @@ class BenchPlan:
         pair, order, draw, slot = asked
         if slot in self.judgments or self._meta_judge is None or pair.gold_rationale is None:
             return owed, owed
+        # A rationale of the expected length stands for the one that the meta-judge will read.
         to_come = Judgment(pair_id=pair.id, order=order, draw=draw, rationale=self._expected)
         votes = [Call(self._meta_judge, (pair, to_come, vote)) for vote in range(self._votes)]
         return owed, [*owed, *votes]
 
     def results(self) -> dict[str, Any]:
         """Every measure with its counts and its interval, for each benchmark and each of its subsets."""
+        right = (self._verdict.reshape(len(self.index), -1) == self.index.label[:, None]) & (
+            self.index.has_gold[:, None]
+        )
         every = self._outcomes(np.arange(len(self.index), dtype=np.intp))
         write_scores(self._out / SCORES, scores_of(self.index, every, self._orders, self._draws))
         rng = np.random.default_rng(self._seed)
@@ -165,7 +174,7 @@ class BenchPlan:
         return {
             "owed": {
                 "judgments": int((self._verdict == UNANSWERED).sum()),
-                "meta_judgments": sum(len(self._owed_votes(slot)) for slot in range(self.size)),
+                "meta_judgments": int(right.sum()) * self._votes - self.meta_judgments.answered,
             },
             "orders": list(self._orders),
             "draws": self._draws,
@@ -187,7 +196,7 @@ class BenchPlan:
 
     def _count_judgment(self, slot: int, judgment: Judgment) -> None:
         if judgment.failure != "call":
-            self._verdict[slot] = _VERDICTS[judgment.verdict]
+            self._verdicts[slot] = _VERDICTS[judgment.verdict]
 
     def _count_vote(self, slot: int, meta_judgment: MetaJudgment) -> None:
         at = divmod(slot, self._votes)
@@ -198,15 +207,16 @@ class BenchPlan:
     def _owed_votes(self, slot: int) -> list[int]:
         """The votes still to come: only where the judgment is right and can be compared."""
         row = slot // (len(self._orders) * self._draws)
-        if not self.index.has_gold[row] or self._verdict[slot] != self.index.label[row]:
+        if not self._has_gold[row] or self._verdicts[slot] != self._labels[row]:
             return []
         first = slot * self._votes
-        return [vote for vote in range(self._votes) if first + vote not in self.meta_judgments]
+        return [owed - first for owed in self.meta_judgments.missing(first, first + self._votes)]
 
     def _outcomes(self, rows: NDArray[np.intp]) -> Outcomes:
         """The outcomes of some of the pairs, the majority of the votes taken."""
         shape = len(self.index), len(self._orders), self._draws
         votes = self._vote.reshape(*shape, self._votes)[rows]
+        # A tie between the votes that answered is a failed meta-judgment, not an aligned or a misaligned one.
         yes, no = (votes == ALIGNED).sum(axis=-1), (votes == MISALIGNED).sum(axis=-1)
         asked = (votes != NOT_META_JUDGED).any(axis=-1)
         aligned = np.select(

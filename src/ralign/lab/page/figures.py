@@ -10,8 +10,7 @@ from ralign.lab.page.tables import TITLES, correlation
 from ralign.lab.results import ArmResult, SeedResult
 from ralign.lab.statistics import Prediction, by_arm, figures
 from ralign.report.charts import Dot, Line, Part, bar, line_chart, scatter_chart
-from ralign.report.markup import Html, join, tag
-from ralign.report.numbers import per_cent
+from ralign.report.markup import Html, join, per_cent, tag
 
 _PREDICTORS: Final = ("label_accuracy", "fidelity_score", "hard_label_accuracy")
 

@@ -54,8 +54,7 @@ from ralign.lab.page.tables import (
 )
 from ralign.lab.results import SeedResult, read_seed_result
 from ralign.lab.statistics import Prediction, predictions
-from ralign.report.markup import Child, Html, join, tag
-from ralign.report.numbers import number
+from ralign.report.markup import Child, Html, join, number, tag
 
 EXAMPLES: Final = 6
 """Shown in full; the first opens the page."""

@@ -16,8 +16,7 @@ from ralign.lab.run import folder_name
 from ralign.lab.statistics import COLLAPSED, FIGURES, Prediction, by_arm, figures
 from ralign.lab.vocabulary import DOMAINS
 from ralign.metrics.correlation import Correlation
-from ralign.report.markup import Child, Html, join, tag
-from ralign.report.numbers import number, per_cent
+from ralign.report.markup import Child, Html, join, number, per_cent, tag
 
 _MEASURES: Final = {
     "label_accuracy": ("train", "label_accuracy"),

@@ -1,7 +1,7 @@
 """Two files of answers -> the pairs to judge.
 
 The first file's answer is A, the second's (the reference's) B. Prompts are matched by id and must be the same words.
-A pair has no label: nobody knows which is better, and no judge is shown one; the record asks for a letter, A.
+A pair has no label: nobody knows which is better, and no judge is shown one.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from ralign.records import PreferencePair
 from ralign.rewards.policy import visible_answer
 
 BENCHMARK = "winrate"
-"""What these judgments have as their benchmark; it enters the calls' seeds."""
+"""The benchmark of these pairs; it enters the calls' seeds."""
 
 _LISTED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contest:
-    """What is compared."""
+class Comparisons:
+    """The prompts of a win rate."""
 
     pairs: list[PreferencePair]
     """Prompts with both answers, A the first file's. `unknown` is the reference's row."""
-    forfeited: list[PolicyPrompt]
+    missing_as_loss: list[PolicyPrompt]
     """Prompts (of the reference's file) that count as lost, for want of an answer."""
     left_out: int
     """Prompts with a reference and no answer that count for nothing."""
@@ -33,14 +33,14 @@ class Contest:
     """Prompts with an answer and no reference."""
 
 
-def match(
+def match_answers(
     answers: Sequence[PolicyPrompt],
     references: Sequence[PolicyPrompt],
     *,
     column: str | None,
     reference_column: str,
     missing: Missing,
-) -> Contest:
+) -> Comparisons:
     """Bring the answers of two files together.
 
     Args:
@@ -62,11 +62,12 @@ def match(
     for prompt in references:
         reference = visible_answer(prompt.answer(reference_column))
         if not reference:
-            raise prompt.place.bad(f"{reference_column} is all thinking, expected an answer")
+            raise prompt.location.bad(f"{reference_column} is all thinking, expected an answer")
         other = given.get(prompt.id)
         if other is not None and other.conversation != prompt.conversation:
-            raise InputError(f"{other.place}: prompt {prompt.id!r} reads differently in {prompt.place}")
+            raise InputError(f"{other.location}: prompt {prompt.id!r} reads differently in {prompt.location}")
         text = None if other is None else other.row.get(column)
+        # A policy that never closes its thought has not answered, however much it wrote.
         answer = visible_answer(text) if isinstance(text, str) else ""
         if not answer:
             absent.append(prompt)
@@ -77,7 +78,8 @@ def match(
                 conversation=prompt.conversation,
                 response_a=answer,
                 response_b=reference,
-                label="A",  # of no consequence
+                # Of no consequence: the record asks for a letter, and neither the judge nor the results read it.
+                label="A",
                 benchmark=BENCHMARK,
                 unknown=prompt.row,
             )
@@ -94,9 +96,9 @@ def match(
             "leaves them out"
         )
     named = {prompt.id for prompt in references}
-    return Contest(
+    return Comparisons(
         pairs=pairs,
-        forfeited=absent if missing == "loss" else [],
+        missing_as_loss=absent if missing == "loss" else [],
         left_out=len(absent) if missing == "leave-out" else 0,
         without_reference=sum(prompt.id not in named for prompt in answers),
     )
