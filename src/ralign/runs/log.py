@@ -92,6 +92,7 @@ class Log(Generic[Record]):
         """Sync the file to disk and close it."""
         if self._log is not None:
             self._log.close()
+            self._log = None
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -121,9 +122,14 @@ class Log(Generic[Record]):
             return None
         if self._last is not None and self._last[0] == slot:
             return self._last[1]
+        location = RowLocation(str(self.path), 0)
+        # A dry run reads outside the context, where nobody would close a reader that stays open.
+        if self._log is None:
+            with self.path.open("rb") as file:
+                return decode(self._kind, read_line_at(file, offset), location)
         if self._reader is None:
             self._reader = self.path.open("rb")
-        return decode(self._kind, read_line_at(self._reader, offset), RowLocation(str(self.path), 0))
+        return decode(self._kind, read_line_at(self._reader, offset), location)
 
     def records(self) -> Iterator[tuple[int, Record]]:
         """Every recorded answer with its slot, in the order of the slots."""
