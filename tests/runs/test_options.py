@@ -8,8 +8,16 @@ import pytest
 
 from ralign.errors import InputError
 from ralign.judging import JUDGE_PROMPT, Prompt
-from ralign.runs import CallOptions, JudgeOptions, MetaJudgeOptions
-from ralign.runs.options import CallFlags, JudgeFlags, as_table, at_least_one, fingerprint
+from ralign.runs.options import (
+    CallFlags,
+    CallOptions,
+    JudgeFlags,
+    JudgeOptions,
+    MetaJudgeOptions,
+    as_table,
+    at_least_one,
+    fingerprint,
+)
 
 OTHER = {
     "concurrency": 1,
