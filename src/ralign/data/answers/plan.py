@@ -51,7 +51,7 @@ class AnswersPlan:
         # Before anything is paid for: an answer must not take the place of a column that came with the prompt.
         for prompt in prompts:
             if column in prompt.row:
-                raise InputError(f"{prompt.place}: has a column {column} already; choose another --column")
+                raise InputError(f"{prompt.location}: has a column {column} already; choose another --column")
         self.digest = prompts_digest(prompts)
         self._prompts = prompts
         self._rows = {prompt.id: row for row, prompt in enumerate(prompts)}

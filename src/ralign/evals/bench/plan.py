@@ -104,7 +104,7 @@ class BenchPlan:
         slots = len(self.index) * len(self._orders) * draws
         self._verdict: NDArray[np.int8] = np.full(slots, UNANSWERED, dtype=np.int8)
         # Read one by one as views: a number of a numpy array costs three times as much.
-        self._verdicts, self._labels = memoryview(self._verdict), memoryview(self.index.label)
+        self._verdicts, self._labels = memoryview(self._verdict.data), memoryview(self.index.label.data)
         self._has_gold = self.index.has_gold.tobytes()
         self._vote: NDArray[np.int8] = np.full((slots, self._votes), NOT_META_JUDGED, dtype=np.int8)
         self.judgments = Log(out / JUDGMENTS, Judgment, self._slot, slots, note=self._count_judgment)
