@@ -46,7 +46,7 @@ def test_config_toml_has_every_flag_by_its_own_name() -> None:
 @pytest.mark.parametrize("group", [BenchConfig, CallOptions, JudgeOptions, MetaJudgeOptions])
 def test_every_field_says_what_it_is(group: type) -> None:
     """The string under a field is its help; cyclopts reads it from the source, so a test has to as well."""
-    source = inspect.getsource(group)
+    source = "".join(inspect.getsource(each) for each in group.__mro__ if each is not object)
     for field in fields(group):
         if not field.name.startswith(("judge", "meta_judge", "calls")) or group is not BenchConfig:
             after = source.split(f"\n    {field.name}: ", 1)[1].split("\n", 2)[1]

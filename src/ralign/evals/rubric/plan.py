@@ -113,6 +113,7 @@ class RubricPlan:
         scores: list[float] = []
         for item in items:
             slots = self._slots.get(item.id)
+            # --missing fail: without an answer, the item is failed and not ungraded.
             if slots is None:
                 values.append(0.0)
             elif all(slot in self.grades for slot in slots):
@@ -153,5 +154,6 @@ class RubricPlan:
         return slots[grade.criterion]
 
     def _count(self, slot: int, grade: Grade) -> None:
+        # An outage and an unreadable answer both have no value; only the log knows which of them is owed again.
         if grade.value is not None:
             self._values[slot] = grade.value

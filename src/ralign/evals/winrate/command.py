@@ -25,6 +25,7 @@ async def run_winrate(config: WinrateConfig, local_model: LoadLocalModel, consol
     """
     prompt = Prompt.load(config.judge.judge_prompt, JUDGE_PROMPT)
     calls = JudgeCalls(prompt=prompt, sampling=config.judge.sampling, seed=config.seed)
+    # Before the files are read: a judge that is not named is found out at once.
     judge = Live(config.judge.spec, calls)
     comparisons = match_answers(
         read_prompts([config.answers]),
