@@ -104,7 +104,8 @@ def item_from_row(row: Row, location: RowLocation, answer: str, columns: Columns
             f"has {' and '.join(column for _, column in found) or 'neither'}, expected one of "
             f"{columns.question_column} (--question-column) and {columns.rubric_column} (--rubric-column)"
         )
-    kind, column = found[0]
+    kind: Kind = found[0][0]
+    column = found[0][1]
     group = None if columns.by is None else row.get(columns.by)
     value = row[column]
     texts = cast("list[object]", value) if isinstance(value, list) else [value]
