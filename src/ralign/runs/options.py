@@ -105,7 +105,7 @@ class MetaJudgeOptions:
     """The meta-judge: which model, in which words, how sampled."""
 
     meta_judge: str | None = None
-    """The meta-judge's model name, as for --judge. Without a meta-judge only L-Acc is measured."""
+    """The meta-judge's model name, as for --judge. Without one, rationales are not compared with gold's."""
     meta_judge_url: str | None = None
     """The meta-judge's OpenAI-compatible endpoint. Default: --judge-url."""
     meta_prompt: Path | None = None
