@@ -28,7 +28,7 @@ import uvicorn
 
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
 from ralign.models import Sampling, ScriptedModel
-from ralign.runs import JudgeOptions
+from ralign.runs.options import JudgeOptions
 from ralign.serving.app import create_app
 from ralign.serving.command import spare_collection
 from ralign.serving.config import ServeConfig

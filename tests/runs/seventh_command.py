@@ -12,8 +12,10 @@ from rich.console import Console
 from ralign.models import ModelSpec, Reply, Sampling, ScriptedModel
 from ralign.models.model import Request
 from ralign.records import Answered, Message
-from ralign.runs import Ask, Call, Live, Log, Role, execute, show_end
+from ralign.runs.execute import execute, show_end
+from ralign.runs.log import Log
 from ralign.runs.options import CallFlags, CallOptions, fingerprint
+from ralign.runs.plan import Ask, Call, Live, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

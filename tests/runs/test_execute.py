@@ -18,7 +18,9 @@ from ralign.files import DirectoryLock
 from ralign.models import ModelSpec, ScriptedModel
 from ralign.models.testing.server import ChatServer
 from ralign.records import Usage
-from ralign.runs import Call, CallOptions, Live, Results, execute, run, show_end
+from ralign.runs.execute import Results, execute, run, show_end
+from ralign.runs.options import CallOptions
+from ralign.runs.plan import Call, Live
 
 SIZE = 12
 

@@ -8,8 +8,8 @@ from tests.runs.seventh_command import BuoyCalls, BuoyPlan, Said
 from ralign.models import ModelSpec
 from ralign.models.price import Price
 from ralign.records import Usage
-from ralign.runs import Ask, Live
 from ralign.runs.forecast import Forecast, forecast, forecast_lines
+from ralign.runs.plan import Ask, Live
 
 # `Buoy 0: ` has 8 characters, as has every other prompt to a writer that answers nothing.
 PROMPT = 8

@@ -10,7 +10,7 @@ from tests.runs.seventh_command import Said
 from ralign.errors import BadRow, InputError
 from ralign.files import read_log
 from ralign.records import Usage
-from ralign.runs import Log
+from ralign.runs.log import Log
 
 SIZE = 5
 

@@ -15,7 +15,7 @@ from ralign.metajudging import MetaJudge
 from ralign.models import ScriptedModel
 from ralign.models.model import Sampling
 from ralign.records import Failure, Judgment, MetaJudgment, Order, PreferencePair, Verdict
-from ralign.runs import JudgeOptions
+from ralign.runs.options import JudgeOptions
 from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig
 

@@ -1,7 +1,7 @@
 import pytest
 
 from ralign.errors import InputError
-from ralign.runs import JudgeOptions
+from ralign.runs.options import JudgeOptions
 from ralign.serving.command import read_token
 from ralign.serving.config import ServeConfig
 

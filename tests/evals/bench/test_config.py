@@ -7,8 +7,7 @@ from tests.flags import config_of
 
 from ralign.errors import InputError
 from ralign.evals.bench.config import BenchConfig
-from ralign.runs import CallOptions, JudgeOptions, MetaJudgeOptions
-from ralign.runs.options import as_table, fingerprint
+from ralign.runs.options import CallOptions, JudgeOptions, MetaJudgeOptions, as_table, fingerprint
 
 
 def bench_config(pairs: str, *flags: str) -> BenchConfig:

@@ -18,7 +18,8 @@ from typing import Any
 from ralign.data.answers.answer import PROBLEMS, Answer
 from ralign.data.prompts import PolicyPrompt, prompts_digest, write_rows
 from ralign.errors import InputError
-from ralign.runs import Ask, Call, Live, Log, Role
+from ralign.runs.log import Log
+from ralign.runs.plan import Ask, Call, Live, Role
 
 ANSWERS = "answers.jsonl"
 PROMPTS = "prompts.jsonl"

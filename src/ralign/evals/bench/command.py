@@ -8,8 +8,9 @@ from ralign.files import PairSource, digest_of_file, find_pairs_files, list_bad_
 from ralign.judging import JUDGE_PROMPT, JudgeCalls, Prompt, RecordedJudge
 from ralign.metajudging import META_PROMPT, MetaJudgeCalls, RecordedMetaJudge
 from ralign.models import LoadLocalModel
-from ralign.runs import Ask, Live, Results, execute
+from ralign.runs.execute import Results, execute
 from ralign.runs.options import fingerprint
+from ralign.runs.plan import Ask, Live
 
 
 async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: Console) -> Results | None:

@@ -32,7 +32,9 @@ from ralign.metrics.outcomes import (
 from ralign.metrics.summary import summarise
 from ralign.models.price import CHARACTERS_PER_TOKEN
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
-from ralign.runs import Ask, Call, Live, Log, Results, Role, run
+from ralign.runs.execute import Results, run
+from ralign.runs.log import Log
+from ralign.runs.plan import Ask, Call, Live, Role
 
 JUDGMENTS = "judgments.jsonl"
 META_JUDGMENTS = "meta_judgments.jsonl"

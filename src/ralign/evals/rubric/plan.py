@@ -23,7 +23,8 @@ from ralign.evals.rubric.item import RubricItem
 from ralign.evals.rubric.judge import Grade
 from ralign.evals.rubric.parse import HIGHEST, LOWEST
 from ralign.metrics.intervals import Floats, interval, resampled_sums
-from ralign.runs import Ask, Call, Live, Log, Role
+from ralign.runs.log import Log
+from ralign.runs.plan import Ask, Call, Live, Role
 
 GRADES = "grades.jsonl"
 

@@ -11,8 +11,9 @@ from ralign.evals.winrate.config import WinrateConfig
 from ralign.evals.winrate.plan import WinratePlan
 from ralign.judging import JUDGE_PROMPT, JudgeCalls, Prompt
 from ralign.models import LoadLocalModel
-from ralign.runs import Live, Results, execute
+from ralign.runs.execute import Results, execute
 from ralign.runs.options import fingerprint
+from ralign.runs.plan import Live
 
 
 async def run_winrate(config: WinrateConfig, local_model: LoadLocalModel, console: Console) -> Results | None:

@@ -19,7 +19,8 @@ from ralign.evals.winrate.style import Style
 from ralign.files import PairsDigest, replacing
 from ralign.metrics.outcomes import NO_VERDICT, UNANSWERED, VERDICT_A, VERDICT_B
 from ralign.records import Judgment, Order
-from ralign.runs import Ask, Call, Live, Log, Role
+from ralign.runs.log import Log
+from ralign.runs.plan import Ask, Call, Live, Role
 
 ORDERS: tuple[Order, ...] = ("ab", "ba")
 JUDGMENTS = "judgments.jsonl"
