@@ -18,6 +18,7 @@ from typing import Any
 from ralign.data.answers.answer import PROBLEMS, Answer
 from ralign.data.prompts import PolicyPrompt, prompts_digest, write_rows
 from ralign.errors import InputError
+from ralign.files.pair_rows import PROMPT_COLUMNS
 from ralign.runs.log import Log
 from ralign.runs.plan import Ask, Call, Live, Role
 
@@ -49,6 +50,8 @@ class AnswersPlan:
         column: str = "reference_answer",
         draws_limit: int = 2,
     ) -> None:
+        if not column.strip() or column in ("id", *PROMPT_COLUMNS):
+            raise InputError(f"--column is {column!r}, expected a name that no prompt column has")
         # Before anything is paid for: an answer must not take the place of a column that came with the prompt.
         for prompt in prompts:
             if column in prompt.row:
