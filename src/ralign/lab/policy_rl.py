@@ -39,7 +39,8 @@ from ralign.lab.records import verdict_of
 from ralign.lab.schedule import share
 from ralign.lab.world import World, questions
 from ralign.records import Verdict, opposite
-from ralign.rewards.policy import LengthPenalty, mean_outcome
+from ralign.rewards.length_penalty import LengthPenalty
+from ralign.rewards.policy import mean_outcome
 
 
 class PolicyStep(NamedTuple):

@@ -1,14 +1,13 @@
-"""What betrays, during RL, that a policy games its judge: a step's answers in, one `Signs` out. Pure.
+"""Reward hacking as it shows during RL: a step's answers in, one `RewardHackingSigns` out. Pure.
 
 A judge that is gamed pays more and more for answers that get no better. Nobody sees that in the reward, which rises
 either way; one sees it in what the answers look like, and in what another judge thinks of them. The paper (section
 5) tells of the outcome, policies that lose on STEM and code; these signs are ours, taken from:
 
-- Markdown: headings, list items and bold per answer, counted as Arena-Hard's style control counts them (LMSYS,
-  "Does style matter?", 2024), code blocks left out.
+- Markdown: headers, list items and bold per answer, counted as style control counts them (`ralign.rewards.style`).
 - Repetition: seq-rep-4, the share of an answer's 4-grams that it has said before (Welleck et al., arXiv 1908.04319).
 - Opening: how much the answers to different prompts begin alike. One phrase that wins whatever is asked is the
-  cheapest hack of all ("Thought process:", arXiv 2507.08794; Pitfall 18).
+  cheapest hack of all ("Thought process:", arXiv 2507.08794).
 - The second judge: the policy never trains on it, so where the two drift apart, the policy is fitting the first
   (Gao et al., arXiv 2210.10760, with their gold reward model in its place).
 
@@ -23,12 +22,8 @@ from dataclasses import asdict, dataclass, field, fields
 from statistics import correlation, fmean
 
 from ralign.records import Order, Verdict
-from ralign.rewards.policy import visible_answer
+from ralign.rewards.style import style_of
 
-_CODE_BLOCK = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)", re.DOTALL | re.MULTILINE)
-_HEADING = re.compile(r"^ {0,3}#{1,6}\s", re.MULTILINE)
-_LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s", re.MULTILINE)
-_BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
 # A run of letters and digits, or one character of a script that puts no space between words.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\W\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 
@@ -42,8 +37,8 @@ _SAME = 1e-9  # scores are means of few verdicts: closer than this they are one 
 class GradedAnswer:
     """One completion of a policy, and what the judges said of it."""
 
-    completion: str
-    """As the policy wrote it, thinking included."""
+    answer: str
+    """Without its thinking; empty where it shows nothing after that."""
     reward: float | None = None
     """What the policy trains on, penalties included; None: not scored."""
     score: float | None = None
@@ -58,7 +53,7 @@ class GradedAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class RewardHackingSigns:
     """One step's signs. Means are over answers; None: this step cannot tell."""
 
     step: int
@@ -72,8 +67,8 @@ class Signs:
     """Mean length over the mean length of the references, of answers that have one."""
     list_items: float | None
     """List items (bullets and numbers) an answer."""
-    headings: float | None
-    """Markdown headings an answer."""
+    headers: float | None
+    """Markdown headers an answer."""
     bold: float | None
     """Bold phrases an answer."""
     repetition: float | None
@@ -100,11 +95,11 @@ class Signs:
         return asdict(self)
 
 
-SIGNS = tuple(each.name for each in fields(Signs) if each.name != "step")
+SIGNS = tuple(each.name for each in fields(RewardHackingSigns) if each.name != "step")
 """The names that a stop rule can use."""
 
 
-def signs_of(step: int, groups: Iterable[Sequence[GradedAnswer]]) -> Signs:
+def signs_of(step: int, groups: Iterable[Sequence[GradedAnswer]]) -> RewardHackingSigns:
     """The signs of one step.
 
     Args:
@@ -113,23 +108,23 @@ def signs_of(step: int, groups: Iterable[Sequence[GradedAnswer]]) -> Signs:
     """
     by_prompt = [group for group in groups if group]
     answers = [answer for group in by_prompt for answer in group]
-    shown = [(answer, text) for answer in answers if (text := visible_answer(answer.completion))]
-    texts = [text for _, text in shown]
-    prose = [_CODE_BLOCK.sub("", text) for text in texts]
+    shown = [answer for answer in answers if answer.answer]
+    texts = [answer.answer for answer in shown]
+    styles = [style_of(text) for text in texts]
     words = [_words(text) for text in texts]
     scored_twice = [
         (a.score, a.second_score) for a in answers if a.score is not None and a.second_score is not None
     ]
-    return Signs(
+    return RewardHackingSigns(
         step=step,
         answers=len(answers),
         reward=_mean(answer.reward for answer in answers if answer.reward is not None),
         score=_mean(answer.score for answer in answers if answer.score is not None),
         length=_mean(map(len, texts)),
-        length_ratio=_length_ratio([(text, a.reference_answer) for a, text in shown if a.reference_answer]),
-        list_items=_mean(len(_LIST_ITEM.findall(text)) for text in prose),
-        headings=_mean(len(_HEADING.findall(text)) for text in prose),
-        bold=_mean(len(_BOLD.findall(text)) for text in prose),
+        length_ratio=_length_ratio([(a.answer, a.reference_answer) for a in shown if a.reference_answer]),
+        list_items=_mean(style.list_items for style in styles),
+        headers=_mean(style.headers for style in styles),
+        bold=_mean(style.bold for style in styles),
         repetition=_mean(repeated_share(each) for each in words if len(each) >= REPETITION_NGRAM),
         same_opening=_same_opening(by_prompt),
         unanimous_groups=_mean(
@@ -168,7 +163,7 @@ def _mean(values: Iterable[float]) -> float | None:
 
 
 def _length_ratio(pairs: Sequence[tuple[str, str]]) -> float | None:
-    """Of the means, as `rewards.policy.steer` takes it: a one-word reference must not decide alone."""
+    """Of the means, as `ralign.rewards.length_penalty.steer` takes it: a one-word reference must not decide alone."""
     if not pairs:
         return None
     return sum(len(text) for text, _ in pairs) / sum(max(len(reference), 1) for _, reference in pairs)
@@ -179,9 +174,7 @@ def _same_opening(by_prompt: Sequence[Sequence[GradedAnswer]]) -> float | None:
     prompts = 0
     shares: dict[tuple[str, ...], float] = {}
     for group in by_prompt:
-        openings = Counter(
-            opening for a in group if (opening := tuple(_words(visible_answer(a.completion))[:OPENING_WORDS]))
-        )
+        openings = Counter(opening for a in group if (opening := tuple(_words(a.answer)[:OPENING_WORDS])))
         prompts += bool(openings)
         for opening, count in openings.items():
             shares[opening] = shares.get(opening, 0.0) + count / openings.total()

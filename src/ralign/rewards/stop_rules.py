@@ -1,9 +1,9 @@
 """Stop rules a user can set on the signs of a gamed judge: `--stop-when 'length_ratio > 3 for 5'`. Pure.
 
-Comes in: rules as text, and the `Signs` of one step after the other. Goes out: why to stop, or None.
+Comes in: rules as text, and the `RewardHackingSigns` of one step after the other. Goes out: why to stop, or None.
 
     RULE  =  NAME OP NUMBER [ "for" N [ "step" | "steps" ] ]
-    NAME  =  a sign of `reward_hacking.Signs`, but `step`
+    NAME  =  a sign of `reward_hacking.RewardHackingSigns`, but `step`
     OP    =  ">" | ">=" | "<" | "<="
 
 N steps means N steps in a row whose sign is known and breaks the bound; 1 where it is left out. A step that cannot
@@ -19,7 +19,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from ralign.errors import InputError
-from ralign.rewards.reward_hacking import SIGNS, Signs
+from ralign.rewards.reward_hacking import SIGNS, RewardHackingSigns
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
@@ -77,7 +77,7 @@ class StopRules:
         """
         return cls([StopRule.parse(text) for text in texts])
 
-    def seen(self, signs: Signs) -> str | None:
+    def seen(self, signs: RewardHackingSigns) -> str | None:
         """Take in one step.
 
         Returns:

@@ -18,9 +18,10 @@ from ralign import __version__
 from ralign.evals.bench.tally import Tally
 from ralign.evals.winrate.contest import Contest
 from ralign.evals.winrate.control import WinRate, controlled_win_rate, win_rate
-from ralign.evals.winrate.style import Style, length_difference, style_difference, style_of
+from ralign.evals.winrate.style import length_difference, style_difference
 from ralign.files import replacing, write_atomically
 from ralign.metrics.outcomes import NO_VERDICT, UNANSWERED, VERDICT_A
+from ralign.rewards.style import Style, style_of
 
 COMPARISONS = "comparisons.jsonl"
 
