@@ -7,9 +7,10 @@ each stage for one pair. GPU time is that of servers whose slots are all taken, 
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from benchmarks.simulated_fleet import Fleet
+from benchmarks.simulated_step import TrainingStep
+
 from ralign.models.price import Price
-from ralign.training.fleet import Fleet
-from ralign.training.simulated_step import TrainingStep
 
 STAGES = ("gold", "judge", "update", "meta_judge")
 

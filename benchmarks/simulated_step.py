@@ -20,9 +20,9 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+from benchmarks.simulated_fleet import Bools, Calls, Fleet, Floats, serve
 
 from ralign.models import RetryPolicy
-from ralign.training.fleet import Bools, Calls, Fleet, Floats, serve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

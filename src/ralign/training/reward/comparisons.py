@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 from ralign.judging import Judge
-from ralign.records import Judgment, Order, PreferencePair
+from ralign.records import Judgment, Order, PreferencePair, Verdict
 from ralign.rewards.policy import Comparison, Side, mean_outcome, orders_shown, round_robin, win_rates
 from ralign.training.reward.batched_calls import BatchedCalls
 from ralign.training.reward.outage import Guard, problem_of
@@ -51,11 +51,18 @@ class _Shown(NamedTuple):
     order: Order
 
 
-class _PairJudge:
+class PairJudge:
     """A judge that is asked about pairs, all of a batch at once."""
 
     def __init__(
-        self, judge: Judge, guard: Guard, *, concurrency: int, deadline: float, side: Side, seed: int
+        self,
+        judge: Judge,
+        guard: Guard,
+        *,
+        concurrency: int,
+        deadline: float,
+        side: Side = "both",
+        seed: int = 0,
     ) -> None:
         self._judge = judge
         self._side: Side = side
@@ -95,19 +102,8 @@ class _PairJudge:
 class ReferenceComparison:
     """Compares every answer with its prompt's reference answer."""
 
-    def __init__(
-        self,
-        judge: Judge,
-        guard: Guard,
-        *,
-        concurrency: int,
-        deadline: float,
-        side: Side = "both",
-        seed: int = 0,
-    ) -> None:
-        self._judge = _PairJudge(
-            judge, guard, concurrency=concurrency, deadline=deadline, side=side, seed=seed
-        )
+    def __init__(self, judge: PairJudge) -> None:
+        self._judge = judge
 
     async def grade(self, answers: Sequence[PolicyAnswer]) -> list[Grade]:
         """+1, 0 or -1 each; see `AnswerGrader`."""
@@ -115,7 +111,9 @@ class ReferenceComparison:
         ended = [place for place, answer in enumerate(answers) if answer.ended]
         pairs = [replace(answers[place].completion.pair, response_a=answers[place].text) for place in ended]
         for place, judgments in zip(ended, await self._judge.judgments(pairs), strict=True):
-            verdicts = {order: judgment.verdict for order, judgment in judgments.items()}
+            verdicts: dict[Order, Verdict | None] = {
+                order: judgment.verdict for order, judgment in judgments.items()
+            }
             grades[place] = Grade(
                 mean_outcome(list(verdicts.values())), verdicts, _problem(list(judgments.values()))
             )
@@ -125,21 +123,8 @@ class ReferenceComparison:
 class GroupComparison:
     """Compares the answers of each group with each other."""
 
-    def __init__(
-        self,
-        judge: Judge,
-        guard: Guard,
-        *,
-        group_size: int,
-        neighbors: int | None = None,
-        concurrency: int,
-        deadline: float,
-        side: Side = "both",
-        seed: int = 0,
-    ) -> None:
-        self._judge = _PairJudge(
-            judge, guard, concurrency=concurrency, deadline=deadline, side=side, seed=seed
-        )
+    def __init__(self, judge: PairJudge, *, group_size: int, neighbors: int | None = None) -> None:
+        self._judge = judge
         self._group_size = group_size
         self._comparisons = round_robin(group_size, neighbours=neighbors)
 

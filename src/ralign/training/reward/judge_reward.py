@@ -233,12 +233,12 @@ class GenRMReward:
                 if says_nothing(judgment.rationale):
                     # Misaligned without a call. The guard hears nothing of it: a batch full of such rationales would
                     # pass for a meta-judge that is up.
-                    about = {
-                        "pair_id": judgment.pair_id,
-                        "benchmark": judgment.benchmark,
-                        "order": judgment.order,
-                    }
-                    meta_judgment = MetaJudgment(**about, aligned=False)
+                    meta_judgment = MetaJudgment(
+                        pair_id=judgment.pair_id,
+                        benchmark=judgment.benchmark,
+                        order=judgment.order,
+                        aligned=False,
+                    )
                 else:
                     meta_judgment = _decision([batch.answers[question] for question in questions])
                     late = meta_judgment.aligned is None and not batch.late.isdisjoint(questions)

@@ -24,7 +24,12 @@ from ralign.rewards.policy import PolicyReward, policy_reward, unended_reward
 from ralign.serving.reward_call import Reward, post_reward, request_body, reward_session
 from ralign.training.config import PolicyConfig
 from ralign.training.reward.batched_calls import BatchedCalls
-from ralign.training.reward.comparisons import AnswerGrader, GroupComparison, ReferenceComparison
+from ralign.training.reward.comparisons import (
+    AnswerGrader,
+    GroupComparison,
+    PairJudge,
+    ReferenceComparison,
+)
 from ralign.training.reward.outage import Guard, OutagePlan, Unguarded, problem_of
 from ralign.training.reward.reward_metrics import policy_metrics
 from ralign.training.reward.scored import Completion, Grade, PolicyAnswer, ScoredAnswer, ScoredBatch
@@ -190,18 +195,17 @@ async def open_policy_reward(
                 sampling=Sampling(temperature=config.judge_temperature, max_tokens=config.judge_max_tokens),
                 seed=config.training.seed,
             )
-            shared = {
-                "concurrency": concurrency,
-                "deadline": calls.deadline,
-                "side": config.side,
-                "seed": config.training.seed,
-            }
-            if config.against == "reference":
-                return ReferenceComparison(chat_judge, guard, **shared)
-            group_size = config.training.group_size
-            return GroupComparison(
-                chat_judge, guard, group_size=group_size, neighbors=config.neighbors, **shared
+            asked = PairJudge(
+                chat_judge,
+                guard,
+                concurrency=concurrency,
+                deadline=calls.deadline,
+                side=config.side,
+                seed=config.training.seed,
             )
+            if config.against == "reference":
+                return ReferenceComparison(asked)
+            return GroupComparison(asked, group_size=config.training.group_size, neighbors=config.neighbors)
 
         guard = Guard(plan, name=_called("the judge", judge), log=log)
         asked_besides = None

@@ -25,7 +25,7 @@ from ralign.training.config import PolicyConfig
 from ralign.training.examples import Example, LeftOut, TrainingData
 from ralign.training.expected import calls, expect, expected_lines, prompt_characters
 from ralign.training.reward.comparisons import BENCHMARK
-from ralign.training.reward.policy_reward import judge_spec, open_policy_reward
+from ralign.training.reward.policy_reward import JudgedReward, ServedReward, judge_spec, open_policy_reward
 from ralign.training.reward.scored import BatchReward, Completion, ScoredAnswer, ScoredBatch
 from ralign.training.tasks.reward_hacking_watch import OnStep, RewardHackingWatch
 from ralign.training.tasks.task import CardText, Preflight, Task
@@ -40,7 +40,7 @@ class PolicyTask(Task):
     reward_name: ClassVar[str] = "judge"
 
     config: PolicyConfig  # pyright: ignore[reportIncompatibleVariableOverride]
-    watch: RewardHackingWatch  # pyright: ignore[reportIncompatibleVariableOverride]
+    lengths: SteeredLengthPenalty
     judge_prompt: Prompt | None
     """None where a reward service judges."""
 
@@ -64,7 +64,9 @@ class PolicyTask(Task):
             target=config.length_target,
         )
         watch = RewardHackingWatch(lengths, rules, group_size=config.training.group_size, on_step=on_step)
-        return cls(config=config, data=data, digests=digests, watch=watch, judge_prompt=prompt)
+        return cls(
+            config=config, data=data, digests=digests, watch=watch, lengths=lengths, judge_prompt=prompt
+        )
 
     def open_reward(
         self, local_model: LoadLocalModel, *, processes: int, log: Callable[[str], object]
@@ -87,11 +89,9 @@ class PolicyTask(Task):
     async def _collecting(
         self, local_model: LoadLocalModel, processes: int, log: Callable[[str], object]
     ) -> AsyncGenerator[BatchReward]:
-        opened = open_policy_reward(
-            self.config, self.watch.lengths, local_model, processes=processes, log=log
-        )
+        opened = open_policy_reward(self.config, self.lengths, local_model, processes=processes, log=log)
         async with opened as reward:
-            yield _Collecting(reward, self.watch)
+            yield reward if self.watch is None else _Collecting(reward, self.watch)
 
     @property
     def preflight(self) -> Sequence[Preflight]:
@@ -180,7 +180,7 @@ class PolicyTask(Task):
 class _Collecting:
     """A policy's reward that hands what it has scored to the watch."""
 
-    def __init__(self, reward: BatchReward, watch: RewardHackingWatch) -> None:
+    def __init__(self, reward: JudgedReward | ServedReward, watch: RewardHackingWatch) -> None:
         self._reward = reward
         self._watch = watch
 

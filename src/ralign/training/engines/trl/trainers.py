@@ -5,7 +5,7 @@ Which pairs a step saw is the proof of a resumed run's data order, and what one 
 
 import asyncio
 import atexit
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ class RowGRPO(GRPOTrainer):
 
     def __init__(self, *, reward: TrlReward, **given: Any) -> None:
         """Take what GRPOTrainer takes, and the reward, which notes the rows."""
-        super().__init__(reward_funcs=reward, **given)
+        super().__init__(reward_funcs=cast(Any, reward), **given)
         self._reward = reward
 
     def take_rows(self) -> list[int]:

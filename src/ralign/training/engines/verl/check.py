@@ -3,8 +3,8 @@
     python -m ralign.training.engines.verl.check OUT/config.yaml
 
 Comes in: the file that `ralign.training.engines.verl.config` wrote. Goes out: `composed.yaml` beside it, with every key
-as verl will see it, and exit code 0; or one line on standard error, and exit code 2. A program of its own, because verl pins
-other versions than TRL does, and importing it takes seconds.
+as verl will see it, and exit code 0; or one line on standard error, and exit code 2. A program of its own, because verl
+pins other versions than TRL does, and importing it takes seconds.
 
 Hydra refuses a key it does not know on its command line, but takes it from a file, where a misspelt hyper-parameter
 would silently keep its default. So every key of ours is looked up in verl's own configuration first.

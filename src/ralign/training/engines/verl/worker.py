@@ -28,7 +28,7 @@ from ralign.training.reward.judge_reward import (
     read_completion,
     reward_rule,
 )
-from ralign.training.reward.outage import OutagePlan
+from ralign.training.reward.outage import OutagePlan, warn
 from ralign.training.reward.scored import Completion, ScoredJudgment
 
 _REST: Final = 300.0
@@ -215,6 +215,7 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> A
                 seed=settings.seed,
                 # A reward cannot stop verl: whatever the flag says elsewhere, a worker waits.
                 outage=OutagePlan(patience=settings.calls.outage_patience, first_wait=settings.first_wait),
+                log=warn,
             )
             reward = await stack.enter_async_context(opened)
         except InputError as error:
