@@ -9,17 +9,17 @@ import yaml
 from omegaconf import OmegaConf
 from tests.training.reward_pieces import make_pair
 from tests.training.test_verl_config import JOBS, REWARD
-from tests.training.verl_pieces import example
+from tests.training.engines.verl.pieces import example
 from transformers import AutoTokenizer
 from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn
 
 from ralign.cli import main
 from ralign.errors import InputError
 from ralign.files import write_pairs
-from ralign.training.verl_check import check
-from ralign.training.verl_config import config_text
-from ralign.training.verl_data import shown_pair, write_verl_data
-from ralign.training.verl_job import ServedMetaJudge, VerlFiles, VerlJob
+from ralign.training.engines.verl.check import check
+from ralign.training.engines.verl.config import config_text
+from ralign.training.engines.verl.data import shown_pair, write_verl_data
+from ralign.training.engines.verl.files import ServedMetaJudge, VerlFiles, VerlJob
 
 
 def written(folder: Path, job: VerlJob) -> Path:

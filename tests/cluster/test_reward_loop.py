@@ -13,19 +13,19 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from tests.cluster.tiny import batch_of
 from tests.serving.judges import TURN, WordJudge, service
 from tests.training.reward_pieces import make_pair
-from tests.training.verl_pieces import KEYS, example, meta_answer
+from tests.training.engines.verl.pieces import KEYS, example, meta_answer
 from transformers import AutoTokenizer
 from verl.experimental.reward_loop.reward_loop import RewardLoopManager
 
 from ralign.models.testing.faults import Fault, FaultSchedule
 from ralign.models.testing.server import ChatServer
-from ralign.training.breaker import Limits
-from ralign.training.verl_check import check
-from ralign.training.verl_config import config_text
-from ralign.training.verl_data import verl_row
-from ralign.training.verl_job import VerlFiles, VerlJob
-from ralign.training.verl_launch import reward_kwargs
-from ralign.training.verl_worker import RewardSettings
+from ralign.training.reward.circuit_breaker import Limits
+from ralign.training.engines.verl.check import check
+from ralign.training.engines.verl.config import config_text
+from ralign.training.engines.verl.data import judge_row
+from ralign.training.engines.verl.files import VerlFiles, VerlJob
+from ralign.training.engines.verl.launch import reward_kwargs
+from ralign.training.engines.verl.worker import RewardSettings
 
 FAULTS = FaultSchedule(
     {
@@ -72,7 +72,7 @@ async def score_with_faults(tmp_path: Path, tiny_model: Path, *, nodes: int) -> 
     """Two reward workers, half of the meta-judge's answers a fault."""
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     facts = texts_and_facts(32)
-    rows = [verl_row(example(make_pair(f"pair-{number % 5}")), number) for number in range(len(facts))]
+    rows = [judge_row(example(make_pair(f"pair-{number % 5}")), number) for number in range(len(facts))]
     data = batch_of(tokenizer, rows, [text for text, _, _ in facts])
     async with ChatServer(answer=meta_answer, faults=FAULTS, latency=0.02) as server:
         settings = RewardSettings(
@@ -113,7 +113,7 @@ async def test_a_dead_meta_judge_holds_the_step_until_it_is_back(tmp_path, tiny_
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     texts = [f"Tide {number}.\n\n\\boxed{{A}}" for number in range(48)]
-    rows = [verl_row(example(), number) for number in range(len(texts))]
+    rows = [judge_row(example(), number) for number in range(len(texts))]
     async with ChatServer(answer=meta_answer, faults=faults) as server:
         settings = RewardSettings(
             meta_judge="test", meta_judge_url=server.url, deadline=0.2, patience=60.0, first_wait=0.2

@@ -15,7 +15,7 @@ import transfer_queue as tq
 from omegaconf import OmegaConf
 from tests.cluster.test_reward_loop import configuration
 from tests.training.reward_pieces import make_pair
-from tests.training.verl_pieces import example, meta_answer
+from tests.training.engines.verl.pieces import example, meta_answer
 from transformers import AutoTokenizer
 from verl.experimental.reward_loop.reward_loop import RewardLoopManager
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
@@ -25,8 +25,8 @@ from verl.utils import tensordict_utils as tu
 
 from ralign.models.testing.faults import Fault
 from ralign.models.testing.server import ChatServer
-from ralign.training.verl_data import verl_row
-from ralign.training.verl_worker import RewardSettings
+from ralign.training.engines.verl.data import judge_row
+from ralign.training.engines.verl.worker import RewardSettings
 
 GROUP = 4
 JUDGMENTS = [
@@ -94,7 +94,7 @@ def roll_out(config: Any, model: Path) -> list[tuple[float, dict[str, float], st
     try:
         handles = RewardLoopManager(config).reward_loop_worker_handles
         worker = AgentLoopWorkerTQ.options(num_cpus=0).remote(config, judge(str(model)), None, handles)
-        row = verl_row(example(make_pair()), 0)
+        row = judge_row(example(make_pair()), 0)
         prompt = {**row, "raw_prompt": row["prompt"], "uid": "group", "index": 0}
         fields = {name: [value] for name, value in prompt.items()}
         batch = tu.get_tensordict(fields, {"global_steps": 1})
