@@ -37,7 +37,7 @@ PAIR = PreferencePair(
     label="A",
     gold_judgment="A names the hour and the pier; B names neither.",
 )
-PATIENCE = RetryPolicy(first_wait=0.05)
+RETRY = RetryPolicy(first_wait=0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def predicted_seconds(case: Case) -> float:
         meta_judgment=Lengths(median=1, sigma=0.0, limit=1),
         overhead_seconds=0.0,
         failure_rate=case.failure_rate,
-        patience=PATIENCE,
+        retry=RETRY,
         calls_at_once=case.calls_at_once,
     )
     ones = np.ones(case.completions)
@@ -95,7 +95,7 @@ async def measured_seconds(case: Case, *, seed: int = 0) -> float:
     answer = "POINT: A names the hour | STATED: yes\nVERDICT: Correct"
     async with (
         ChatServer(answer=lambda _: answer, latency=case.latency, faults=faults, remember=False) as server,
-        Endpoint(server.url, concurrency=case.calls_at_once, patience=PATIENCE) as endpoint,
+        Endpoint(server.url, concurrency=case.calls_at_once, retry=RETRY) as endpoint,
     ):
         meta_judge = ChatMetaJudge(
             model=EndpointModel(endpoint, "meta-judge"),

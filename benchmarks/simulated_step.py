@@ -92,7 +92,7 @@ class TrainingStep:
     """Of one call beside the engine's work: network, rendering, parsing."""
     failure_rate: float = 0.01
     """The share of tries that fail after their full service."""
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     """How failed tries are tried again."""
     calls_at_once: int | None = None
     """The client's cap; None: enough for every slot of the fleet."""
@@ -176,7 +176,7 @@ def reward_time(
         rng=random.Random(int(rng.integers(2**32))),
         calls_at_once=step.calls_at_once,
         failure_rate=step.failure_rate,
-        patience=step.patience,
+        retry=step.retry,
     )
     late = served.ended + step.overhead_seconds - rollout.seconds
     added = min(max(0.0, float(late.max())), step.deadline_seconds)

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from tests.training.engines.verl.pieces import example
 from tests.training.reward_pieces import make_pair
 from tests.training.test_verl_config import JOBS, REWARD
-from tests.training.engines.verl.pieces import example
 from transformers import AutoTokenizer
 from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn
 

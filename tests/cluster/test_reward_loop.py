@@ -12,20 +12,20 @@ import ray
 from omegaconf import DictConfig, OmegaConf, open_dict
 from tests.cluster.tiny import batch_of
 from tests.serving.judges import TURN, WordJudge, service
-from tests.training.reward_pieces import make_pair
 from tests.training.engines.verl.pieces import KEYS, example, meta_answer
+from tests.training.reward_pieces import make_pair
 from transformers import AutoTokenizer
 from verl.experimental.reward_loop.reward_loop import RewardLoopManager
 
 from ralign.models.testing.faults import Fault, FaultSchedule
 from ralign.models.testing.server import ChatServer
-from ralign.training.reward.circuit_breaker import Limits
 from ralign.training.engines.verl.check import check
 from ralign.training.engines.verl.config import config_text
 from ralign.training.engines.verl.data import judge_row
 from ralign.training.engines.verl.files import VerlFiles, VerlJob
 from ralign.training.engines.verl.launch import reward_kwargs
 from ralign.training.engines.verl.worker import RewardSettings
+from ralign.training.reward.circuit_breaker import Limits
 
 FAULTS = FaultSchedule(
     {

@@ -14,8 +14,8 @@ import torch
 import transfer_queue as tq
 from omegaconf import OmegaConf
 from tests.cluster.test_reward_loop import configuration
-from tests.training.reward_pieces import make_pair
 from tests.training.engines.verl.pieces import example, meta_answer
+from tests.training.reward_pieces import make_pair
 from transformers import AutoTokenizer
 from verl.experimental.reward_loop.reward_loop import RewardLoopManager
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage

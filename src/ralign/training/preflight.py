@@ -5,7 +5,8 @@ from collections.abc import Callable
 import aiohttp
 
 from ralign.errors import CallFailed, EndpointRefused
-from ralign.models import LoadLocalModel, ModelPool, Sampling
+from ralign.models import LoadLocalModel, Sampling
+from ralign.models.pool import ModelPool
 from ralign.records import Message
 from ralign.training.tasks.task import Task
 

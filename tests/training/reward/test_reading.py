@@ -2,7 +2,8 @@ import pytest
 from tests.training.reward_pieces import make_pair
 
 from ralign.judging import read_judgment
-from ralign.models import Sampling, ScriptedModel
+from ralign.models import Reply
+from ralign.thinking import split_thinking
 from ralign.training.reward.judge_reward import read_completion
 from ralign.training.reward.scored import Completion
 
@@ -18,12 +19,12 @@ TEXTS = [
 
 @pytest.mark.parametrize("order", ["ab", "ba"])
 @pytest.mark.parametrize("text", TEXTS)
-async def test_a_completion_is_read_as_the_benchmark_reads_a_reply(text, order):
+def test_a_completion_is_read_as_the_benchmark_reads_a_reply(text, order):
     """What training rewards is what the benchmark measures."""
     pair = make_pair()
-    replied = await ask_for_judgment(
-        ScriptedModel([text]), (), Sampling(), seed=1, pair=pair, order=order, draw=0
-    )
+    thinking, answer = split_thinking(text)
+    reply = Reply(text=answer, thinking=thinking, finish_reason="stop")
+    replied = read_judgment(reply, pair=pair, order=order)
     read = read_completion(Completion(pair=pair, order=order, text=text, finish_reason="stop"))
     for field in (
         "pair_id",

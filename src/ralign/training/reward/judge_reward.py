@@ -27,14 +27,15 @@ from typing import Final, Literal, NamedTuple
 from ralign.errors import InputError
 from ralign.judging import Prompt, read_judgment
 from ralign.metajudging import ChatMetaJudge, MetaJudge, majority, says_nothing
-from ralign.models import LoadLocalModel, ModelPool, ModelSpec, Sampling
+from ralign.models import LoadLocalModel, ModelSpec, Sampling
 from ralign.models.model import Reply
+from ralign.models.pool import ModelPool
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
 from ralign.rewards.judge import HybridReward, JudgeReward, PointsReward, outcome_reward, ralign_reward
+from ralign.runs.gc_pause import gc_pause
 from ralign.thinking import split_thinking
 from ralign.training.options import JudgeRewardOptions, RewardCalls, RewardName
 from ralign.training.reward.batched_calls import BatchedCalls, CallBatch
-from ralign.runs.gc_pause import gc_pause
 from ralign.training.reward.outage import Clock, Guard, OutagePlan, Sleep, problem_of, warn
 from ralign.training.reward.reward_metrics import judge_metrics
 from ralign.training.reward.scored import Completion, ScoredBatch, ScoredJudgment

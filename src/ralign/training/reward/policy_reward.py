@@ -16,7 +16,8 @@ import aiohttp
 
 from ralign.errors import CallFailed
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
-from ralign.models import LoadLocalModel, ModelPool, ModelSpec, Sampling
+from ralign.models import LoadLocalModel, ModelSpec, Sampling
+from ralign.models.pool import ModelPool
 from ralign.models.retry import RetryPolicy
 from ralign.records import Failure
 from ralign.rewards.length_penalty import SteeredLengthPenalty
