@@ -1,7 +1,6 @@
 """A seventh command: one model names the buoy of each number, another says whether the name will do."""
 
 import asyncio
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,7 @@ from ralign.records import Answered, Message
 from ralign.runs.execute import execute, show_end
 from ralign.runs.log import Log
 from ralign.runs.options import CallFlags, CallOptions, fingerprint
-from ralign.runs.plan import Ask, Call, Live, Role
+from ralign.runs.plan import Call, Live, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +34,16 @@ class BuoyCalls:
 
 
 class BuoyPlan:
-    def __init__(self, out: Path, size: int, writer: Live | Ask, checker: Live | Ask) -> None:
+    def __init__(self, out: Path, size: int, url: str) -> None:
         self.size = size
         self.writer, self.checker = self.roles = [
-            Role(name, Log(out / f"{name}.jsonl", Said, lambda said: said.number, size), asked)
-            for name, asked in (("writer", writer), ("checker", checker))
+            Role(
+                name,
+                Log(out / f"{name}.jsonl", Said, lambda said: said.number, size),
+                Live(spec, BuoyCalls()),
+            )
+            for name in ("writer", "checker")
+            for spec in [ModelSpec(name=name, url=url, key_variable="KEY")]
         ]
 
     def waves(self):
@@ -69,13 +73,11 @@ class BuoyConfig:
 
 
 def buoys(config: Annotated[BuoyConfig, Parameter(name="*")]) -> int:
-    at = {"url": config.url, "key_variable": "OPENAI_API_KEY"}
-    writer, checker = (Live(ModelSpec(name=name, **at), BuoyCalls()) for name in ("writer", "checker"))
-    plan, console = BuoyPlan(config.out, 60, writer, checker), Console()
-    shared = {"calls": config.calls, "fingerprint": fingerprint(config), "console": console}
-    results = asyncio.run(execute("buoys", plan, config, config.out, local_model=ScriptedModel, **shared))
+    plan, console = BuoyPlan(config.out, 60, config.url), Console()
+    options = {"calls": config.calls, "fingerprint": fingerprint(config), "local_model": ScriptedModel}
+    results = asyncio.run(execute("buoys", plan, config, config.out, console=console, **options))
     return 0 if results is None else show_end(results, config.out, console)
 
 
 if __name__ == "__main__":
-    sys.exit(App(default_command=buoys, result_action="return_value")())
+    raise SystemExit(App(default_command=buoys, result_action="return_value")())

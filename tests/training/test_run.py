@@ -54,7 +54,7 @@ def test_a_run_leaves_a_model_with_its_card_its_config_and_its_log(config: Train
     assert {path.name for path in folder.iterdir()} == names
     written = tomllib.loads((folder / "config.toml").read_text())
     assert written["train"]["meta_judge"] == "m"
-    assert {"judge_prompt_digest", "meta_prompt_digest", "pairs_digest"} < written["identity"].keys()
+    assert {"judge_prompt_digest", "meta_prompt_digest", "pairs_digest"} < written["fingerprint"].keys()
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nbase_model: start\n")
     assert "with a rationale that rests on gold's decisive points" in card
