@@ -51,7 +51,9 @@ def policy(start: Path, tmp_path: Path) -> Callable[..., int]:
     (tmp_path / "judge_prompt.txt").write_text(JUDGE_PROMPT)
 
     def run(*arguments: Any, judged: bool = True) -> int:
-        given = ["policy", prompts, "--model", start, "--out", tmp_path / "run", *SMALL, *arguments]
+        pairs = zip(SMALL[::2], SMALL[1::2], strict=True)
+        small = [word for name, value in pairs if name not in arguments for word in (name, value)]
+        given = ["policy", prompts, "--model", start, "--out", tmp_path / "run", *small, *arguments]
         if judged:
             given += ["--judge-prompt", tmp_path / "judge_prompt.txt", "--judge", "j"]
         return app([str(argument) for argument in given])
