@@ -61,14 +61,14 @@ def judge(tokenizer_path: str) -> Any:
 
 @pytest.mark.usefixtures("one_node")
 async def test_a_sample_that_is_left_out_is_dropped_alone(tmp_path: Path, tiny_model: Path) -> None:
-    """Pitfall 2: the rest of its group is trained on, and the group's mean is the mean of what was scored."""
+    """The rest of its group is trained on, and the group's mean is the mean of what was scored."""
 
     def faults(number: int, body: bytes) -> Fault | None:
         return Fault(kind="status", status=500) if b"nobody answers" in body else None
 
     async with ChatServer(answer=meta_answer, faults=faults) as server:
-        settings = RewardSettings(
-            meta_judge="test", meta_judge_url=server.url, deadline=0.5, unscored="leave_out"
+        settings = RewardSettings.of(
+            {"meta_judge": "test", "meta_judge_url": server.url, "deadline": 0.5, "unscored": "leave_out"}
         )
         config = configuration(tmp_path, tiny_model, settings, workers=1)
         config.actor_rollout_ref.rollout.n = GROUP

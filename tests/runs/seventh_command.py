@@ -14,7 +14,7 @@ from ralign.records import Answered, Message
 from ralign.runs.execute import execute, show_end
 from ralign.runs.log import Log
 from ralign.runs.options import CallFlags, CallOptions, fingerprint
-from ralign.runs.plan import Call, Live, Role
+from ralign.runs.plan import Ask, Call, Live, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +24,7 @@ class Said(Answered):
 
 class BuoyCalls:
     def request(self, number: int, *said: str) -> Request:
-        message = Message(role="user", content=f"Buoy {number}: {', '.join(said)}")
-        return Request([message], Sampling(max_tokens=9), seed=number)
+        return Request([Message(role="user", content=f"{number}: {said}")], Sampling(max_tokens=9), number)
 
     def read(self, answer: Reply | Exception, number: int, *said: str) -> Said:
         if isinstance(answer, Reply):
@@ -34,16 +33,11 @@ class BuoyCalls:
 
 
 class BuoyPlan:
-    def __init__(self, out: Path, size: int, url: str) -> None:
+    def __init__(self, out: Path, size: int, writer: Live | Ask, checker: Live | Ask) -> None:
         self.size = size
         self.writer, self.checker = self.roles = [
-            Role(
-                name,
-                Log(out / f"{name}.jsonl", Said, lambda said: said.number, size),
-                Live(spec, BuoyCalls()),
-            )
-            for name in ("writer", "checker")
-            for spec in [ModelSpec(name=name, url=url, key_variable="KEY")]
+            Role(name, Log(out / f"{name}.jsonl", Said, lambda said: said.number, size), asked)
+            for name, asked in (("writer", writer), ("checker", checker))
         ]
 
     def waves(self):
@@ -73,9 +67,11 @@ class BuoyConfig:
 
 
 def buoys(config: Annotated[BuoyConfig, Parameter(name="*")]) -> int:
-    plan, console = BuoyPlan(config.out, 60, config.url), Console()
-    options = {"calls": config.calls, "fingerprint": fingerprint(config), "local_model": ScriptedModel}
-    results = asyncio.run(execute("buoys", plan, config, config.out, console=console, **options))
+    at = {"url": config.url, "key_variable": "OPENAI_API_KEY"}
+    writer, checker = (Live(ModelSpec(name=name, **at), BuoyCalls()) for name in ("writer", "checker"))
+    plan, console = BuoyPlan(config.out, 60, writer, checker), Console()
+    shared = {"calls": config.calls, "fingerprint": fingerprint(config), "console": console}
+    results = asyncio.run(execute("buoys", plan, config, config.out, local_model=ScriptedModel, **shared))
     return 0 if results is None else show_end(results, config.out, console)
 
 

@@ -17,8 +17,11 @@ from tests.training.gardens import write_prompts
 from tests.training.test_examples import pair
 
 from ralign.files import encode, write_pairs
+from ralign.judging import ChatJudge
+from ralign.metajudging import ChatMetaJudge
 from ralign.models import ScriptedModel
 from ralign.records import Judgment, MetaJudgment
+from ralign.rewards.length_penalty import SteeredLengthPenalty
 from ralign.training.config import PolicyConfig, TrainConfig
 from ralign.training.engines.trl.config import grpo_config, sft_config, weight_dtype
 from ralign.training.engines.trl.engine import lora_config
@@ -76,7 +79,7 @@ TRAIN: dict[str, tuple[dict[str, Any], Any]] = {
     "meta_judge_url": (JUDGED, "http://n/v1"), "meta_prompt": (JUDGED, Path("prompt.txt")),
     "meta_temperature": (JUDGED, 0.9), "meta_max_tokens": (JUDGED, 99), "meta_votes": (JUDGED, 3),
     "meta_body": (JUDGED, "{}"), "meta_judge_key_variable": (JUDGED, "KEY"), "judged": (META, Path("judged-too")),
-    "labels": (META | {"stage": "rl"}, Path("labels.jsonl")), "held_out": (META, 0.9), "balance": (META, "none"),
+    "labels": (META | {"stage": "rl"}, Path("labels.jsonl")), "held_out": (META, 0.3), "balance": (META, "none"),
     "orders": (JUDGED, "ba"), "judge_prompt": (JUDGED, Path("judge.txt")),
     "serve_meta_judge": ({"engine": "verl", "meta_judge": "m"}, True), "meta_judge_gpus": (SERVED, 3),
     "meta_judge_tensor_parallel": (SERVED, 3), "unscored": (VERL, "leave_out"),
@@ -125,7 +128,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     text = "".join(json.dumps(row | {"another": "mulch"}) + "\n" for row in rows)
     (tmp_path / "prompts.jsonl").write_text(text)
     (tmp_path / "prompt.txt").write_text("{gold_rationale} {rationale}")
-    (tmp_path / "judge.txt").write_text("{response_a} {response_b}")
+    (tmp_path / "judge.txt").write_text("{conversation} {response_a} {response_b}")
     for folder, share in (("judged", 3), ("judged-too", 2)):
         write_judged(tmp_path / folder, share)
     (tmp_path / "labels.jsonl").write_bytes((tmp_path / "judged-too/meta_judgments.jsonl").read_bytes())
@@ -181,8 +184,10 @@ def noting(kind: type, noted: list[str]) -> Callable[..., Any]:
     def made(*arguments: object, **options: object) -> Any:
         noted.append(re.sub(r"0x[0-9a-f]+", "", f"{kind.__name__} {arguments} {options}"))
         for each in arguments:
-            if type(each).__name__ == "SteeredLengthPenalty":
-                noted.append(f"{each.state}")
+            if isinstance(each, SteeredLengthPenalty):
+                noted.append(f"{each.state} {each._dynamic}")
+            elif isinstance(each, ChatJudge | ChatMetaJudge):
+                noted.append(each.prompt.digest)
         return kind(*arguments, **options)
 
     return made
@@ -196,7 +201,7 @@ def write_judged(folder: Path, share: int) -> None:
         (folder / "meta_judgments.jsonl").open("wb") as metas,
     ):
         for number in range(24):
-            about = {"pair_id": f"dish {number}", "benchmark": pair("x").benchmark or "pairs"}
+            about = {"pair_id": f"dish {number}"}
             aligned = number % share == 0
             word = "Correct" if aligned else "Incorrect"
             judgments.write(encode(Judgment(**about, rationale="Salt.", verdict="A")) + b"\n")

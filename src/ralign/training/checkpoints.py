@@ -91,7 +91,8 @@ def prune(folder: Path, digest: str, *, keep: int) -> None:
     """Remove all but the last complete checkpoints. Called once the newest is marked, so that one is always there."""
     complete = [each for each in checkpoints(folder) if is_complete(each.path, digest)]
     for each in complete[:-keep]:
-        (each.path / MARKER).unlink()  # first, as a half-removed folder is a partial one
+        # First, as a half-removed folder is a partial one.
+        (each.path / MARKER).unlink()
         shutil.rmtree(each.path)
 
 

@@ -84,31 +84,28 @@ class TrainConfig:
         else:
             self._check_meta_judge()
         if self.stage == "sft":
-            self._check_sft()
+            if self.orders != "ab":
+                raise InputError(
+                    f"--orders is {self.orders} for --stage sft, expected ab: a gold judgment speaks in the letters of "
+                    "the pairs file, and letters in prose cannot be swapped safely; `ralign convert` places A and B at "
+                    "random"
+                )
+            if self.training.thinking == "on":
+                raise InputError(
+                    "--thinking on with --stage sft: gold judgments hold no thought to imitate, as theirs was written "
+                    "with the label in sight; leave it out or say off"
+                )
         else:
-            self._check_rl()
-
-    def _check_sft(self) -> None:
-        if self.orders != "ab":
-            raise InputError(
-                f"--orders is {self.orders} for --stage sft, expected ab: a gold judgment speaks in the letters of the "
-                "pairs file, and letters in prose cannot be swapped safely; `ralign convert` places A and B at random"
-            )
-        if self.training.thinking == "on":
-            raise InputError(
-                "--thinking on with --stage sft: gold judgments hold no thought to imitate, as theirs was written with "
-                "the label in sight; leave it out or say off"
-            )
-
-    def _check_rl(self) -> None:
-        reward = self.reward
-        reward.check()
-        if self.needs_meta_judge and reward.meta_judge is None:
-            raise InputError(f"--reward {reward.reward} needs --meta-judge MODEL (and --meta-judge-url URL)")
-        if not self.needs_meta_judge and reward.meta_judge is not None:
-            raise InputError("--reward outcome asks no meta-judge; leave --meta-judge out")
-        if reward.meta_judge_url is not None and reward.meta_judge is None:
-            raise InputError("--meta-judge-url needs --meta-judge MODEL")
+            reward = self.reward
+            reward.check()
+            if self.needs_meta_judge and reward.meta_judge is None:
+                raise InputError(
+                    f"--reward {reward.reward} needs --meta-judge MODEL (and --meta-judge-url URL)"
+                )
+            if not self.needs_meta_judge and reward.meta_judge is not None:
+                raise InputError("--reward outcome asks no meta-judge; leave --meta-judge out")
+            if reward.meta_judge_url is not None and reward.meta_judge is None:
+                raise InputError("--meta-judge-url needs --meta-judge MODEL")
 
     def _check_meta_judge(self) -> None:
         if self.judged is None:
@@ -140,7 +137,7 @@ class TrainConfig:
         return self.role == "judge" and self.stage == "rl" and self.reward.reward != "outcome"
 
     def identity(self, digests: Mapping[str, str]) -> dict[str, object]:
-        """What makes two runs the same run."""
+        """The run's fingerprint, in full: two runs with the same one are the same run."""
         mine = {
             "pairs", "judged", "labels", "serve_meta_judge", "meta_judge_gpus", "meta_judge_tensor_parallel",
             "unscored",
@@ -234,7 +231,13 @@ class PolicyConfig:
         self._check_group()
         self._check_served()
         if self.training.engine == "verl":
-            self._check_verl()
+            if self.reward_url is None:
+                raise InputError(
+                    "--engine verl needs --reward-url: its rewards are asked for by processes of their own, so start "
+                    "`ralign serve` with the judge, and give its address"
+                )
+            if self.stop_when:
+                raise InputError("--stop-when is for --engine trl: verl tells nobody of its steps")
         self.training.check("rl")
         self.calls.check()
 
@@ -264,15 +267,6 @@ class PolicyConfig:
                     f"--{name.replace('_', '-')} is not for --reward-url: `ralign serve` says how answers are rewarded"
                 )
 
-    def _check_verl(self) -> None:
-        if self.reward_url is None:
-            raise InputError(
-                "--engine verl needs --reward-url: its rewards are asked for by processes of their own, so start "
-                "`ralign serve` with the judge, and give its address"
-            )
-        if self.stop_when:
-            raise InputError("--stop-when is for --engine trl: verl tells nobody of its steps")
-
     @property
     def calls_per_answer(self) -> float:
         """Judge calls that one answer costs, where every answer ends."""
@@ -283,7 +277,7 @@ class PolicyConfig:
         return orders * (self.neighbors if self.neighbors is not None else (group - 1) / 2)
 
     def identity(self, digests: Mapping[str, str]) -> dict[str, object]:
-        """What makes two runs the same run."""
+        """The run's fingerprint, in full: two runs with the same one are the same run."""
         mine = {
             "prompts", "judge_url", "judge_key_variable", "reward_url", "token_variable", "second_judge_url",
             "second_judge_every", "stop_when", "expected_judgment_tokens",

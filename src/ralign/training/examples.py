@@ -87,7 +87,8 @@ def load_examples(
             made = make(pair, order)
             if isinstance(made, str):
                 left_out.append(LeftOut(pair.id, made))
-                break  # what is wrong with a pair is wrong in either order
+                # What is wrong with a pair is wrong in either order.
+                break
             examples.append(made)
     return TrainingData(
         examples=tuple(examples),

@@ -40,7 +40,8 @@ def expect(
     """
     steps = training.steps_over(len(data.examples), stage)
     prompts = steps * training.batch
-    seen = prompts / len(data.examples)  # how often each is
+    # How often each is.
+    seen = prompts / len(data.examples)
     prompt_tokens = seen * sum(map(prompt_characters, data.examples)) / CHARACTERS_PER_TOKEN
     if stage == "sft":
         target = seen * sum(len(each.target or "") for each in data.examples) / CHARACTERS_PER_TOKEN

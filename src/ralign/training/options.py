@@ -322,7 +322,7 @@ OPERATIONAL = frozenset(
 
 
 def fingerprint(config: object, operational: frozenset[str], digests: Mapping[str, str]) -> dict[str, object]:
-    """What makes two runs the same run: the fields that shape the weights, and the digests of prompts and data."""
+    """Fingerprint of a run, in full: the fields that shape the weights, and the digests of prompts and data."""
     named = {name: value for name, value in flat(config).items() if name not in operational}
     return {**named, **digests}
 

@@ -41,7 +41,7 @@ from ralign.training.train_log import LOG, cut_after, read_steps
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
-    """What an engine knows of a run."""
+    """One run, as an engine sees it."""
 
     task: Task
     data: TrainingData
@@ -141,7 +141,8 @@ def run_training(task: Task, engine: LoadEngine, local_model: LoadLocalModel, co
         for line in task.forecast(prices):
             run.say(line)
         if training.engine == "trl":
-            return RunResult(None)  # verl's dry run also writes what it would launch, and lets verl check it
+            # Verl's dry run also writes what it would launch, and lets verl check it.
+            return RunResult(None)
     train = engine(training.engine)
     with DirectoryLock(training.out) if run.main else nullcontext():
         if run.main:
@@ -222,6 +223,7 @@ def _publish(run: TrainingRun, trained_on: TrainingData) -> None:
     write_atomically(run.unfinished / "README.md", card.encode())
     for name in (LOG, SIGNS, "config.toml"):
         source = run.training.out / name
-        if source.exists():  # signs are a policy's, and verl tells nobody what its steps' answers were
+        # Signs are a policy's, and verl tells nobody what its steps' answers were.
+        if source.exists():
             write_atomically(run.unfinished / name, source.read_bytes())
     run.unfinished.rename(run.model)

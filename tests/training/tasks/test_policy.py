@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from tests.serving.judges import WordJudge, service
 from tests.training.gardens import (
     JUDGE_PROMPT,
@@ -49,7 +51,9 @@ def policy(start: Path, tmp_path: Path) -> Callable[..., int]:
     (tmp_path / "judge_prompt.txt").write_text(JUDGE_PROMPT)
 
     def run(*arguments: Any, judged: bool = True) -> int:
-        given = ["policy", prompts, "--model", start, "--out", tmp_path / "run", *SMALL, *arguments]
+        pairs = zip(SMALL[::2], SMALL[1::2], strict=True)
+        small = [word for name, value in pairs if name not in arguments for word in (name, value)]
+        given = ["policy", prompts, "--model", start, "--out", tmp_path / "run", *small, *arguments]
         if judged:
             given += ["--judge-prompt", tmp_path / "judge_prompt.txt", "--judge", "j"]
         return app([str(argument) for argument in given])
@@ -109,6 +113,25 @@ def test_a_rule_stops_it_and_the_same_command_without_goes_on_with_the_same_leng
     assert len(set(coefficients)) == 5
     kept.restore(out / "checkpoints/checkpoint-5")
     assert lengths.state.steps == 5
+
+
+def test_several_updates_a_rollout_are_clipped_and_one_is_not(policy, tmp_path: Path) -> None:
+    """With one update the policy that learns is the one that sampled: its ratio is 1, whatever the clipping range."""
+    clipped: dict[str, list[float]] = {}
+    weights = {}
+    with serving(counts("water")) as server:
+        given = ("--judge-url", server.url, "--steps", 2, "--micro-batch", 16)
+        mini = ("--mini-batch", 2, "--clip")
+        for name, more in {"one": (), "tight": (*mini, 0.01), "wide": (*mini, 0.9)}.items():
+            assert policy(*given, *more) == 0
+            clipped[name] = metric(tmp_path / "run", "clip_ratio/region_mean")
+            steps = [line["step"] for line in read_jsonl(tmp_path / "run/signs.jsonl")]
+            assert steps == [line["step"] for line in read_jsonl(tmp_path / "run/train_log.jsonl")] == [1, 2]
+            weights[name] = load_file(tmp_path / "run/model/model.safetensors")
+            (tmp_path / "run").rename(tmp_path / name)
+    assert max(clipped["one"]) == 0
+    assert clipped["tight"][0] > clipped["wide"][0]
+    assert any(not torch.equal(weights["tight"][part], weights["wide"][part]) for part in weights["one"])
 
 
 def test_a_group_is_its_own_reference(policy, tmp_path: Path) -> None:

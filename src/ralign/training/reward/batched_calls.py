@@ -107,7 +107,8 @@ class BatchedCalls(Generic[Key, About, Answer]):
             call.waiting -= 1
             if not call.waiting and not call.task.done():
                 call.task.cancel()
-                self._forget(key, call)  # now: nobody may join a call that is about to end
+                # Now: nobody may join a call that is about to end.
+                self._forget(key, call)
 
     async def probe(self, key: Key, about: About) -> Probe:
         """Call although the guard is open; the outcome is not noted there, but an answer is remembered.
@@ -169,7 +170,8 @@ class CallBatch(Generic[Key, About, Answer]):
     async def __aexit__(self, *error: object) -> None:
         for task in self._tasks.values():
             if task.done() and not task.cancelled():
-                task.exception()  # looked at, so that asyncio does not warn of those beside the one that was raised
+                # Looked at, so that asyncio does not warn of those beside the one that was raised.
+                task.exception()
             task.cancel()
 
     def ask(self, key: Key, about: About) -> None:
@@ -212,7 +214,8 @@ class CallBatch(Generic[Key, About, Answer]):
             self._tasks.values(), timeout=max(left, 0.0), return_when=asyncio.FIRST_EXCEPTION
         )
         for task in done:
-            task.result()  # raises what ends training
+            # Raises what ends training.
+            task.result()
         late = [key for key, task in self._tasks.items() if task not in done]
         for key in late:
             self._tasks.pop(key).cancel()

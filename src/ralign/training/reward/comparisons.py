@@ -64,11 +64,10 @@ class PairJudge:
         side: Side = "both",
         seed: int = 0,
     ) -> None:
-        self._judge = judge
         self._side: Side = side
         self._seed = seed
         self._calls = BatchedCalls[Question, _Shown, Judgment](
-            self._ask,
+            lambda shown: judge.judge(shown.pair, shown.order, 0),
             lambda shown, why: Judgment(
                 pair_id=shown.pair.id, benchmark=BENCHMARK, order=shown.order, failure="call", detail=why
             ),
@@ -94,9 +93,6 @@ class PairJudge:
         return [
             {order: batch.answers[question] for order, question in questions.items()} for questions in asked
         ]
-
-    async def _ask(self, shown: _Shown) -> Judgment:
-        return await self._judge.judge(shown.pair, shown.order, 0)
 
 
 class ReferenceComparison:
@@ -145,7 +141,8 @@ class GroupComparison:
                     decided[number][comparison] = 1.0 if a.ended else -1.0
                 elif a.ended and a.text == b.text:
                     decided[number][comparison] = 0.0
-                elif a.ended:  # then both have: of two that never end, neither wins
+                # Then both have: of two that never end, neither wins.
+                elif a.ended:
                     owed.append((number, comparison))
                     pairs.append(replace(a.completion.pair, response_a=a.text, response_b=b.text))
         problems: list[list[str]] = [[] for _ in groups]

@@ -327,7 +327,8 @@ def _decision(votes: Sequence[MetaJudgment]) -> MetaJudgment:
     decision = majority(vote.aligned for vote in votes)
     if decision is not None:
         return next(vote for vote in votes if vote.aligned == decision)
-    return next(vote for vote in votes if vote.failure is not None)  # of an odd number, one at least
+    # Of an odd number, one at least.
+    return next(vote for vote in votes if vote.failure is not None)
 
 
 def _failed(about: _About, detail: str) -> MetaJudgment:

@@ -33,7 +33,12 @@ class MetaJudgeReward:
     async def score(self, completions: Sequence[Completion], *, step: int = 0) -> ScoredBatch[ScoredDecision]:
         """Score a batch. Metrics: how many answers came to a decision, and how many of those to `aligned`."""
         del step
-        scored = list(map(_scored, completions))
+        scored: list[ScoredDecision] = []
+        for completion in completions:
+            answer = split_thinking(completion.marked).answer
+            aligned = parse_meta_judgment(answer, completion.finish_reason).aligned
+            recorded = completion.decision
+            scored.append(ScoredDecision(aligned, None if recorded is None else float(aligned == recorded)))
         decided = [each.aligned for each in scored if each.aligned is not None]
         return ScoredBatch(
             scored=scored,
@@ -42,10 +47,3 @@ class MetaJudgeReward:
                 "aligned": sum(decided) / len(decided) if decided else 0.0,
             },
         )
-
-
-def _scored(completion: Completion) -> ScoredDecision:
-    answer = split_thinking(completion.marked).answer
-    aligned = parse_meta_judgment(answer, completion.finish_reason).aligned
-    recorded = completion.decision
-    return ScoredDecision(aligned, None if recorded is None else float(aligned == recorded))

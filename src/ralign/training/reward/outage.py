@@ -35,7 +35,7 @@ class Outcome(Protocol):
 
     @property
     def detail(self) -> str | None:
-        """What happened, where it failed."""
+        """Reason, where it failed."""
         ...
 
 
@@ -127,7 +127,8 @@ class Guard:
     def note(self, problem: str | None) -> None:
         """Count a call that was answered (None), or failed for this reason."""
         if self.is_open:
-            return  # stragglers, and those that were not asked any more
+            # Stragglers, and those that were not asked any more.
+            return
         self.breaker = self.breaker.after(problem is None)
         if problem is None:
             # No probe's answer: a meta-judge that answers probes and nothing else is still down.
@@ -177,7 +178,8 @@ class Guard:
                 problem = (await next(probes)).problem
                 answered = problem is None
                 self._last_problem = problem or self._last_problem
-            finally:  # cancelled or refused, it is open again
+            # Cancelled or refused, it is open again.
+            finally:
                 self.breaker = self.breaker.probed(answered)
             if answered:
                 return

@@ -77,10 +77,14 @@ class JudgedReward:
         if self._second is not None and step % self._second.every == 0:
             graders.append(self._second.grader)
         grades, *second = await asyncio.gather(*(grader.grade(answers) for grader in graders))
-        scored = [
-            ScoredAnswer(answer=answer, grade=grade, parts=self._parts(answer, grade))
-            for answer, grade in zip(answers, grades, strict=True)
-        ]
+        scored: list[ScoredAnswer] = []
+        for answer, grade in zip(answers, grades, strict=True):
+            penalty = self._lengths.penalty(answer.length)
+            if answer.ended:
+                parts = policy_reward(grade.score, length_penalty=penalty)
+            else:
+                parts = unended_reward(format_penalty=self._format_penalty, length_penalty=penalty)
+            scored.append(ScoredAnswer(answer=answer, grade=grade, parts=parts))
         if second:
             scored = [
                 replace(one, second_score=grade.score) for one, grade in zip(scored, second[0], strict=True)
@@ -92,12 +96,6 @@ class JudgedReward:
             paused_seconds=self._guard.paused_seconds - paused,
         )
         return ScoredBatch(scored=scored, metrics=metrics)
-
-    def _parts(self, answer: PolicyAnswer, grade: Grade) -> PolicyReward:
-        length_penalty = self._lengths.penalty(answer.length)
-        if not answer.ended:
-            return unended_reward(format_penalty=self._format_penalty, length_penalty=length_penalty)
-        return policy_reward(grade.score, length_penalty=length_penalty)
 
 
 class ServedAnswer(NamedTuple):
@@ -133,9 +131,14 @@ class ServedReward:
         started, paused = time.monotonic(), self._guard.paused_seconds
         answers = list(map(PolicyAnswer.read, completions))
         async with self._calls.batch() as batch:
-            bodies = [_body(completion) for completion in completions]
-            for body in bodies:
-                batch.ask(body, body)
+            bodies: list[bytes] = []
+            for completion in completions:
+                pair = completion.pair
+                turns = [{"role": turn.role, "content": turn.content} for turn in pair.conversation]
+                # With its thinking marked where the prompt opened it: the service has not seen the chat template.
+                text, reason = completion.marked, completion.finish_reason
+                bodies.append(request_body(turns, text, pair.response_b, pair.id, reason))
+                batch.ask(bodies[-1], bodies[-1])
             await batch.finish()
         scored = [_scored(answer, batch.answers[body]) for answer, body in zip(answers, bodies, strict=True)]
         metrics = policy_metrics(
@@ -245,13 +248,6 @@ def _spec(config: PolicyConfig, name: str, url: str | None) -> ModelSpec:
 
 def _called(role: str, spec: ModelSpec) -> str:
     return f"{role} {spec.name}" + (f" at {spec.url}" if spec.url else "")
-
-
-def _body(completion: Completion) -> bytes:
-    pair = completion.pair
-    turns = [{"role": turn.role, "content": turn.content} for turn in pair.conversation]
-    # With its thinking marked where the prompt opened it: the service has not seen the chat template.
-    return request_body(turns, completion.marked, pair.response_b, pair.id, completion.finish_reason)
 
 
 def _scored(answer: PolicyAnswer, served: ServedAnswer) -> ScoredAnswer:

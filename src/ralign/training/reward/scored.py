@@ -51,7 +51,7 @@ class Scored(Protocol):
         ...
 
     def columns(self) -> Mapping[str, object]:
-        """What an engine shows beside the completion; the same names for every completion."""
+        """Columns that an engine shows beside the completion; the same names for every one."""
         ...
 
 

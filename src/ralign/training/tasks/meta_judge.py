@@ -1,7 +1,7 @@
 """Meta-judge as a training task: a judge's recorded judgments -> the meta-judge's prompts, answers or decisions."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -72,7 +72,7 @@ class MetaJudgeTask(Task):
     ) -> AbstractAsyncContextManager[BatchReward]:
         """The recorded decision's reward, which asks nobody."""
         del local_model, processes, log
-        return _open()
+        return nullcontext(MetaJudgeReward())
 
     def forecast(self, prices: Mapping[str, Price]) -> list[str]:
         """See `Task.forecast`; nobody is asked."""
@@ -115,8 +115,3 @@ class MetaJudgeTask(Task):
             f"The meta-judge: {model}. Measure it: ralign bench '{self.training.out}/held_out/*.jsonl' --judgments "
             f"{config.judged}/judgments.jsonl --orders {orders} --meta-judge {model}{prompt} --out RUN"
         )
-
-
-@asynccontextmanager
-async def _open() -> AsyncGenerator[MetaJudgeReward]:
-    yield MetaJudgeReward()

@@ -31,7 +31,8 @@ from ralign.metajudging import majority, meta_prompt_values, parse_meta_judgment
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
 from ralign.training.examples import Example, LeftOut, TrainingData
 
-_SEEDS: Final = 1 << 31  # how many different numbers `call_seed` gives
+# How many different numbers `call_seed` gives.
+_SEEDS: Final = 1 << 31
 
 
 class _Key(NamedTuple):

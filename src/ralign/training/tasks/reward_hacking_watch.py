@@ -74,7 +74,7 @@ class RewardHackingWatch:
         self._scored += scored
 
     def take(self) -> list[ScoredAnswer]:
-        """What this process has scored since it was last asked, in the order of the completions."""
+        """Answers scored by this process since it was last asked, in the order of the completions."""
         scored, self._scored = self._scored, []
         return scored
 

@@ -39,7 +39,7 @@ class CardText(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Task(ABC):
-    """What is trained, on which examples, rewarded how. Loading it reads the data and no weights."""
+    """One training task: examples, reward, card. Loading it reads the data and no weights."""
 
     kind: ClassVar[str]
     """judge, meta-judge or policy."""

@@ -26,6 +26,7 @@ def folder(tmp_path_factory) -> Path:
     [
         {"stage": "sft"},
         {"stage": "rl", "reward": "outcome", "group_size": 2},
+        {"stage": "rl", "reward": "outcome", "group_size": 2, "mini_batch": 4},
         pytest.param({"stage": "sft", "lora_rank": 2}, marks=pytest.mark.slow),
         pytest.param({"stage": "sft", "epochs": 3.0, "limit": 16, "steps": None}, marks=pytest.mark.slow),
         pytest.param(
@@ -40,11 +41,13 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(folder: Path, tmp
     with pytest.raises(KeyboardInterrupt):
         train(interrupted, Interrupting("step 5/6"))
     # As a kill while a checkpoint is written leaves it: the newest folder, without its marker.
+    # It is named after optimizer steps, of which a mini-batch makes several a training step.
+    updates = interrupted.training.updates
     written = interrupted.training.out / "checkpoints"
-    shutil.copytree(written / "checkpoint-4", written / "checkpoint-5")
-    (written / "checkpoint-5" / MARKER).unlink()
+    shutil.copytree(written / f"checkpoint-{4 * updates}", written / f"checkpoint-{5 * updates}")
+    (written / f"checkpoint-{5 * updates}" / MARKER).unlink()
     said = train(interrupted)
-    assert "checkpoint-5 was not complete and is removed" in said
+    assert f"checkpoint-{5 * updates} was not complete and is removed" in said
     assert "going on from step 4" in said
     logs = [read_steps(config.training.out / "train_log.jsonl") for config in (undisturbed, interrupted)]
     assert [step.step for step in logs[1]] == [1, 2, 3, 4, 5, 6]
@@ -55,7 +58,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(folder: Path, tmp
         for config in (undisturbed, interrupted)
     ]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    assert [each.step for each in checkpoints(written)] == [4, 6]
+    assert [each.step for each in checkpoints(written)] == [4 * updates, 6 * updates]
 
 
 def test_a_finished_run_is_not_trained_again_and_another_config_is_refused(

@@ -139,6 +139,6 @@ def test_a_flag_without_effect_is_refused(config, fields, flag):
 
 def test_ppo_needs_verl_and_no_group(config):
     with pytest.raises(InputError, match="--algorithm ppo needs --engine verl"):
-        replaced(config, engine="trl")
+        replaced(config, engine="trl", gpus_per_node=8, verl_python=None)
     with pytest.raises(InputError, match="--group-size is 1"):
         replaced(config, algorithm="grpo")

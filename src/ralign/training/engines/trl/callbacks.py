@@ -22,7 +22,8 @@ from ralign.training.train_log import Step, encode_step
 TakeRows = Callable[[], list[int]]
 """Rows, in the examples, of the prompts this process has worked on since it was last asked."""
 
-_SHOWN: Final = (  # the engine's name for it, ours, format
+# The engine's name for it, ours, format.
+_SHOWN: Final = (
     ("loss", "loss", ".4f"),
     ("mean_token_accuracy", "token accuracy", ".3f"),
     ("reward", "reward", ".3f"),

@@ -69,12 +69,15 @@ def train(run: TrainingRun) -> Trained:
             args = sft_config(training, folder, steps=steps, processes=processes)
             trainer = RowSFT(args=args, **common)
         else:
-            logging.getLogger("trl.trainer.grpo_trainer").addFilter(_says_more_than_metrics)
+            # TRL prints a whole prompt for each step with an unscored completion; the metrics say how many there were.
+            trl_log = logging.getLogger("trl.trainer.grpo_trainer")
+            trl_log.addFilter(lambda record: _UNSCORED not in record.getMessage())
             reward = _reward(run, base, processes)
             args = grpo_config(training, base, folder, steps=steps, processes=processes)
             trainer = RowGRPO(reward=reward, args=args, **common)
             stack.callback(trainer.close)
-            stack.enter_context(reward)  # left first: it ends what it runs in the trainer's event loop
+            # Left first: it ends what it runs in the trainer's event loop.
+            stack.enter_context(reward)
         callbacks: list[TrainerCallback] = [StepLog(run, log, trainer.take_rows), MarkCheckpoints(run)]
         if task.watch is not None:
             signs = stack.enter_context(AppendLog(training.out / SIGNS)) if run.main else None
@@ -127,11 +130,6 @@ def _reward(run: TrainingRun, base: BaseModel, processes: int) -> TrlReward:
         updates=run.training.updates,
         name=task.reward_name,
     )
-
-
-def _says_more_than_metrics(record: logging.LogRecord) -> bool:
-    """TRL prints a whole prompt for each step with an unscored completion; the metrics say how many there were."""
-    return _UNSCORED not in record.getMessage()
 
 
 def _dataset(run: TrainingRun, base: BaseModel) -> Dataset:

@@ -48,7 +48,8 @@ class TrlReward:
         updates: int = 1,
         name: str = "ralign",
     ) -> None:
-        self.__name__ = name  # where TRL looks for it
+        # Where TRL looks for it.
+        self.__name__ = name
         self._open_reward = open_reward
         self._read = read
         self._end_tokens = frozenset(end_tokens)
@@ -92,7 +93,8 @@ class TrlReward:
             InputError: a pair without its gold rationale, or what is no completion.
             MetaJudgeDown, EndpointRefused: see `BatchReward.score`.
         """
-        del unused  # prompts, and the engine's other columns
+        # Prompts, and the engine's other columns.
+        del unused
         self._rows.extend(row)
         read = [
             self._read(

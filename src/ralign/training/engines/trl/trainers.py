@@ -34,7 +34,8 @@ class RowGRPO(GRPOTrainer):
         loop.call_soon_threadsafe(loop.stop)
         self.async_loop_thread.join()
         loop.close()
-        atexit.unregister(shutdown_event_loop_in_daemon)  # which would find it closed
+        # Which would find it closed.
+        atexit.unregister(shutdown_event_loop_in_daemon)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Ours is written at the end."""

@@ -218,7 +218,8 @@ def _algorithm(training: TrainingOptions) -> Settings:
         return {"adv_estimator": "grpo", "norm_adv_by_std_in_grpo": True, "use_kl_in_reward": False}
     return {
         "adv_estimator": "gae",
-        "gamma": 1.0,  # one reward at the end of one answer: nothing to discount
+        # One reward at the end of one answer: nothing to discount.
+        "gamma": 1.0,
         "lam": training.gae_lambda,
         "use_kl_in_reward": training.kl_coef > 0,
         "kl_penalty": "kl",
@@ -260,7 +261,8 @@ def _trainer(training: TrainingOptions, files: VerlFiles, examples: int) -> Sett
     return {
         "nnodes": training.nodes,
         "n_gpus_per_node": training.gpus_per_node,
-        "total_epochs": ceil(steps / (examples // training.batch)),  # enough for the steps
+        # Enough for the steps.
+        "total_epochs": ceil(steps / (examples // training.batch)),
         "total_training_steps": steps,
         "critic_warmup": training.critic_warmup_steps if training.algorithm == "ppo" else 0,
         "save_freq": training.save_every,

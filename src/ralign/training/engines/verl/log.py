@@ -70,22 +70,20 @@ def gather_steps(folder: Path) -> list[Step]:
                 by_weights[int(row["weights"])].append(row)
             except (ValueError, KeyError, TypeError):
                 raise InputError(f"{path}:{line.number}: is no line of a reward log") from None
-    return [
-        Step(weights, _metrics(rows), tuple(sorted({str(row["pair_id"]) for row in rows})))
-        for weights, rows in sorted(by_weights.items())
-    ]
-
-
-def _metrics(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
-    judged = [row for row in rows if row["asked"] and row["judge_ok"]]
-    return {
-        "reward": _mean(rows, "score"),
-        "parse_failure": 1 - _mean(rows, "parsed"),
-        "label_right": _mean(rows, "acc"),
-        "asked": _mean(rows, "asked"),
-        "aligned_of_asked": _mean(judged, "aligned") if judged else None,
-        "not_scored": 1 - _mean(rows, "judge_ok"),
-    }
+    steps: list[Step] = []
+    for weights, rows in sorted(by_weights.items()):
+        judged = [row for row in rows if row["asked"] and row["judge_ok"]]
+        metrics = {
+            "reward": _mean(rows, "score"),
+            "parse_failure": 1 - _mean(rows, "parsed"),
+            "label_right": _mean(rows, "acc"),
+            "asked": _mean(rows, "asked"),
+            # Over nothing there is no share: None, which the log shows as null.
+            "aligned_of_asked": _mean(judged, "aligned") if judged else None,
+            "not_scored": 1 - _mean(rows, "judge_ok"),
+        }
+        steps.append(Step(weights, metrics, tuple(sorted({str(row["pair_id"]) for row in rows}))))
+    return steps
 
 
 def _mean(rows: Sequence[dict[str, Any]], name: str) -> float:

@@ -87,7 +87,8 @@ async def compute_score(
         shown = shown_pair(extra_info or {})
         opened = _workers.setdefault(asyncio.get_running_loop(), {})
         key = settings, reward_router_address
-        if key not in opened:  # by whoever comes first
+        # By whoever comes first.
+        if key not in opened:
             context = open_worker(settings, reward_router_address)
             opened[key] = _Opened(context, asyncio.ensure_future(context.__aenter__()))
         worker = await asyncio.shield(opened[key].worker)
