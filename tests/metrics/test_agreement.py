@@ -51,7 +51,7 @@ def test_an_asymmetric_case_tells_the_two_errors_apart() -> None:
 
 
 def test_what_was_not_decided_is_counted_apart() -> None:
-    """Pitfall 8: an unreadable answer is not Incorrect."""
+    """An unreadable answer is not Incorrect."""
     found = measure([True, True, False], [True, None, None])
     assert found.undecided == 2
     assert found.only_reference_aligned == 0

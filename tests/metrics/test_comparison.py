@@ -69,7 +69,6 @@ def test_swapping_the_runs_negates_the_differences() -> None:
 
 
 def test_pairs_that_one_run_never_answered_are_left_out_of_both() -> None:
-    """Pitfall 2."""
     first = one_judgment_a_pair(np.array([True, True, False]))
     second = one_judgment_a_pair(np.array([True, False, False]))
     first.verdict[1] = -2

@@ -26,7 +26,6 @@ def test_the_papers_correlations_come_out(x: str, r: float) -> None:
 
 @needs_shared
 def test_the_papers_table_satisfies_our_identity_but_in_the_two_cells_its_readme_names() -> None:
-    """Pitfall 1."""
     table = read_table(SHARED / "paper" / "genrm_benchmark.csv")
     off = {
         (model, benchmark)

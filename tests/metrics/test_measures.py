@@ -88,7 +88,7 @@ def test_six_rows_give_the_numbers_worked_by_hand() -> None:
 
 
 def test_a_failed_meta_judgment_leaves_the_denominator_of_s_corr_and_opens_bounds() -> None:
-    """Pitfall 3. The six rows, the second meta-judgment failed: S = 1/3, from 1/4 to 2/4; L stays."""
+    """The six rows, the second meta-judgment failed: S = 1/3, from 1/4 to 2/4; L stays."""
     failed = SIX._replace(aligned=np.where(np.arange(6) == 1, FAILED, SIX.aligned[:, 0, 0])[:, None, None])
     got = measured(failed, AB)
     assert got.label_accuracy == pytest.approx(4 / 6)
@@ -101,7 +101,7 @@ def test_a_failed_meta_judgment_leaves_the_denominator_of_s_corr_and_opens_bound
 
 
 def test_an_unanswered_call_is_not_a_wrong_answer() -> None:
-    """Pitfall 2. The six rows, the first call lost: L = 3/5, from 3/6 (it was wrong) to 4/6 (right)."""
+    """The six rows, the first call lost: L = 3/5, from 3/6 (it was wrong) to 4/6 (right)."""
     lost = SIX._replace(
         verdict=np.where(np.arange(6) == 0, LOST, SIX.verdict[:, 0, 0])[:, None, None],
         aligned=np.where(np.arange(6) == 0, NOT, SIX.aligned[:, 0, 0])[:, None, None],
@@ -164,7 +164,7 @@ def test_where_every_meta_judgment_failed_only_bounds_are_known() -> None:
 
 
 def test_a_meta_judgment_of_a_wrong_verdict_counts_nowhere() -> None:
-    """Recorded meta-judgments may have them; counting them is how F-Score gets above L-Acc. Pitfall 1."""
+    """Recorded meta-judgments may have them; counting them is how F-Score gets above L-Acc."""
     outcomes = outcomes_of([A, A], [A, B], [NO, YES])
     got = measured(outcomes, AB)
     assert (got.label_accuracy, got.spurious_correctness, got.fidelity_score) == (0.5, 1.0, 0.0)
@@ -195,7 +195,6 @@ def test_arrays_that_do_not_fit_are_refused(
 
 @given(any_outcomes())
 def test_f_score_is_l_acc_times_one_minus_s_corr_and_never_above_l_acc(outcomes: Outcomes) -> None:
-    """Pitfall 1."""
     got = measured(outcomes, BOTH)
     if not np.isnan(got.spurious_correctness):
         assert got.fidelity_score == pytest.approx(got.label_accuracy * (1 - got.spurious_correctness))
@@ -239,7 +238,7 @@ def test_bounds_contain_the_value(outcomes: Outcomes) -> None:
 
 @given(any_outcomes(), st.integers(1, 3))
 def test_calls_that_were_never_answered_change_no_measure(outcomes: Outcomes, extra: int) -> None:
-    """Pitfall 2. A lost draw of every pair, and lost pairs."""
+    """A lost draw of every pair, and lost pairs."""
     pairs, _, draws = outcomes.verdict.shape
     longer = ((0, extra), (0, 0), (0, 1))
     with_lost = Outcomes(

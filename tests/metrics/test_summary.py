@@ -61,7 +61,7 @@ def test_intervals_have_the_width_that_theory_gives() -> None:
 
 
 def test_both_orders_of_a_pair_are_one_observation_not_two() -> None:
-    """Pitfall 5. A judge that answers alike in both orders has seen no more pairs, so it is no surer."""
+    """A judge that answers alike in both orders has seen no more pairs, so it is no surer."""
     one = random_outcomes(500, 1, 2)
     twice = Outcomes(one.label, np.repeat(one.verdict, 2, axis=1), np.repeat(one.aligned, 2, axis=1))
     single = summarise(one, ("ab",), rng=np.random.default_rng(2)).measures
@@ -71,7 +71,6 @@ def test_both_orders_of_a_pair_are_one_observation_not_two() -> None:
 
 
 def test_lost_calls_change_counts_and_bounds_but_no_figure_and_no_interval() -> None:
-    """Pitfall 2."""
     outcomes = random_outcomes(100, 1, 3)
     lost = Outcomes(
         np.pad(outcomes.label, (0, 20)),

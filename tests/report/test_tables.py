@@ -57,7 +57,7 @@ def test_what_did_not_fail_and_was_not_run_takes_no_room() -> None:
 
 
 def test_failures_are_counted_with_what_they_could_have_changed() -> None:
-    """Pitfalls 2 and 3: failures are printed, never dropped."""
+    """Failures are printed, never dropped."""
     result = result_of(outcomes_of(100, failures=True))
     text = printed(results_tables({"a": result, "b": result_of(outcomes_of(100))}))
     accuracy, unanswered = text.split("What was not answered")
