@@ -123,6 +123,36 @@ def identifier(row: Mapping[str, object], key: str, location: RowLocation) -> st
     return value
 
 
+def optional_whole_number(row: Mapping[str, object], key: str, location: RowLocation) -> int | None:
+    """A count, or None where the key is missing or null: no score is no score of 0."""
+    return None if row.get(key) is None else whole_number(row, key, location)
+
+
+def optional_number(row: Mapping[str, object], key: str, location: RowLocation) -> float | None:
+    """A number, an integer too, or None where the key is missing or null."""
+    value = row.get(key)
+    # Python counts True among the integers, JSON does not.
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise expected(row, key, "a number or null", location)
+    return None if value is None else float(value)
+
+
+def optional_boolean(row: Mapping[str, object], key: str, location: RowLocation) -> bool | None:
+    """A truth value, or None where the key is missing or null."""
+    value = row.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise expected(row, key, "true, false or null", location)
+    return value
+
+
+def boolean(row: Mapping[str, object], key: str, location: RowLocation, *, at: str = "") -> bool:
+    """A key that must hold a truth value."""
+    value = row.get(key)
+    if not isinstance(value, bool):
+        raise expected(row, key, "true or false", location, at=at)
+    return value
+
+
 def whole_number(row: Mapping[str, object], key: str, location: RowLocation, *, at: str = "") -> int:
     """A count from 0; 0 where the key is missing or null."""
     value = row.get(key)
