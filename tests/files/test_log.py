@@ -60,7 +60,7 @@ def test_a_missing_log_has_no_lines(tmp_path: Path):
 def test_a_torn_last_line_is_cut_off_when_the_log_is_opened(tmp_path: Path, torn: bytes):
     path = tmp_path / "log.jsonl"
     path.write_bytes(WHOLE + torn)
-    assert [line.data for line in read_log(path, skip_torn=True)] == [b'{"n": 1}', b'{"n": 2}']
+    assert [line.data for line in read_log(path, skip_partial=True)] == [b'{"n": 1}', b'{"n": 2}']
     assert path.read_bytes() == WHOLE + torn  # reading changes nothing
     with AppendLog(path) as log:
         log.append(b'{"n": 4}')

@@ -66,6 +66,7 @@ def write_rows(file: BinaryIO, rows: Iterable[Row]) -> None:
         InputError: a value that neither an Arrow type nor JSON holds.
     """
     rows = iter(rows)
+    # Pickled, as JSON would turn what only Arrow holds (dates, bytes) into text; the file is ours alone and unnamed.
     with TemporaryFile() as spool:
         types: dict[str, pa.DataType | None] = {}
         while batch := list(islice(rows, _BATCH_ROWS)):
@@ -120,6 +121,7 @@ def _merged(one: pa.DataType | None, other: pa.DataType | None) -> pa.DataType |
     if pa.types.is_list(one) and pa.types.is_list(other):
         items = _merged(one.value_type, other.value_type)
         return None if items is None else pa.list_(items)
+    # Not Arrow's own unification, which would turn integers beside fractions into fractions.
     if pa.types.is_struct(one) and pa.types.is_struct(other):
         fields: dict[str, pa.DataType] = {field.name: field.type for field in one}
         for field in other:

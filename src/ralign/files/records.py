@@ -88,7 +88,8 @@ def decode_row(kind: type[Answered], data: bytes, location: RowLocation) -> Deco
     try:
         parsed: object = orjson.loads(data)
     except orjson.JSONDecodeError:
-        parsed = None  # the slower parser takes NaN, and says what is wrong
+        # The slower parser takes NaN, and says what is wrong.
+        parsed = None
     row = cast(Row, parsed) if isinstance(parsed, dict) else parse_row(data, location)
     found: dict[str, Any] = {}
     for name, read in _readers(kind):
@@ -120,6 +121,7 @@ def _layout(kind: type[Answered]) -> tuple[tuple[str, ...], Callable[[Answered],
     return tuple(names), attrgetter(*names)
 
 
+# Once a class: resolving the hints of one takes longer than reading a hundred lines with them.
 @cache
 def _readers(kind: type[Answered]) -> tuple[tuple[str, _Read], ...]:
     hints = get_type_hints(kind)
@@ -137,6 +139,7 @@ def _reader(hint: Any, *, required: bool) -> _Read:
         return partial(_choice, choices=choices, required=required)
     if get_origin(hint) is tuple:
         return _points
+    # What a record is about is named by ids, and other people's files may have numbers for them.
     if hint is str and required:
         return identifier
     by_type: dict[object, _Read] = {
@@ -152,6 +155,7 @@ def _reader(hint: Any, *, required: bool) -> _Read:
 def _choice(
     row: Row, key: str, location: RowLocation, *, choices: tuple[str, ...], required: bool
 ) -> str | None:
+    # A reading without its version could be about any of them; only what has a default may be left out.
     if required and row.get(key) not in choices:
         raise expected(row, key, ", ".join(map(repr, choices)), location)
     return optional_choice(row, key, choices, location)

@@ -50,6 +50,7 @@ def parse_row(data: bytes, location: RowLocation) -> Row:
         BadRow: the line is not UTF-8, not JSON, not an object, or holds half a surrogate pair, which no
             endpoint and no Parquet file would take.
     """
+    # Decoded strictly and first: json.loads guesses UTF-16 from bytes, and would read a damaged line as another.
     try:
         row: object = json.loads(data.decode())
         # Only looked for where it can be: encoding every row again would double the time of reading.
@@ -64,7 +65,8 @@ def parse_row(data: bytes, location: RowLocation) -> Row:
         raise location.bad(f"holds {half}, half a surrogate pair, expected whole characters") from None
     except RecursionError:
         raise location.bad("nested too deeply to be read") from None
-    except ValueError as error:  # an integer of more digits than Python converts
+    # An integer of more digits than Python converts.
+    except ValueError as error:
         raise location.bad(f"not readable: {error}") from None
     if not isinstance(row, dict):
         raise location.bad(f"the row is {shown(row)}, expected an object")
@@ -116,6 +118,7 @@ def optional_string(row: Mapping[str, object], key: str, location: RowLocation) 
 def identifier(row: Mapping[str, object], key: str, location: RowLocation) -> str:
     """An id: a string that is not blank, or an integer, which is read as its decimal digits."""
     value = row.get(key)
+    # Public sets number their rows; every id of ours is text, so that 7 and "7" are one pair in all files.
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) or not value.strip():

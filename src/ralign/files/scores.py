@@ -25,11 +25,7 @@ _ORDERS: tuple[Order, ...] = ("ab", "ba")
 
 
 def write_scores(path: Path, scores: Iterable[Score]) -> None:
-    """Write the scores; the file is there complete or not at all.
-
-    Raises:
-        WriteFailed: the disk is full, or the folder cannot be written.
-    """
+    """Write the scores; the file is there complete or not at all. Raises as `replacing` does."""
     with replacing(path) as file:
         for score in scores:
             file.write(orjson.dumps(score, option=orjson.OPT_APPEND_NEWLINE))
