@@ -37,7 +37,7 @@ def read_pairs(
         BadRow: a row that cannot be used, where `skip_bad_rows` is None.
         InputError: a file that cannot be read at all.
     """
-    # Locations and not rows: all that is kept of a file, about 200 bytes a pair.
+    # Locations and not rows: this is all that is kept of what has been read.
     first_seen: defaultdict[str, dict[str, RowLocation]] = defaultdict(dict)
     for file in files:
         for location, row in read_rows([file], skip_bad_rows=skip_bad_rows):

@@ -66,7 +66,8 @@ def write_rows(file: BinaryIO, rows: Iterable[Row]) -> None:
         InputError: a value that neither an Arrow type nor JSON holds.
     """
     rows = iter(rows)
-    # Pickled, as JSON would turn what only Arrow holds (dates, bytes) into text; the file is ours alone and unnamed.
+    # Pickled, as JSON has no dates and bytes, which a row of another Parquet file may hold. The file has no name, so
+    # nobody else can have put anything into it.
     with TemporaryFile() as spool:
         types: dict[str, pa.DataType | None] = {}
         while batch := list(islice(rows, _BATCH_ROWS)):

@@ -121,7 +121,7 @@ def _layout(kind: type[Answered]) -> tuple[tuple[str, ...], Callable[[Answered],
     return tuple(names), attrgetter(*names)
 
 
-# Once a class: resolving the hints of one takes longer than reading a hundred lines with them.
+# Once a class and not once a line, of which a log may have a million.
 @cache
 def _readers(kind: type[Answered]) -> tuple[tuple[str, _Read], ...]:
     hints = get_type_hints(kind)

@@ -15,12 +15,12 @@ class ModelPool:
     """The models of one run with their connections open; an async context manager.
 
     Models with the same endpoint URL and the same key share its connections and its bound on calls in flight.
+    `concurrency`: calls in flight to one endpoint; `deadline` and `try_timeout`: seconds, see `RetryPolicy`.
     """
 
     def __init__(
         self, local_model: LoadLocalModel, *, concurrency: int, deadline: float, try_timeout: float
     ) -> None:
-        """`concurrency`: calls in flight to one endpoint; `deadline` and `try_timeout`: seconds, see `RetryPolicy`."""
         self._local_model = local_model
         self._concurrency = concurrency
         self._retry = RetryPolicy(deadline=deadline, try_timeout=try_timeout)
