@@ -7,7 +7,8 @@ partial this way; a bad line anywhere else is damage, and whoever decodes it rai
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
@@ -131,45 +132,37 @@ def read_line_at(file: BinaryIO, offset: int) -> bytes:
     return file.readline().rstrip(b"\r\n")
 
 
-class DirectoryLock:
-    """The right to write to a run directory. The kernel takes it back when the process ends or is killed."""
+@contextmanager
+def lock_directory(directory: Path) -> Generator[None]:
+    """Hold the right to write to a run directory, which is made where it is missing.
 
-    def __init__(self, directory: Path) -> None:
-        """Take the lock; the directory is made where it is missing.
+    The kernel takes it back when the process ends or is killed.
 
-        Raises:
-            RunLocked: another process holds it.
-            WriteFailed: the directory cannot be written.
-        """
-        path = directory / ".lock"
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise WriteFailed(f"{path}: cannot be opened for writing: {error.strerror}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(self._file, 200, 0).decode(errors="replace").strip() or "another process"
-            os.close(self._file)
-            raise RunLocked(
-                f"{directory}: {holder} is writing here; wait for it, stop it, or choose another directory"
-            ) from None
+    Raises:
+        RunLocked: another process holds it.
+        WriteFailed: the directory cannot be written.
+    """
+    path = directory / ".lock"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise WriteFailed(f"{path}: cannot be opened for writing: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The file stays when the lock goes: removing it would let two processes hold two files of one name.
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
-
-    def release(self) -> None:
-        """Let go of the lock. A second call does nothing."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.release()
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
+    except BlockingIOError:
+        holder = os.pread(file, 200, 0).decode(errors="replace").strip() or "another process"
+        os.close(file)
+        raise RunLocked(
+            f"{directory}: {holder} is writing here; wait for it, stop it, or choose another directory"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(file)
 
 
 def _end_of_complete_lines(file: BinaryIO) -> int:

@@ -88,6 +88,7 @@ class LocalModel:
             raise InputError(f"no model can be loaded from '{path}': {error}") from error
         if not self._tokenizer.chat_template:
             raise InputError(f"the tokenizer in '{path}' has no chat template, so '{self._name}' cannot chat")
+        # eval: a model straight from its trainer would go on dropping activations out.
         self._model.to(self._device).eval()
         # Chat models often end a turn with another token than a text: the model's own list comes first.
         ends: int | list[int] | None = self._model.generation_config.eos_token_id
@@ -187,6 +188,7 @@ class LocalModel:
         return [next(replies) if isinstance(call, _Request) else next(choices) for call in calls]
 
     def _answer(self, requests: list[_Request]) -> list[Reply | RalignError]:
+        # A refused template raises for the whole batch: it would refuse every other call of the run, too.
         prompts = [self._tokens(request.chat) for request in requests]
         rooms = [
             min(request.max_tokens, self._context - len(prompt))

@@ -51,6 +51,7 @@ class ModelPool:
                 spec.url, key_variable=spec.key_variable, concurrency=self._concurrency, retry=self._retry
             )
             self._endpoints[key] = await self._stack.enter_async_context(endpoint)
+        # Read again for each model of the endpoint: what a body may hold is the model's business, not the address's.
         try:
             body: object = json.loads(spec.body or "{}")
         except json.JSONDecodeError as error:

@@ -14,18 +14,9 @@ from ralign.models.model import Reply
 from ralign.models.testing.answers import Answer, ChatRequest, completion
 
 FaultKind = Literal[
-    "status",
-    "text",
-    "html",
-    "error_body",
-    "truncated",
-    "empty",
-    "no_choices",
-    "reset",
-    "hang",
-    "slow",
+    "status", "text", "html", "error_body", "truncated", "empty", "no_choices", "reset", "hang", "slow",
     "unclosed_think",
-]
+]  # fmt: skip
 """
 status          an error status with a JSON error, as OpenAI states it
 text            an error status (400) with a body of plain text
@@ -155,6 +146,7 @@ async def inject_fault(
             if request.transport is not None:
                 request.transport.abort()
             return response
+        # A gateway's own answer at the end, as nobody waits for ever: most tests have given up long before.
         case "hang" | "slow":
             await asyncio.sleep(fault.seconds)
             return None if fault.kind == "slow" else web.Response(status=504)

@@ -63,6 +63,7 @@ class ScriptedModel:
             return await self._answer(messages, sampling, seed)
 
     async def _answer(self, messages: Sequence[Message], sampling: Sampling, seed: int | None) -> Reply:
+        # Counted before the wait: the list answers in the order in which the calls came, not in which they end.
         number = self.call_count
         self.call_count += 1
         if self.remember:

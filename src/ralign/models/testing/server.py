@@ -119,6 +119,7 @@ class ChatServer:
             return json_response({"error": {"message": f"no such path: {request.path}"}}, 404)
         body = await request.content.read()
         digest = hashlib.blake2b(body, digest_size=8).hexdigest()
+        # Nothing is awaited between the number and the log's line, so both are in the order of arrival.
         call = ChatRequest(number=self.arrived, body=body, digest=digest)
         self.arrived += 1
         if self.remember:
