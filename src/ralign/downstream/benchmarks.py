@@ -53,8 +53,11 @@ PAPER = (
         name="gpqa_diamond",
         tasks=("gpqadiamond*",),
         # Of lm-eval's two filters the lenient one: the strict one counts a right answer in another format as wrong.
-        metrics=("gpqa_pass@k*", "extractive_match", "exact_match,flexible-extract")
-        + ("exact_match,*", "acc_norm,*", "acc,*", "*/accuracy"),
+        metrics=(
+            *("gpqa_pass@k*", "extractive_match", "exact_match,flexible-extract", "exact_match,*"),
+            *("acc_norm,*", "acc,*", "*/accuracy"),
+        ),
+    ),
     ),
     Benchmark(
         name="livecodebench",

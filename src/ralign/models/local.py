@@ -88,7 +88,6 @@ class LocalModel:
             raise InputError(f"no model can be loaded from '{path}': {error}") from error
         if not self._tokenizer.chat_template:
             raise InputError(f"the tokenizer in '{path}' has no chat template, so '{self._name}' cannot chat")
-        # eval: a model straight from its trainer would go on dropping activations out.
         self._model.to(self._device).eval()
         # Chat models often end a turn with another token than a text: the model's own list comes first.
         ends: int | list[int] | None = self._model.generation_config.eos_token_id
