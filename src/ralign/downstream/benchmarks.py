@@ -58,7 +58,6 @@ PAPER = (
             *("acc_norm,*", "acc,*", "*/accuracy"),
         ),
     ),
-    ),
     Benchmark(
         name="livecodebench",
         tasks=("lcbcodegeneration*", "livecodebench*"),
