@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ralign.errors import RunLocked, WriteFailed
-from ralign.files import AppendLog, DirectoryLock, read_line_at, read_log
+from ralign.files import AppendLog, lock_directory, read_line_at, read_log
 
 WHOLE = b'{"n": 1}\n{"n": 2}\n'
 
@@ -60,7 +60,7 @@ def test_a_missing_log_has_no_lines(tmp_path: Path):
 def test_a_torn_last_line_is_cut_off_when_the_log_is_opened(tmp_path: Path, torn: bytes):
     path = tmp_path / "log.jsonl"
     path.write_bytes(WHOLE + torn)
-    assert [line.data for line in read_log(path, skip_torn=True)] == [b'{"n": 1}', b'{"n": 2}']
+    assert [line.data for line in read_log(path, skip_partial=True)] == [b'{"n": 1}', b'{"n": 2}']
     assert path.read_bytes() == WHOLE + torn  # reading changes nothing
     with AppendLog(path) as log:
         log.append(b'{"n": 4}')
@@ -175,8 +175,8 @@ def test_a_log_in_a_folder_that_is_not_there_is_an_error(tmp_path: Path):
 HOLDS_THE_LOCK = """
 import sys, time
 from pathlib import Path
-from ralign.files import DirectoryLock
-with DirectoryLock(Path(sys.argv[1])):
+from ralign.files import lock_directory
+with lock_directory(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(60)
 """
@@ -188,13 +188,15 @@ def test_two_processes_on_one_directory_are_refused_and_a_kill_frees_it(tmp_path
         assert process.stdout is not None
         assert process.stdout.readline() == "locked\n"
         with pytest.raises(RunLocked) as caught:
-            DirectoryLock(directory)
+            lock_directory(directory).__enter__()
         assert str(caught.value).startswith(f"{directory}: process {process.pid} on ")
         process.kill()
-    DirectoryLock(directory).release()
+    with lock_directory(directory):
+        pass
 
 
 def test_the_lock_holds_within_one_process_too_and_ends_with_its_block(tmp_path: Path):
-    with DirectoryLock(tmp_path), pytest.raises(RunLocked, match=f"process {os.getpid()} on "):
-        DirectoryLock(tmp_path)
-    DirectoryLock(tmp_path).release()
+    with lock_directory(tmp_path), pytest.raises(RunLocked, match=f"process {os.getpid()} on "):
+        lock_directory(tmp_path).__enter__()
+    with lock_directory(tmp_path):
+        pass

@@ -170,6 +170,10 @@ def test_adding_thinking_changes_nothing(thinking: str, reasons: str, spelling: 
     assert parse_verdict(answer).verdict == "A"
 
 
+def test_a_letter_and_a_brace_without_a_box_are_no_verdict():
+    assert parse_verdict("A}").problem == "no \\boxed verdict"
+
+
 @given(reasons=REASONS, boxes=st.lists(st.sampled_from(SPELLINGS), max_size=4), swapped=st.booleans())
 def test_swapping_the_letters_in_the_text_swaps_the_verdict(reasons: str, boxes: list[str], swapped: bool):
     def swap(box: str) -> str:

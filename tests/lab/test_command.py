@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from ralign.errors import InputError, RunLocked
-from ralign.files import DirectoryLock
+from ralign.files import lock_directory
 from ralign.lab.command import default_out, run_lab
 from ralign.lab.options import LabOptions
 
@@ -66,7 +66,7 @@ def test_declared_seeds_are_all_run_and_all_figures_are_kept(recipe, tmp_path):
 
 
 def test_two_runs_do_not_share_a_directory(recipe, tmp_path):
-    with DirectoryLock(tmp_path / "out"), pytest.raises(RunLocked, match="is writing here"):
+    with lock_directory(tmp_path / "out"), pytest.raises(RunLocked, match="is writing here"):
         run(recipe, tmp_path / "out")
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from tests.runs.seventh_command import BuoyCalls, BuoyConfig, BuoyPlan, Said
 
 from ralign.errors import ConfigMismatch, EndpointRefused, InputError, RunLocked
-from ralign.files import DirectoryLock
+from ralign.files import lock_directory
 from ralign.models import ModelSpec, ScriptedModel
 from ralign.models.testing.server import ChatServer
 from ralign.records import Usage
@@ -177,7 +177,7 @@ async def test_a_log_without_its_configuration_is_not_taken_over(tmp_path: Path)
 
 
 async def test_a_second_process_on_the_directory_is_refused(tmp_path: Path) -> None:
-    with DirectoryLock(tmp_path), pytest.raises(RunLocked):
+    with lock_directory(tmp_path), pytest.raises(RunLocked):
         await run("buoys", BuoyPlan(tmp_path, SIZE, Table(), Table()), tmp_path)
 
 

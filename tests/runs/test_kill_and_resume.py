@@ -169,9 +169,9 @@ def models(
             process.terminate()
 
 
-def recorded(out: Path, name: str, *, skip_torn: bool = True) -> list[dict[str, Any]]:
+def recorded(out: Path, name: str, *, skip_partial: bool = True) -> list[dict[str, Any]]:
     """The answers in a log; a call that failed is none."""
-    found = [json.loads(line.data) for line in read_log(out / name, skip_torn=skip_torn)]
+    found = [json.loads(line.data) for line in read_log(out / name, skip_partial=skip_partial)]
     return [row for row in found if row["failure"] != "call"]
 
 
@@ -186,13 +186,13 @@ def lines(command: Command, out: Path) -> int:
 
 
 def answered(log: Path) -> list[str]:
-    found = [json.loads(line.data) for line in read_log(log, skip_torn=True)]
+    found = [json.loads(line.data) for line in read_log(log, skip_partial=True)]
     return [row["digest"] for row in found if row["event"] == "answered"]
 
 
 def tear(path: Path) -> bool:
     """Take the end of the last line away, as a machine that crashes may; whether an answer was lost with it."""
-    if not path.is_file() or not (found := list(read_log(path, skip_torn=True))):
+    if not path.is_file() or not (found := list(read_log(path, skip_partial=True))):
         return False
     last = found[-1]
     os.truncate(path, last.offset + len(last.data) // 2)
@@ -246,7 +246,7 @@ def test_killed_again_and_again_it_ends_as_if_undisturbed_and_pays_nothing_twice
         # Every line is whole, the torn ones have gone, and each answer stands once.
         assert (out / name).read_bytes().endswith(b"\n")
         found, expected = (
-            sorted(json.dumps(row) for row in recorded(run, name, skip_torn=False)) for run in (out, calm)
+            sorted(json.dumps(row) for row in recorded(run, name, skip_partial=False)) for run in (out, calm)
         )
         assert found == expected
     for name in command.files:

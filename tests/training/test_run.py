@@ -10,7 +10,7 @@ from tests.training.configs import replaced, train_config
 from tests.training.test_examples import pair
 
 from ralign.errors import ConfigMismatch, InputError, RunLocked
-from ralign.files import DirectoryLock, write_pairs
+from ralign.files import lock_directory, write_pairs
 from ralign.models import ChatModel
 from ralign.training.checkpoints import mark_complete
 from ralign.training.config import TrainConfig
@@ -116,7 +116,7 @@ def test_a_resumed_run_drops_partial_checkpoints_and_the_steps_behind_the_last_c
 
 
 def test_two_processes_do_not_train_in_one_directory(config: TrainConfig) -> None:
-    with DirectoryLock(config.training.out), pytest.raises(RunLocked):
+    with lock_directory(config.training.out), pytest.raises(RunLocked):
         command(config)
 
 

@@ -89,6 +89,7 @@ class DownstreamConfig:
         for name in ("samples", "max_tokens", "concurrency"):
             if (value := getattr(self, name)) < 1:
                 raise InputError(f"--{name.replace('_', '-')} is {value}, expected 1 or more")
+        # Refused and not only warned of: sixteen copies of one answer would be paid for.
         if self.samples > 1 and self.temperature == 0:
             raise InputError("--samples above 1 needs a --temperature above 0: at 0 all answers are one")
         for name in self.lighteval_benchmark:

@@ -103,6 +103,7 @@ def read_eval_header(path: Path) -> object:
         raise InputError(f"{path}: cannot be read as an Inspect log: {error}") from None
 
 
+# By hand, from the entry's own header: zipfile refuses to open an entry whose compression it does not know.
 def _zstandard(file: BinaryIO, entry: zipfile.ZipInfo) -> bytes:
     """An entry's data, its checksum checked."""
     file.seek(entry.header_offset)

@@ -28,7 +28,7 @@ from typing import NamedTuple
 from ralign.downstream.lighteval_details import forget_failed_calls
 from ralign.downstream.results_files import read_results
 from ralign.errors import InputError, RalignError
-from ralign.files import DirectoryLock, check_fingerprint, write_atomically
+from ralign.files import check_fingerprint, lock_directory, write_atomically
 
 _LOG = "lighteval.log"
 
@@ -150,7 +150,7 @@ def run_lighteval(
         RalignError: lighteval ended with an error, or calls failed; the same command goes on.
     """
     results: dict[str, Path] = {}
-    with DirectoryLock(out):
+    with lock_directory(out):
         check_fingerprint(out, {"policy": policy.fingerprint()}, policy.fingerprint(), logs=[_LOG])
         for run in runs:
             done = _newest(run.folder)

@@ -63,6 +63,7 @@ def with_row(table: PolicyTable, model: str, figures: Mapping[str, float]) -> Po
     if all(row[MODEL] != model for row in table.rows):
         table = PolicyTable(columns=table.columns, rows=(*table.rows, {MODEL: model}))
     rows = tuple({**row, **cells} if row[MODEL] == model else row for row in table.rows)
+    # A dict for its order: the user's own columns keep the places in which they came.
     present = dict.fromkeys((*table.columns, *cells))
     measures = [name for name in MEASURES if name in present]
     fixed = {MODEL, *measures, *BENCHMARKS, AVERAGE}

@@ -16,7 +16,7 @@ Two modules are imported inside the functions that need them, against the house 
 from ralign.files.atomic import replacing, write_atomically
 from ralign.files.digest import PairsDigest, digest_of_file
 from ralign.files.fingerprint import check_fingerprint, versions
-from ralign.files.log import AppendLog, DirectoryLock, LogLine, read_line_at, read_log
+from ralign.files.log import AppendLog, LogLine, lock_directory, read_line_at, read_log
 from ralign.files.pair_source import PairSource
 from ralign.files.pairs import read_pairs, read_rows, write_pairs
 from ralign.files.records import Decoded, decode, decode_row, encode
@@ -28,7 +28,6 @@ from ralign.files.table import Table, read_table, write_table
 __all__ = [
     "AppendLog",
     "Decoded",
-    "DirectoryLock",
     "LogLine",
     "PairSource",
     "PairsDigest",
@@ -42,6 +41,7 @@ __all__ = [
     "encode",
     "find_pairs_files",
     "list_bad_rows",
+    "lock_directory",
     "read_line_at",
     "read_log",
     "read_pairs",

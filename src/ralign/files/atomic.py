@@ -28,6 +28,7 @@ def replacing(path: Path) -> Generator[BinaryIO]:
             # Before the rename: a crash must not leave the new name with no content behind it.
             os.fsync(file.fileno())
         unfinished.replace(path)
+    # Not only of our own writes: an error of the disk inside the caller's block ends here as well.
     except OSError as error:
         raise WriteFailed(f"{path}: cannot be written: {error}") from error
     finally:
@@ -36,10 +37,6 @@ def replacing(path: Path) -> Generator[BinaryIO]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Put `data` in the place of `path`.
-
-    Raises:
-        WriteFailed: see `replacing`.
-    """
+    """Put `data` in the place of `path`; raises as `replacing` does."""
     with replacing(path) as file:
         file.write(data)

@@ -1,7 +1,4 @@
-"""`config.toml` of a run directory: what was asked for, and the part of it that makes two runs the same run.
-
-Comes in: a configuration and a fingerprint. Goes out: the file, or a refusal that names the field that differs.
-"""
+"""`config.toml` of a run directory: what was asked for, and the part of it that makes two runs the same run."""
 
 import platform
 import tomllib
@@ -22,7 +19,7 @@ _FINGERPRINT = "fingerprint"
 def check_fingerprint(
     directory: Path, config: Mapping[str, object], fingerprint: Mapping[str, object], *, logs: Sequence[str]
 ) -> None:
-    """Write the configuration, or check that the directory belongs to the same run. Whoever asks holds its lock.
+    """Write the configuration, or check that the directory belongs to the same run. The caller holds its lock.
 
     Args:
         directory: the run directory.
@@ -35,9 +32,11 @@ def check_fingerprint(
         InputError: a configuration that cannot be read, or a log without one.
     """
     path = directory / "config.toml"
-    wanted = {name: _as_text(value) for name, value in fingerprint.items()}
+    # As text, None as the empty one (TOML has no null): a value compares alike before and after the file.
+    wanted = {name: "" if value is None else str(value) for name, value in fingerprint.items()}
     if path.exists():
         recorded = _read_fingerprint(path)
+        # Names of either side: a field that a newer ralign added counts as none in a run that lacks it.
         for name in sorted({*recorded, *wanted}):
             was, asked = recorded.get(name, ""), wanted.get(name, "")
             if was != asked:
@@ -68,16 +67,12 @@ def _read_fingerprint(path: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in cast("dict[object, object]", recorded).items()}
 
 
-def _as_text(value: object) -> str:
-    """TOML has no null; an absent value is the empty text, and every other value its Python spelling."""
-    return "" if value is None else str(value)
-
-
 def _without_none(value: Mapping[str, object]) -> dict[str, object]:
     cleaned: dict[str, object] = {}
     for name, item in value.items():
         if item is None:
             continue
+        # tomli_w takes dicts, lists and scalars alone.
         if isinstance(item, Mapping):
             cleaned[name] = _without_none(cast("Mapping[str, object]", item))
         elif isinstance(item, Path):

@@ -65,6 +65,7 @@ def fetch(source: str, suffixes: Sequence[str], *, cache_dir: Path | None = None
         raise InputError(f"{source}: expected hf://datasets/OWNER/NAME[@REVISION]/[PATH or GLOB]")
     repository, path = match["repository"], match["path"] or ""
     revision = unquote(match["revision"]) if match["revision"] else None
+    # The library reads the variable when it is imported, and a test or a wrapper may set it later.
     endpoint = os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
     api = HfApi(endpoint=endpoint)
     try:
@@ -93,23 +94,20 @@ def fetch(source: str, suffixes: Sequence[str], *, cache_dir: Path | None = None
         raise InputError(f"{source}: {_reason(error, endpoint)}") from error
 
 
-class _Chosen(NamedTuple):
-    files: list[str]
-    reachable: bool
-
-
 def _choose(
     api: HfApi, repository: str, revision: str | None, path: str, suffixes: tuple[str, ...]
-) -> _Chosen:
+) -> tuple[list[str], bool]:
     """The paths in the repository that `path` means, and whether the hub can be asked for them."""
     try:
         info = api.dataset_info(repository, revision=revision, timeout=_LISTING_TIMEOUT_SECONDS)
     except (HTTPError, OfflineModeIsEnabled) as error:
+        # The hub's own "no" is final; of a hub that cannot be reached, one named file may still be had.
         refused = isinstance(error, HfHubHTTPError) and error.response.status_code < 500
         is_one_file = path.endswith(suffixes) and not any(character in path for character in "*?[")
         if refused or not is_one_file:
             raise
-        return _Chosen([path], reachable=False)  # it may be in the cache
+        # It may be in the cache.
+        return [path], False
     pattern = path.strip("/").split("/") if path.strip("/") else []
     files = [
         file
@@ -117,18 +115,20 @@ def _choose(
         if file.endswith(suffixes)
         and (_matches(file.split("/"), pattern) or _matches(file.split("/"), [*pattern, "**"]))
     ]
-    return _Chosen(files, reachable=True)
+    return files, True
 
 
 def _matches(path: list[str], pattern: list[str]) -> bool:
     if not pattern:
         return not path
+    # `fnmatch` alone lets `*` span folders, which people's globs do not mean.
     if pattern[0] == "**":
         return any(_matches(path[skipped:], pattern[1:]) for skipped in range(len(path) + 1))
     return bool(path) and fnmatchcase(path[0], pattern[0]) and _matches(path[1:], pattern[1:])
 
 
 def _reason(error: Exception, endpoint: str) -> str:
+    # The order matters: most of these are kinds of those further down.
     match error:
         case GatedRepoError():
             return "the data set is gated: ask for access on its page, then set HF_TOKEN"

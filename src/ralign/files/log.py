@@ -1,15 +1,15 @@
 """Append-only logs of JSON lines that survive a kill at any moment, and the lock on their directory.
 
-A line reaches the kernel in one `write`, so a killed process leaves whole lines and at most one torn one at
-the end. Opening a log for appending cuts that one off: what it said is owed again. Only the last line can be
-torn this way; a bad line anywhere else is damage, and whoever decodes it raises `BadRow`.
+A line reaches the kernel in one `write`, so a killed process leaves complete lines and at most one partial one
+at the end. Opening a log for appending cuts that one off: what it said is owed again. Only the last line can be
+partial this way; a bad line anywhere else is damage, and whoever decodes it raises `BadRow`.
 """
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 import orjson
@@ -31,7 +31,7 @@ class LogLine(NamedTuple):
 
 
 class AppendLog:
-    """A log open for appending, its torn last line already cut off. One process and one thread at a time."""
+    """A log open for appending, its partial last line already cut off. One process and one thread at a time."""
 
     def __init__(self, path: Path) -> None:
         """Open the log, and make it where it is missing.
@@ -43,7 +43,7 @@ class AppendLog:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
             with path.open("rb") as reader:
-                self._size = _end_of_whole_lines(reader)
+                self._size = _end_of_complete_lines(reader)
             os.ftruncate(self._file, self._size)
         except OSError as error:
             raise WriteFailed(f"{path}: cannot be opened for writing: {error.strerror}") from error
@@ -61,15 +61,18 @@ class AppendLog:
             WriteFailed: the disk is full or refuses. Nothing of the line is left in the file.
             ValueError: the line holds a newline.
         """
+        # Two lines in one would be read as two records; orjson never writes one, other callers might.
         if b"\n" in line:
             raise ValueError("a line of a log holds a newline")
         data = line + b"\n"
         offset = self._size
         try:
             written = os.write(self._file, data)
-            while written < len(data):  # a short write: the next one says why
+            # A short write: the next one says why.
+            while written < len(data):
                 written += os.write(self._file, data[written:])
         except OSError as error:
+            # What a full disk took of the line would otherwise stand before the next one, and damage both.
             os.ftruncate(self._file, offset)
             raise WriteFailed(f"{self.path}: a line cannot be written: {error.strerror}") from error
         self._size = offset + written
@@ -90,18 +93,16 @@ class AppendLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
 
-def read_log(path: Path, *, skip_torn: bool = False) -> Iterator[LogLine]:
+def read_log(path: Path, *, skip_partial: bool = False) -> Iterator[LogLine]:
     """Read a log line by line, blank lines left out. A missing file has no lines.
 
     Args:
         path: the log.
-        skip_torn: leave a torn last line out, as `AppendLog` would cut it off: for the log of a run that may
+        skip_partial: leave a partial last line out, as `AppendLog` would cut it off: for the log of a run that may
             have been killed or may still be writing. Otherwise the last line is given however it ends, as
             people's own files often lack the last newline.
 
@@ -110,7 +111,7 @@ def read_log(path: Path, *, skip_torn: bool = False) -> Iterator[LogLine]:
     """
     try:
         with path.open("rb") as file:
-            end = _end_of_whole_lines(file) if skip_torn else None
+            end = _end_of_complete_lines(file) if skip_partial else None
             file.seek(0)
             offset = 0
             for number, line in enumerate(file, start=1):
@@ -131,55 +132,46 @@ def read_line_at(file: BinaryIO, offset: int) -> bytes:
     return file.readline().rstrip(b"\r\n")
 
 
-class DirectoryLock:
-    """The right to write to a run directory. The kernel takes it back when the process ends or is killed."""
+@contextmanager
+def lock_directory(directory: Path) -> Generator[None]:
+    """Hold the right to write to a run directory, which is made where it is missing.
 
-    def __init__(self, directory: Path) -> None:
-        """Take the lock; the directory is made where it is missing.
+    The kernel takes it back when the process ends or is killed.
 
-        Raises:
-            RunLocked: another process holds it.
-            WriteFailed: the directory cannot be written.
-        """
-        path = directory / ".lock"
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise WriteFailed(f"{path}: cannot be opened for writing: {error.strerror}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(self._file, 200, 0).decode(errors="replace").strip() or "another process"
-            os.close(self._file)
-            raise RunLocked(
-                f"{directory}: {holder} is writing here; wait for it, stop it, or choose another directory"
-            ) from None
+    Raises:
+        RunLocked: another process holds it.
+        WriteFailed: the directory cannot be written.
+    """
+    path = directory / ".lock"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise WriteFailed(f"{path}: cannot be opened for writing: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The file stays when the lock goes: removing it would let two processes hold two files of one name.
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
-
-    def release(self) -> None:
-        """Let go of the lock. A second call does nothing."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
+    except BlockingIOError:
+        holder = os.pread(file, 200, 0).decode(errors="replace").strip() or "another process"
+        os.close(file)
+        raise RunLocked(
+            f"{directory}: {holder} is writing here; wait for it, stop it, or choose another directory"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(file)
 
 
-def _end_of_whole_lines(file: BinaryIO) -> int:
-    """Where the last line starts if it is torn, otherwise the end of the file.
+def _end_of_complete_lines(file: BinaryIO) -> int:
+    """Where the last line starts if it is partial, otherwise the end of the file.
 
-    Torn is a line without its newline: what a killed process leaves. So is one that has its newline and is
+    Partial is a line without its newline: what a killed process leaves. So is one that has its newline and is
     not JSON: what a machine that crashed leaves where a file's length reached the disk before its content.
     """
+    # Only the end is read: the log of a long run is gigabytes, and a resumed run is to start at once.
     size = file.seek(0, os.SEEK_END)
     end = _after_last_newline(file, size)
     if end < size or end == 0:

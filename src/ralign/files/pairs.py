@@ -37,6 +37,7 @@ def read_pairs(
         BadRow: a row that cannot be used, where `skip_bad_rows` is None.
         InputError: a file that cannot be read at all.
     """
+    # Locations and not rows: this is all that is kept of what has been read.
     first_seen: defaultdict[str, dict[str, RowLocation]] = defaultdict(dict)
     for file in files:
         for location, row in read_rows([file], skip_bad_rows=skip_bad_rows):
@@ -111,6 +112,7 @@ def _lines(file: PairsFile) -> Iterator[tuple[RowLocation, bytes | Row]]:
         for number, row in parquet.read_rows(file.path, file.name):
             yield RowLocation(file.name, number), row
         return
+    # A byte-order mark and blank lines are passed over, but counted: `file:line` is what an editor shows.
     opened = gzip.open if file.path.name.endswith(".gz") else open
     try:
         with opened(file.path, "rb") as lines:

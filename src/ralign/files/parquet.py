@@ -66,6 +66,8 @@ def write_rows(file: BinaryIO, rows: Iterable[Row]) -> None:
         InputError: a value that neither an Arrow type nor JSON holds.
     """
     rows = iter(rows)
+    # Pickled, as JSON has no dates and bytes, which a row of another Parquet file may hold. The file has no name, so
+    # nobody else can have put anything into it.
     with TemporaryFile() as spool:
         types: dict[str, pa.DataType | None] = {}
         while batch := list(islice(rows, _BATCH_ROWS)):
@@ -120,6 +122,7 @@ def _merged(one: pa.DataType | None, other: pa.DataType | None) -> pa.DataType |
     if pa.types.is_list(one) and pa.types.is_list(other):
         items = _merged(one.value_type, other.value_type)
         return None if items is None else pa.list_(items)
+    # Not Arrow's own unification, which would turn integers beside fractions into fractions.
     if pa.types.is_struct(one) and pa.types.is_struct(other):
         fields: dict[str, pa.DataType] = {field.name: field.type for field in one}
         for field in other:

@@ -17,10 +17,14 @@ import orjson
 from ralign.files.rows import (
     Row,
     RowLocation,
+    boolean,
     expected,
     identifier,
+    optional_boolean,
     optional_choice,
+    optional_number,
     optional_string,
+    optional_whole_number,
     parse_row,
     shown,
     string,
@@ -84,7 +88,8 @@ def decode_row(kind: type[Answered], data: bytes, location: RowLocation) -> Deco
     try:
         parsed: object = orjson.loads(data)
     except orjson.JSONDecodeError:
-        parsed = None  # the slower parser takes NaN, and says what is wrong
+        # The slower parser takes NaN, and says what is wrong.
+        parsed = None
     row = cast(Row, parsed) if isinstance(parsed, dict) else parse_row(data, location)
     found: dict[str, Any] = {}
     for name, read in _readers(kind):
@@ -116,6 +121,7 @@ def _layout(kind: type[Answered]) -> tuple[tuple[str, ...], Callable[[Answered],
     return tuple(names), attrgetter(*names)
 
 
+# Once a class and not once a line, of which a log may have a million.
 @cache
 def _readers(kind: type[Answered]) -> tuple[tuple[str, _Read], ...]:
     hints = get_type_hints(kind)
@@ -133,13 +139,14 @@ def _reader(hint: Any, *, required: bool) -> _Read:
         return partial(_choice, choices=choices, required=required)
     if get_origin(hint) is tuple:
         return _points
+    # What a record is about is named by ids, and other people's files may have numbers for them.
     if hint is str and required:
         return identifier
     by_type: dict[object, _Read] = {
         str: optional_string,
-        int: _optional_whole_number,
-        float: _optional_number,
-        bool: _optional_bool,
+        int: optional_whole_number,
+        float: optional_number,
+        bool: optional_boolean,
         Usage: _usage,
     }
     return by_type[hint]
@@ -148,28 +155,10 @@ def _reader(hint: Any, *, required: bool) -> _Read:
 def _choice(
     row: Row, key: str, location: RowLocation, *, choices: tuple[str, ...], required: bool
 ) -> str | None:
+    # A reading without its version could be about any of them; only what has a default may be left out.
     if required and row.get(key) not in choices:
         raise expected(row, key, ", ".join(map(repr, choices)), location)
     return optional_choice(row, key, choices, location)
-
-
-def _optional_whole_number(row: Row, key: str, location: RowLocation) -> int | None:
-    # `whole_number` reads a missing count as 0, where a record's default may be None: no score is no score of 0.
-    return None if row.get(key) is None else whole_number(row, key, location)
-
-
-def _optional_number(row: Row, key: str, location: RowLocation) -> float | None:
-    value = row.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise expected(row, key, "a number or null", location)
-    return None if value is None else float(value)
-
-
-def _optional_bool(row: Row, key: str, location: RowLocation) -> bool | None:
-    value = row.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise expected(row, key, "true, false or null", location)
-    return value
 
 
 def _usage(row: Row, key: str, location: RowLocation) -> Usage | None:
@@ -197,9 +186,7 @@ def _points(row: Row, key: str, location: RowLocation) -> tuple[GoldPoint, ...]:
         if not isinstance(point, dict):
             raise location.bad(f"{at} is {shown(point)}, expected an object with text and stated")
         parts = cast(Row, point)
-        stated = parts.get("stated")
-        if not isinstance(stated, bool):
-            raise expected(parts, "stated", "true or false", location, at=f"{at}.")
+        stated = boolean(parts, "stated", location, at=f"{at}.")
         found.append(GoldPoint(text=string(parts, "text", location, at=f"{at}."), stated=stated))
     return tuple(found)
 

@@ -50,6 +50,7 @@ def parse_row(data: bytes, location: RowLocation) -> Row:
         BadRow: the line is not UTF-8, not JSON, not an object, or holds half a surrogate pair, which no
             endpoint and no Parquet file would take.
     """
+    # Decoded first: of bytes json.loads guesses the encoding, and our files are UTF-8.
     try:
         row: object = json.loads(data.decode())
         # Only looked for where it can be: encoding every row again would double the time of reading.
@@ -64,7 +65,8 @@ def parse_row(data: bytes, location: RowLocation) -> Row:
         raise location.bad(f"holds {half}, half a surrogate pair, expected whole characters") from None
     except RecursionError:
         raise location.bad("nested too deeply to be read") from None
-    except ValueError as error:  # an integer of more digits than Python converts
+    # An integer of more digits than Python converts.
+    except ValueError as error:
         raise location.bad(f"not readable: {error}") from None
     if not isinstance(row, dict):
         raise location.bad(f"the row is {shown(row)}, expected an object")
@@ -116,10 +118,41 @@ def optional_string(row: Mapping[str, object], key: str, location: RowLocation) 
 def identifier(row: Mapping[str, object], key: str, location: RowLocation) -> str:
     """An id: a string that is not blank, or an integer, which is read as its decimal digits."""
     value = row.get(key)
+    # Public sets number their rows; every id of ours is text, so that 7 and "7" are one pair in all files.
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) or not value.strip():
         raise expected(row, key, "a string that is not blank, or an integer", location)
+    return value
+
+
+def optional_whole_number(row: Mapping[str, object], key: str, location: RowLocation) -> int | None:
+    """A count, or None where the key is missing or null: no score is no score of 0."""
+    return None if row.get(key) is None else whole_number(row, key, location)
+
+
+def optional_number(row: Mapping[str, object], key: str, location: RowLocation) -> float | None:
+    """A number, an integer too, or None where the key is missing or null."""
+    value = row.get(key)
+    # Python counts True among the integers, JSON does not.
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise expected(row, key, "a number or null", location)
+    return None if value is None else float(value)
+
+
+def optional_boolean(row: Mapping[str, object], key: str, location: RowLocation) -> bool | None:
+    """A truth value, or None where the key is missing or null."""
+    value = row.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise expected(row, key, "true, false or null", location)
+    return value
+
+
+def boolean(row: Mapping[str, object], key: str, location: RowLocation, *, at: str = "") -> bool:
+    """A key that must hold a truth value."""
+    value = row.get(key)
+    if not isinstance(value, bool):
+        raise expected(row, key, "true or false", location, at=at)
     return value
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import cast
 
 import orjson
 
@@ -10,8 +9,10 @@ from ralign.files.atomic import replacing
 from ralign.files.log import read_log
 from ralign.files.rows import (
     RowLocation,
+    boolean,
     expected,
     identifier,
+    optional_boolean,
     optional_choice,
     optional_string,
     parse_row,
@@ -24,11 +25,7 @@ _ORDERS: tuple[Order, ...] = ("ab", "ba")
 
 
 def write_scores(path: Path, scores: Iterable[Score]) -> None:
-    """Write the scores; the file is there whole or not at all.
-
-    Raises:
-        WriteFailed: the disk is full, or the folder cannot be written.
-    """
+    """Write the scores; the file is there complete or not at all. Raises as `replacing` does."""
     with replacing(path) as file:
         for score in scores:
             file.write(orjson.dumps(score, option=orjson.OPT_APPEND_NEWLINE))
@@ -42,23 +39,20 @@ def read_scores(path: Path) -> Iterator[Score]:
         BadRow: a line that is not a score.
     """
     for line in read_log(path):
-        place = RowLocation(str(path), line.number)
-        row = parse_row(line.data, place)
-        label = optional_choice(row, "label", _VERDICTS, place)
+        location = RowLocation(str(path), line.number)
+        row = parse_row(line.data, location)
+        label = optional_choice(row, "label", _VERDICTS, location)
         if label is None:
-            raise expected(row, "label", "'A' or 'B'", place)
-        for key, what in (("answered", bool), ("meta_failed", bool), ("aligned", bool | None)):
-            if not isinstance(row.get(key), what):
-                raise expected(row, key, "true or false" if what is bool else "true, false or null", place)
+            raise expected(row, "label", "'A' or 'B'", location)
         yield Score(
-            pair_id=identifier(row, "pair_id", place),
-            benchmark=optional_string(row, "benchmark", place) or "",
-            subset=optional_string(row, "subset", place),
-            order=optional_choice(row, "order", _ORDERS, place) or "ab",
-            draw=whole_number(row, "draw", place),
+            pair_id=identifier(row, "pair_id", location),
+            benchmark=optional_string(row, "benchmark", location) or "",
+            subset=optional_string(row, "subset", location),
+            order=optional_choice(row, "order", _ORDERS, location) or "ab",
+            draw=whole_number(row, "draw", location),
             label=label,
-            answered=cast(bool, row["answered"]),
-            verdict=optional_choice(row, "verdict", _VERDICTS, place),
-            aligned=cast("bool | None", row["aligned"]),
-            meta_failed=cast(bool, row["meta_failed"]),
+            answered=boolean(row, "answered", location),
+            verdict=optional_choice(row, "verdict", _VERDICTS, location),
+            aligned=optional_boolean(row, "aligned", location),
+            meta_failed=boolean(row, "meta_failed", location),
         )

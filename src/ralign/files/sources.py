@@ -79,6 +79,7 @@ def _benchmark_names(paths: Sequence[PurePosixPath]) -> dict[PurePosixPath, str]
     """The shortest ending of each path that no other path shares; the pieces of one table share theirs."""
     tables = {path: path.with_name(_SHARD.sub("", path.name)) for path in paths}
     names: dict[PurePosixPath, str] = {}
+    # One folder more in each round; the first ending that only one table has is its name.
     for folders in range(max((len(path.parts) for path in paths), default=0)):
         endings: dict[PurePosixPath, str] = {}
         for table in set(tables.values()):

@@ -62,6 +62,7 @@ def read_table(path: Path) -> Table:
         BadRow: a column name that is missing or doubled, or a row with another number of cells.
     """
     try:
+        # Spreadsheets write a byte-order mark; without utf-8-sig it would be part of the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
@@ -91,11 +92,7 @@ def read_table(path: Path) -> Table:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    """Write a CSV file; it is there whole or not at all. A row that lacks a column has a blank cell there.
-
-    Raises:
-        WriteFailed: the disk is full, or the folder cannot be written.
-    """
+    """Write a CSV file; it is there complete or not at all, or `WriteFailed`. A cell without a value is blank."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

@@ -12,19 +12,18 @@ from ralign.judging.judge import (
 )
 from ralign.judging.parse import CUT_OFF, ParsedJudgment, UpToVerdict, parse_verdict, up_to_verdict
 from ralign.judging.prompt import Prompt, PromptKind
-from ralign.judging.recorded import NOT_RECORDED, LineIndex, RecordedJudge
+from ralign.judging.recorded import RecordedAnswers, RecordedJudge
 
 __all__ = [
     "CUT_OFF",
     "JUDGE_PROMPT",
-    "NOT_RECORDED",
     "ChatJudge",
     "Judge",
     "JudgeCalls",
-    "LineIndex",
     "ParsedJudgment",
     "Prompt",
     "PromptKind",
+    "RecordedAnswers",
     "RecordedJudge",
     "UpToVerdict",
     "call_seed",

@@ -8,7 +8,7 @@ wrong.
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ralign.errors import CallFailed
 from ralign.judging.parse import parse_verdict
@@ -84,21 +84,12 @@ def read_judgment(
 
     `failure="call"` where there was no reply, `"parse"` where it gives no verdict.
     """
+    about: dict[str, Any] = {"pair_id": pair.id, "benchmark": pair.benchmark, "order": order, "draw": draw}
     if isinstance(answer, CallFailed):
-        return Judgment(
-            pair_id=pair.id,
-            benchmark=pair.benchmark,
-            order=order,
-            draw=draw,
-            failure="call",
-            detail=str(answer),
-        )
+        return Judgment(**about, failure="call", detail=str(answer))
     rationale, verdict, problem = parse_verdict(answer.text, answer.finish_reason)
     return Judgment(
-        pair_id=pair.id,
-        benchmark=pair.benchmark,
-        order=order,
-        draw=draw,
+        **about,
         text=answer.text,
         thinking=answer.thinking,
         rationale=rationale,
@@ -116,6 +107,7 @@ def call_seed(*key: str | int) -> int:
 
     One seed a call, so that a rerun asks for the same draw again and every draw asks for another.
     """
+    # Not `hash`, which differs from process to process: a run that is resumed must ask for the same draws.
     digest = blake2b(repr(key).encode("utf-8", "backslashreplace"), digest_size=4).digest()
     # 31 bits: every engine takes them, and some read the seed as a signed integer.
     return int.from_bytes(digest, "big") >> 1

@@ -88,9 +88,10 @@ def parse_verdict(answer: str, finish_reason: str | None = None) -> ParsedJudgme
     rationale = answer.strip()
     if not rationale:
         return ParsedJudgment("", None, "empty answer")
-    before, _, last = rationale.rpartition("\\boxed{")
+    before, box, last = rationale.rpartition("\\boxed{")
     # Nearly always: one box, at the end. In a training run this is called for every sample.
-    if last in ("A}", "B}") and "\\boxed" not in before:
+    # An answer of `A}` alone has no box: `rpartition` then gives all of it as the last part.
+    if box and last in ("A}", "B}") and "\\boxed" not in before:
         return ParsedJudgment(_tidied(before.rstrip("\\$*")), "A" if last == "A}" else "B", None)
     # The slow way: a box in the middle, several boxes, or one that is spelled in another way.
     boxes = list(_boxes(answer))

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ralign.errors import InputError
-from ralign.files import DirectoryLock, write_atomically
+from ralign.files import lock_directory, write_atomically
 from ralign.lab.claims import compared_arms, consequence, contrasts, headline
 from ralign.lab.config import LabConfig, preset_path, read_recipe
 from ralign.lab.options import LabOptions
@@ -51,7 +51,7 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
         config = config.smoke()
     seeds = _seeds(options.seeds, config)
     out = options.out or default_out(options)
-    with DirectoryLock(out):
+    with lock_directory(out):
         with shown(console) as on_progress:
             results = run_seeds(config, seeds, out, jobs=options.jobs, on_progress=on_progress)
         document = json.dumps(_known(summary(results)), indent=2, allow_nan=False)

@@ -18,19 +18,10 @@ from ralign.records import Judgment, MetaJudgment, PreferencePair
 
 META_PROMPT = PromptKind(
     name="meta-judge prompt",
-    texts=frozenset(
-        {"response_a", "response_b", "response_1", "response_2", "gold_rationale", "rationale"},
-    ),
+    texts=frozenset({"response_a", "response_b", "response_1", "response_2", "gold_rationale", "rationale"}),
     facts=frozenset(
-        {
-            "label",
-            "preferred",
-            "gold_letter_1",
-            "gold_letter_2",
-            "judge_letter_1",
-            "judge_letter_2",
-            "swapped_note",
-        },
+        {"label", "preferred", "swapped_note"}
+        | {f"{who}_letter_{number}" for who in ("gold", "judge") for number in (1, 2)}
     ),
     required=("gold_rationale", "rationale"),
     changing=frozenset({"rationale"}),
@@ -80,6 +71,7 @@ class MetaJudgeCalls:
         Raises:
             ValueError: the pair has no gold rationale; whoever asks has to check that first.
         """
+        # Before the short cut: a pair without a gold rationale is the caller's mistake, whatever the judge wrote.
         messages = self.prompt.render(pair.conversation, meta_prompt_values(self.prompt, pair, judgment))
         if says_nothing(judgment.rationale):
             return _about(judgment, vote, aligned=False)
@@ -122,7 +114,7 @@ class ChatMetaJudge(MetaJudgeCalls):
         """Ask the model once. An outage gives `failure="call"`, an unreadable answer `failure="parse"`.
 
         Raises:
-            ValueError: the pair has no gold rationale; whoever asks has to check that first.
+            ValueError: see `request`.
             EndpointRefused: no call can succeed.
         """
         request = self.request(pair, judgment, vote)

@@ -62,11 +62,13 @@ def parse_meta_judgment(answer: str, finish_reason: str | None = None) -> Parsed
 
 def majority(votes: Iterable[bool | None]) -> bool | None:
     """The majority of the votes that answered; None where they are even, or none answered."""
+    # A vote that failed counts for neither side: an outage must not make a judgment look misaligned.
     balance = sum(1 if vote else -1 for vote in votes if vote is not None)
     return None if balance == 0 else balance > 0
 
 
 def _decision(line: str) -> bool | None:
+    # Before any pattern is tried on it: several of them would take quadratic time on a line of a megabyte.
     if len(line) > _LONGEST_LINE:
         return None
     if (element := _LAST_ELEMENT.fullmatch(line)) is not None:

@@ -187,6 +187,7 @@ class LocalModel:
         return [next(replies) if isinstance(call, _Request) else next(choices) for call in calls]
 
     def _answer(self, requests: list[_Request]) -> list[Reply | RalignError]:
+        # A refused template raises for the whole batch: it would refuse every other call of the run, too.
         prompts = [self._tokens(request.chat) for request in requests]
         rooms = [
             min(request.max_tokens, self._context - len(prompt))

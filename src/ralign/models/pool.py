@@ -15,12 +15,12 @@ class ModelPool:
     """The models of one run with their connections open; an async context manager.
 
     Models with the same endpoint URL and the same key share its connections and its bound on calls in flight.
+    `concurrency`: calls in flight to one endpoint; `deadline` and `try_timeout`: seconds, see `RetryPolicy`.
     """
 
     def __init__(
         self, local_model: LoadLocalModel, *, concurrency: int, deadline: float, try_timeout: float
     ) -> None:
-        """`concurrency`: calls in flight to one endpoint; `deadline` and `try_timeout`: seconds, see `RetryPolicy`."""
         self._local_model = local_model
         self._concurrency = concurrency
         self._retry = RetryPolicy(deadline=deadline, try_timeout=try_timeout)
@@ -51,6 +51,7 @@ class ModelPool:
                 spec.url, key_variable=spec.key_variable, concurrency=self._concurrency, retry=self._retry
             )
             self._endpoints[key] = await self._stack.enter_async_context(endpoint)
+        # Read again for each model of the endpoint: what a body may hold is the model's business, not the address's.
         try:
             body: object = json.loads(spec.body or "{}")
         except json.JSONDecodeError as error:

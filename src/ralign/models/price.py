@@ -45,6 +45,7 @@ def parse_prices(flags: Iterable[str]) -> dict[str, Price]:
     prices: dict[str, Price] = {}
     for flag in flags:
         model, equals, amounts = flag.rpartition("=")
+        # From the right: a model's name may hold an equals sign, and prices never do.
         try:
             first, second = (float(amount) for amount in amounts.split("/"))
         except ValueError:

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from ralign import __version__
 from ralign.errors import InputError, RalignError, first_error
-from ralign.files import DirectoryLock, check_fingerprint, versions, write_atomically
+from ralign.files import check_fingerprint, lock_directory, versions, write_atomically
 from ralign.models.endpoint_model import EndpointModel
 from ralign.models.model import ChatModel, LoadLocalModel
 from ralign.models.pool import ModelPool
@@ -138,7 +138,7 @@ async def run(
     prices = prices or {}
     progress = Progress(plan, prices)
     logs = [role.log for role in plan.roles]
-    with DirectoryLock(out), ExitStack() as stack:
+    with lock_directory(out), ExitStack() as stack:
         # Before the logs are read: lines of another run must never be taken for ours.
         check_fingerprint(out, config or {}, fingerprint or {}, logs=[log.path.name for log in logs])
         for log in logs:

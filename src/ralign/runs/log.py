@@ -69,7 +69,7 @@ class Log(Generic[Record]):
             InputError: a line is about something that the run does not have; names file:line.
         """
         # The last line of a slot counts: a call that failed first and was answered later has two.
-        for line in read_log(self.path, skip_torn=True):
+        for line in read_log(self.path, skip_partial=True):
             location = RowLocation(str(self.path), line.number)
             record = decode(self._kind, line.data, location)
             try:

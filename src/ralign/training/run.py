@@ -26,7 +26,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from ralign import __version__
-from ralign.files import DirectoryLock, check_fingerprint, list_bad_rows, write_atomically, write_pairs
+from ralign.files import check_fingerprint, list_bad_rows, lock_directory, write_atomically, write_pairs
 from ralign.models import LoadLocalModel
 from ralign.records import PreferencePair
 from ralign.training.checkpoints import last_complete, remove_partial, run_digest
@@ -144,7 +144,7 @@ def run_training(task: Task, engine: LoadEngine, local_model: LoadLocalModel, co
             # Verl's dry run also writes what it would launch, and lets verl check it.
             return RunResult(None)
     train = engine(training.engine)
-    with DirectoryLock(training.out) if run.main else nullcontext():
+    with lock_directory(training.out) if run.main else nullcontext():
         if run.main:
             written = {task.command: flat(task.config), "versions": versions()}
             check_fingerprint(training.out, written, identity, logs=[LOG])

@@ -43,7 +43,7 @@ def read_steps(path: Path) -> list[Step]:
         InputError: a line that is none of ours.
     """
     steps: list[Step] = []
-    for line in read_log(path, skip_torn=True):
+    for line in read_log(path, skip_partial=True):
         try:
             row = cast("dict[str, Any]", orjson.loads(line.data))
             steps.append(Step(row["step"], row["metrics"], tuple(row["pairs"])))

@@ -15,7 +15,7 @@ from ralign.data.answers.command import run_answers
 from ralign.data.answers.plan import AnswersPlan
 from ralign.data.prompts import PolicyPrompt, read_prompts
 from ralign.errors import ConfigMismatch, EndpointRefused, InputError, RunLocked
-from ralign.files import DirectoryLock
+from ralign.files import lock_directory
 from ralign.models import ChatModel, Reply
 from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.faults import Fault
@@ -162,7 +162,7 @@ async def test_another_question_in_the_same_directory_is_refused(prompts: str, t
 
 async def test_two_processes_on_one_directory_are_refused(prompts: str, tmp_path: Path) -> None:
     async with ChatServer(answer=Gardener()) as server:
-        with DirectoryLock(tmp_path / "run"), pytest.raises(RunLocked):
+        with lock_directory(tmp_path / "run"), pytest.raises(RunLocked):
             await run(server.url, prompts, tmp_path / "run")
 
 

@@ -176,7 +176,7 @@ async def test_killed_and_started_again_it_pays_for_nothing_twice_and_ends_the_s
 
 
 def recorded_in(log: Path) -> set[tuple[str, int]]:
-    rows = [json.loads(line.data) for line in read_log(log, skip_torn=True)]
+    rows = [json.loads(line.data) for line in read_log(log, skip_partial=True)]
     return {(row["pair_id"], row["draw"]) for row in rows}
 
 

@@ -14,7 +14,7 @@ from tests.flags import config_of
 from ralign.data.gold.command import run_gold
 from ralign.data.gold.plan import GoldPlan
 from ralign.errors import ConfigMismatch, EndpointRefused, InputError, RunLocked
-from ralign.files import DirectoryLock, find_pairs_files, read_pairs
+from ralign.files import find_pairs_files, lock_directory, read_pairs
 from ralign.models import ChatModel
 from ralign.models.testing.faults import Fault
 from ralign.models.testing.server import ChatServer
@@ -247,7 +247,7 @@ async def test_other_comments_are_other_pairs(written, tmp_path: Path) -> None:
 
 async def test_a_second_process_on_the_directory_is_refused(written, tmp_path: Path) -> None:
     async with ChatServer(answer=Models()) as server:
-        with DirectoryLock(tmp_path / "run"), pytest.raises(RunLocked):
+        with lock_directory(tmp_path / "run"), pytest.raises(RunLocked):
             await run(server.url, written(PAIRS), tmp_path / "run")
     assert server.arrived == 0
 

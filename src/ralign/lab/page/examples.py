@@ -184,7 +184,7 @@ def _judged(bench: Path, order: Order) -> dict[str, _Judged]:
     path = bench / "judgments.jsonl"
     judgments = (
         decode(Judgment, line.data, RowLocation(str(path), line.number))
-        for line in read_log(path, skip_torn=True)
+        for line in read_log(path, skip_partial=True)
     )
     return {
         each.pair_id: _Judged(score.verdict == score.label, score.aligned, each.text)

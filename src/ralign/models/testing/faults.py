@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal, get_args
 
 import orjson
@@ -14,18 +14,9 @@ from ralign.models.model import Reply
 from ralign.models.testing.answers import Answer, ChatRequest, completion
 
 FaultKind = Literal[
-    "status",
-    "text",
-    "html",
-    "error_body",
-    "truncated",
-    "empty",
-    "no_choices",
-    "reset",
-    "hang",
-    "slow",
+    "status", "text", "html", "error_body", "truncated", "empty", "no_choices", "reset", "hang", "slow",
     "unclosed_think",
-]
+]  # fmt: skip
 """
 status          an error status with a JSON error, as OpenAI states it
 text            an error status (400) with a body of plain text
@@ -78,27 +69,25 @@ FaultPlan = Callable[[int, bytes], Fault | None]
 """Which fault, if any, the request with this number (from 0) and this body meets."""
 
 
+@dataclass(frozen=True)
 class FaultSchedule:
-    """Faults at random, by rate: a `FaultPlan` that is the same for the same seed.
+    """Faults at random, by rate: a `FaultPlan` that is the same for the same seed."""
 
-    Args:
-        rates: how often each fault comes, as a share of all requests; together at most 1.
-        seed: which requests meet them.
-    """
+    rates: Mapping[Fault, float]
+    """How often each fault comes, as a share of all requests; together at most 1."""
+    _: KW_ONLY
+    seed: int = 0
 
-    def __init__(self, rates: Mapping[Fault, float], *, seed: int = 0) -> None:
-        if sum(rates.values()) > 1 or min(rates.values(), default=0) < 0:
-            raise InputError(
-                f"the rates of the faults are {list(rates.values())}, expected shares that sum to 1 at most"
-            )
-        self._rates = dict(rates)
-        self._seed = seed
+    def __post_init__(self) -> None:
+        shares = list(self.rates.values())
+        if sum(shares) > 1 or min(shares, default=0) < 0:
+            raise InputError(f"the rates of the faults are {shares}, expected shares that sum to 1 at most")
 
     def __call__(self, number: int, body: bytes) -> Fault | None:
         """The fault of the request with this number; its body does not matter."""
         # From the number alone, so that a request meets the same fault whichever other calls came between.
-        rest = random.Random(self._seed * 1_000_003 + number).random()
-        for fault, rate in self._rates.items():
+        rest = random.Random(self.seed * 1_000_003 + number).random()
+        for fault, rate in self.rates.items():
             rest -= rate
             if rest < 0:
                 return fault
@@ -157,6 +146,7 @@ async def inject_fault(
             if request.transport is not None:
                 request.transport.abort()
             return response
+        # A gateway's own answer at the end, as nobody waits for ever: most tests have given up long before.
         case "hang" | "slow":
             await asyncio.sleep(fault.seconds)
             return None if fault.kind == "slow" else web.Response(status=504)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import NamedTuple
 
 from ralign.errors import InputError
@@ -24,41 +25,28 @@ class ScriptedCall(NamedTuple):
     seed: int | None
 
 
+@dataclass(eq=False)
 class ScriptedModel:
-    """A `ChatModel` that answers from a function, or from a list in the order of the calls.
+    """A `ChatModel` that answers from a function, or from a list in the order of the calls."""
 
-    Args:
-        script: the function, or the list.
-        name: the model's name.
-        latency: seconds before each answer.
-        concurrency: calls answered at once; None: all.
-        remember: keep every call in `calls`; switch it off where there are very many.
-    """
+    script: Script | Sequence[ScriptedAnswer]
+    _: KW_ONLY
+    name: str = "scripted"
+    latency: float = 0.0
+    """Seconds before each answer."""
+    concurrency: int | None = None
+    """Calls answered at once; None: all."""
+    remember: bool = True
+    """Keep every call in `calls`; switch it off where there are very many."""
 
-    def __init__(
-        self,
-        script: Script | Sequence[ScriptedAnswer],
-        *,
-        name: str = "scripted",
-        latency: float = 0.0,
-        concurrency: int | None = None,
-        remember: bool = True,
-    ) -> None:
-        self.calls: list[ScriptedCall] = []
-        self.call_count = 0
-        self.in_flight = 0
-        self.most_in_flight = 0
-        """The most calls that were being answered at the same time."""
-        self._script = script
-        self._name = name
-        self._latency = latency
-        self._slots = None if concurrency is None else asyncio.Semaphore(concurrency)
-        self._remember = remember
+    calls: list[ScriptedCall] = field(init=False, default_factory=list[ScriptedCall])
+    call_count: int = field(init=False, default=0)
+    in_flight: int = field(init=False, default=0)
+    most_in_flight: int = field(init=False, default=0)
+    """The most calls that were being answered at the same time."""
 
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self._name
+    def __post_init__(self) -> None:
+        self._slots = None if self.concurrency is None else asyncio.Semaphore(self.concurrency)
 
     async def reply(
         self, messages: Sequence[Message], sampling: Sampling, *, seed: int | None = None
@@ -75,22 +63,23 @@ class ScriptedModel:
             return await self._answer(messages, sampling, seed)
 
     async def _answer(self, messages: Sequence[Message], sampling: Sampling, seed: int | None) -> Reply:
+        # Counted before the wait: the list answers in the order in which the calls came, not in which they end.
         number = self.call_count
         self.call_count += 1
-        if self._remember:
+        if self.remember:
             self.calls.append(ScriptedCall(tuple(messages), sampling, seed))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             # With no latency, too, the other calls get their turn: a model never answers in the same breath.
-            await asyncio.sleep(self._latency)
-            if callable(self._script):
-                answer = self._script(messages, sampling, seed)
-            elif number < len(self._script):
-                answer = self._script[number]
+            await asyncio.sleep(self.latency)
+            if callable(self.script):
+                answer = self.script(messages, sampling, seed)
+            elif number < len(self.script):
+                answer = self.script[number]
             else:
                 raise InputError(
-                    f"the script of '{self._name}' has {len(self._script)} answers, call {number + 1} came"
+                    f"the script of '{self.name}' has {len(self.script)} answers, call {number + 1} came"
                 )
         finally:
             self.in_flight -= 1
@@ -99,4 +88,4 @@ class ScriptedModel:
         if isinstance(answer, Reply):
             return answer
         thinking, text = split_thinking(answer)
-        return Reply(text=text, thinking=thinking, finish_reason="stop", model=self._name)
+        return Reply(text=text, thinking=thinking, finish_reason="stop", model=self.name)

@@ -24,6 +24,7 @@ import signal
 import sys
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, Self, cast
 
@@ -48,60 +49,40 @@ class LogLine(NamedTuple):
     fault: str | None = None
 
 
+@dataclass(kw_only=True, eq=False)
 class ChatServer:
-    """The server; an async context manager.
+    """The server; an async context manager."""
 
-    Args:
-        answer: what the model says to a request.
-        faults: which requests go wrong, and how.
-        latency: seconds before each answer.
-        key: requests that do not bring it get a 401, whose message repeats what they brought.
-        refuse: sampling parameters that get a 400, in OpenAI's words for its reasoning models.
-        models: the names it serves; another gets a 404. None: any.
-        log_path: a file to append the log to, line by line.
-        remember: keep every request's body in `requests`.
-        host: the address to listen on.
-        port: the port; 0 takes a free one.
-    """
+    answer: Answer = answer_by_digest
+    """The reply of its model to a request."""
+    faults: FaultPlan | None = None
+    """Which requests go wrong, and how."""
+    latency: float = 0.0
+    """Seconds before each answer."""
+    key: str | None = None
+    """Requests that do not bring it get a 401, whose message repeats what they brought."""
+    refuse: Collection[str] = ()
+    """Sampling parameters that get a 400, in OpenAI's words for its reasoning models."""
+    models: Collection[str] | None = None
+    """The names it serves; another gets a 404. None: any."""
+    log_path: Path | None = None
+    """A file to append the log to, line by line."""
+    remember: bool = True
+    """Keep every request's body in `requests`."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 takes a free one."""
 
-    def __init__(
-        self,
-        *,
-        answer: Answer = answer_by_digest,
-        faults: FaultPlan | None = None,
-        latency: float = 0.0,
-        key: str | None = None,
-        refuse: Collection[str] = (),
-        models: Collection[str] | None = None,
-        log_path: Path | None = None,
-        remember: bool = True,
-        host: str = "127.0.0.1",
-        port: int = 0,
-    ) -> None:
-        self.log: list[LogLine] = []
-        self.requests: list[ChatRequest] = []
-        self.in_flight = 0
-        self.most_in_flight = 0
-        self.url = ""
-        """The base address, `http://host:port/v1`, while it serves."""
-        self._answer = answer
-        self._faults = faults
-        self._latency = latency
-        self._key = key
-        self._refuse = refuse
-        self._models = models
-        self._log_path = log_path
-        self._log_file: BinaryIO | None = None
-        self._remember = remember
-        self._host = host
-        self._port = port
-        self._arrived = 0
-        self._runner: web.ServerRunner | None = None
-
-    @property
-    def arrived(self) -> int:
-        """How many requests have arrived."""
-        return self._arrived
+    url: str = field(init=False, default="")
+    """The base address, `http://host:port/v1`, while it serves."""
+    log: list[LogLine] = field(init=False, default_factory=list[LogLine])
+    requests: list[ChatRequest] = field(init=False, default_factory=list[ChatRequest])
+    arrived: int = field(init=False, default=0)
+    """How many requests have arrived."""
+    in_flight: int = field(init=False, default=0)
+    most_in_flight: int = field(init=False, default=0)
+    _log_file: BinaryIO | None = field(init=False, default=None)
+    _runner: web.ServerRunner | None = field(init=False, default=None)
 
     @property
     def answered(self) -> list[str]:
@@ -109,14 +90,14 @@ class ChatServer:
         return [line.digest for line in self.log if line.event == "answered"]
 
     async def __aenter__(self) -> Self:
-        if self._log_path is not None:
+        if self.log_path is not None:
             # Unbuffered: a line is in the file before anything else happens.
-            self._log_file = self._log_path.open("ab", buffering=0)
+            self._log_file = self.log_path.open("ab", buffering=0)
         # A client that hangs up ends its request, as real servers have it; nothing is answered then.
         server = web.Server(self._handle, handler_cancellation=True, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, backlog=1024)
+        site = web.TCPSite(self._runner, self.host, self.port, backlog=1024)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}/v1"
@@ -130,7 +111,7 @@ class ChatServer:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == _MODELS:
-            names = self._models or ("test",)
+            names = self.models or ("test",)
             return json_response(
                 {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
             )
@@ -138,23 +119,24 @@ class ChatServer:
             return json_response({"error": {"message": f"no such path: {request.path}"}}, 404)
         body = await request.content.read()
         digest = hashlib.blake2b(body, digest_size=8).hexdigest()
-        call = ChatRequest(number=self._arrived, body=body, digest=digest)
-        self._arrived += 1
-        if self._remember:
+        # Nothing is awaited between the number and the log's line, so both are in the order of arrival.
+        call = ChatRequest(number=self.arrived, body=body, digest=digest)
+        self.arrived += 1
+        if self.remember:
             self.requests.append(call)
-        fault = self._faults(call.number, body) if self._faults is not None else None
+        fault = self.faults(call.number, body) if self.faults is not None else None
         self._write(LogLine("arrived", call.number, digest, time.time(), fault and fault.kind))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            if self._latency:
-                await asyncio.sleep(self._latency)
+            if self.latency:
+                await asyncio.sleep(self.latency)
             response = self._refusal(request, call)
             if response is None and fault is not None:
-                response = await inject_fault(fault, request, call, self._answer)
+                response = await inject_fault(fault, request, call, self.answer)
             if response is None:
                 response = web.Response(
-                    body=completion(call, self._answer(call)), content_type="application/json"
+                    body=completion(call, self.answer(call)), content_type="application/json"
                 )
                 await response.prepare(request)
                 await response.write_eof()
@@ -167,17 +149,17 @@ class ChatServer:
     def _refusal(self, request: web.BaseRequest, call: ChatRequest) -> web.Response | None:
         """The error of a server that has not this key, these parameters or these models."""
         if (
-            self._key is not None
-            and (given := request.headers.get("Authorization", "")) != f"Bearer {self._key}"
+            self.key is not None
+            and (given := request.headers.get("Authorization", "")) != f"Bearer {self.key}"
         ):
             return json_response(
                 {"error": {"message": f"wrong key, got: {given}", "code": "invalid_api_key"}}, 401
             )
-        if self._models is not None and (name := call.fields.get("model")) not in self._models:
+        if self.models is not None and (name := call.fields.get("model")) not in self.models:
             return json_response(
                 {"error": {"message": f"the model '{name}' does not exist", "code": "model_not_found"}}, 404
             )
-        for parameter in self._refuse:
+        for parameter in self.refuse:
             if parameter in call.fields:
                 message = f"Unsupported parameter: '{parameter}' is not supported with this model."
                 error = {"message": message, "param": parameter, "code": "unsupported_parameter"}

@@ -154,7 +154,7 @@ def _read_judgments(path: Path, wanted: Mapping[_Key, object]) -> dict[_Key, Jud
 def _lines(path: Path) -> Iterator[LogLine]:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    return read_log(path, skip_torn=True)
+    return read_log(path, skip_partial=True)
 
 
 def _example(

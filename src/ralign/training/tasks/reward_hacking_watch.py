@@ -121,7 +121,7 @@ def encode_signs(signs: RewardHackingSigns) -> bytes:
 
 def cut_signs_after(path: Path, step: int) -> None:
     """Drop the signs of later steps: a run that is resumed makes those steps again."""
-    lines = [line.data for line in read_log(path, skip_torn=True)]
+    lines = [line.data for line in read_log(path, skip_partial=True)]
     kept = [line for line in lines if orjson.loads(line)["step"] <= step]
     if len(kept) < len(lines):
         write_atomically(path, b"".join(line + b"\n" for line in kept))

@@ -64,7 +64,7 @@ def gather_steps(folder: Path) -> list[Step]:
     """
     by_weights: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
     for path in sorted(folder.glob("*.jsonl")):
-        for line in read_log(path, skip_torn=True):
+        for line in read_log(path, skip_partial=True):
             try:
                 row = cast("dict[str, Any]", orjson.loads(line.data))
                 by_weights[int(row["weights"])].append(row)
