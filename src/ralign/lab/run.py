@@ -44,12 +44,13 @@ from ralign.lab.results import (
     BaseResult,
     Measured,
     SeedResult,
-    read_arm_result,
+    read_result,
     write_result,
 )
 from ralign.lab.sft import fine_tune
 from ralign.lab.vocabulary import CRITIQUE_LENGTH, WORDS
 from ralign.lab.world import World, generator_of, world_of
+from ralign.report.tables import BenchmarkDict
 
 JudgeTraining = Callable[[GPT, World, ArmConfig, JudgeRlConfig, ByDomain, Generator], Iterator[JudgeStep]]
 """Trains the judge in place; yields each step's figures."""
@@ -100,7 +101,7 @@ def prepare(config: LabConfig, out: Path, on_progress: OnProgress = silent) -> N
         on_progress(Milestone(f"{task}, phase {number + 1}: {truthful[-1]:.1%} of its claims are true"))
     save(model, out / "base.pt")
     base = BaseResult(true_claims=tuple(truthful), cpu_seconds=time.process_time() - started)
-    write_json(out / "base.json", asdict(base))
+    write_result(base, out / "base.json")
 
 
 def check_config(config: LabConfig, out: Path) -> None:
@@ -127,7 +128,7 @@ def run_arm(config: LabConfig, arm: ArmConfig, out: Path, on_progress: OnProgres
     """Train one judge, measure and probe it, train a policy against it. `prepare` comes before."""
     folder = out / folder_name(arm.name)
     if (folder / "arm.json").exists():
-        return read_arm_result(folder / "arm.json")
+        return read_result(ArmResult, folder / "arm.json")
     world, base = world_of(config), load(out / "base.pt", config.model)
     judge, judge_record = _trained_judge(config, arm, world, base, folder, on_progress)
     started = time.process_time()
@@ -162,11 +163,11 @@ def run_arm(config: LabConfig, arm: ArmConfig, out: Path, on_progress: OnProgres
 
 def conclude(config: LabConfig, out: Path, arms: Sequence[ArmResult]) -> SeedResult:
     """Put the figures of a seed together, and into `out/result.json`."""
-    record: dict[str, Any] = json.loads((out / "base.json").read_bytes())
-    trained = BaseResult(true_claims=tuple(record["true_claims"]), cpu_seconds=record["cpu_seconds"])
     base = load(out / "base.pt", config.model)
     start = evaluate(base, world_of(config), config.policy_rl, generator_of(config, "evaluation"))
-    result = SeedResult(seed=config.seed, base=trained, start=start, arms=tuple(arms))
+    result = SeedResult(
+        seed=config.seed, base=read_result(BaseResult, out / "base.json"), start=start, arms=tuple(arms)
+    )
     write_result(result, out / "result.json")
     return result
 
@@ -236,6 +237,13 @@ def training_with(engine: Engine) -> JudgeTraining:
 def folder_name(arm: str) -> str:
     """An arm's folder: its name in lower case, with hyphens for all that is no letter or digit."""
     return re.sub(r"[^a-z0-9]+", "-", arm.lower()).strip("-")
+
+
+def bench_results(out: Path, seed: int, arm: str) -> dict[Split, BenchmarkDict]:
+    """Split -> one judge's results with their intervals over pairs, from its own run directory."""
+    path = out / f"seed-{seed}" / folder_name(arm) / "bench" / "results.json"
+    benchmarks: dict[str, BenchmarkDict] = json.loads(path.read_bytes())["benchmarks"]
+    return {split: benchmarks[benchmark_name(split)] for split in SPLITS}
 
 
 def write_json(path: Path, value: object) -> None:

@@ -42,7 +42,7 @@ from ralign.lab.config import LabConfig
 from ralign.lab.options import LabOptions
 from ralign.lab.page.cards import attempts_cards, example_card
 from ralign.lab.page.examples import Found, attempts, choose, find_examples
-from ralign.lab.page.figures import bars, quality_lines, reward_lines, scatters
+from ralign.lab.page.figures import bars, scatters, training_curves
 from ralign.lab.page.styles import Look, legend, looks
 from ralign.lab.page.tables import (
     domains_table,
@@ -52,7 +52,7 @@ from ralign.lab.page.tables import (
     seeds_table,
     traits_table,
 )
-from ralign.lab.results import SeedResult, read_seed_result
+from ralign.lab.results import SeedResult, read_result
 from ralign.lab.statistics import Prediction, predictions
 from ralign.report.markup import Child, Html, join, number, tag
 
@@ -74,7 +74,7 @@ def write_report(out: Path, seeds: Sequence[int], options: LabOptions) -> Path:
     Raises:
         InputError: what the seeds should have left in `out` is missing or cannot be read.
     """
-    results = [read_seed_result(out / f"seed-{seed}" / "result.json") for seed in seeds]
+    results = [read_result(SeedResult, out / f"seed-{seed}" / "result.json") for seed in seeds]
     recipe = TypeAdapter(LabConfig)
     configs = [recipe.validate_json((out / f"seed-{seed}" / "config.json").read_bytes()) for seed in seeds]
     here = Path(__file__)
@@ -125,8 +125,8 @@ def _slots(
         "bars": bars(results, shown),
         "legend": legend(shown, lines=True),
         "legend_dots": legend(shown, lines=False),
-        "rewards": reward_lines(results, trained),
-        "qualities": quality_lines(results, shown),
+        "rewards": training_curves(results, trained, lambda arm: arm.judge_rewards, "mean reward"),
+        "qualities": training_curves(results, shown, lambda arm: arm.policy_quality, "true quality"),
         "scatters": scatters(results, shown, predicted),
         "rival": (
             "The last one is the rival that needs no rationale: the same verdicts, on hard pairs."
