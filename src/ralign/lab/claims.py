@@ -27,6 +27,7 @@ from ralign.lab.statistics import (
     spurious_by_domain,
 )
 from ralign.lab.vocabulary import Domain
+from ralign.metrics.intervals import Interval
 from ralign.report.markup import number, per_cent
 
 Standing = Literal["holds", "does not hold", "undecided"]
@@ -212,11 +213,8 @@ def exploited(results: Sequence[SeedResult], names: Sequence[str]) -> str:
                 change = f"{words} from {per_cent(before)} to {per_cent(after)}"
                 changes.append((abs(after - before), change))
         largest = ", ".join(words for _, words in sorted(changes, reverse=True)[:3])
-        sentences.append(
-            f"Against {title(name)}: {largest}."
-            if largest
-            else f"Against {title(name)}, no share changed by as much as ten points."
-        )
+        told = f": {largest}" if largest else ", no share changed by as much as ten points"
+        sentences.append(f"Against {title(name)}{told}.")
     return " ".join(sentences)
 
 
@@ -253,22 +251,25 @@ def _prediction(predictions: Mapping[str, Prediction], judges: int) -> Finding |
     )
     if fidelity is None or accuracy is None or judges < FEWEST_JUDGES:
         return None
-    f, l = fidelity.pearson, accuracy.pearson  # noqa: E741  (the paper's letters)
-    apart = "holds" if f.low > l.high else "undecided"
-    rival = (
-        ""
-        if hard is None
-        else f" The rival that needs no rationale, L-Acc on hard pairs, has {hard.pearson.value:.2f}."
-    )
+    f, a = fidelity.pearson, accuracy.pearson
+    apart = "holds" if f.low > a.high else "undecided"
+    rival = ""
+    if hard is not None:
+        value = number(hard.pearson.value, decimals=2)
+        rival = f" The rival that needs no rationale, L-Acc on hard pairs, has {value}."
     # One interval above the other is the claim; a larger r alone leaves it open.
     return Finding(
         "F-Score tells beforehand how good the policy will be; L-Acc does not",
-        "does not hold" if f.value <= l.value else apart,
-        f"Over {fidelity.models} judges, r with the policy’s quality is {f.value:.2f} [{f.low:.2f}, {f.high:.2f}] for "
-        f"F-Score and {l.value:.2f} [{l.low:.2f}, {l.high:.2f}] for L-Acc.{rival}".replace(
-            "-0", "\N{MINUS SIGN}0"
-        ).replace("-1", "\N{MINUS SIGN}1"),
+        "does not hold" if f.value <= a.value else apart,
+        f"Over {fidelity.models} judges, r with the policy’s quality is {correlation_cell(f)} for F-Score and "
+        f"{correlation_cell(a)} for L-Acc.{rival}",
     )
+
+
+def correlation_cell(r: Interval) -> str:
+    """Correlation coefficient with its interval, two decimals each."""
+    value, low, high = (number(each, decimals=2) for each in r)
+    return f"{value} [{low}, {high}]"
 
 
 def _times(share: float) -> str:

@@ -14,24 +14,16 @@ from rich.console import Console
 
 from ralign.errors import InputError
 from ralign.files import DirectoryLock, write_atomically
+from ralign.lab import tables
 from ralign.lab.claims import compared_arms, consequence, contrasts, headline
 from ralign.lab.config import LabConfig, preset_path, read_recipe
 from ralign.lab.options import LabOptions
-from ralign.lab.page.report import open_page, write_report
+from ralign.lab.page.report import QUICK, open_page, write_report
 from ralign.lab.progress import shown
 from ralign.lab.results import SeedResult
 from ralign.lab.run import bench_results
 from ralign.lab.seeds import run_seeds
 from ralign.lab.statistics import by_arm, differences, predictions
-from ralign.lab.tables import (
-    EXPLANATION,
-    HARDER,
-    arms_table,
-    comparison_tables,
-    lab_tables,
-    markdown,
-    seed_table,
-)
 from ralign.report.tables import print_tables
 
 
@@ -54,19 +46,19 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
         # A judge that was never right has no S-Corr: NaN here, and null in JSON, which has no NaN.
         document = to_json(summary(results), indent=2, inf_nan_mode="null")
         write_atomically(out / "results.json", document + b"\n")
-        tables = "\n".join(f"**{table.title}**\n\n{markdown(table)}\n" for table in lab_tables(results))
-        write_atomically(out / "tables.md", tables.encode())
+        pages = [f"**{table.title}**\n\n{tables.markdown(table)}\n" for table in tables.lab_tables(results)]
+        write_atomically(out / "tables.md", "\n".join(pages).encode())
         page = write_report(out, seeds, options)
     if len(results) == 1:
         [result] = results
         measured = {arm.name: bench_results(out, result.seed, arm.name)["train"] for arm in result.arms}
-        console.print(seed_table(result, measured), crop=False)
-        console.print(f"\n{EXPLANATION}\n", highlight=False)
+        console.print(tables.seed_table(result, measured), crop=False)
+        console.print(f"\n{tables.EXPLANATION}\n", highlight=False)
     else:
-        print_tables([arms_table(results), *comparison_tables(results)], console)
-        console.print(f"{EXPLANATION}\n{HARDER}\n", highlight=False)
+        print_tables([tables.arms_table(results), *tables.comparison_tables(results)], console)
+        console.print(f"{tables.EXPLANATION}\n{tables.HARDER}\n", highlight=False)
     if options.quick:
-        console.print("A quick run: every stage ran, none long enough to show what the method does.")
+        console.print(f"{QUICK}.")
     elif (arms := compared_arms(config)) is not None:
         contrast = contrasts(results, out, arms)
         for words in (headline(results, arms, contrast), consequence(results, arms, contrast)):

@@ -19,9 +19,9 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Generator
@@ -39,14 +39,7 @@ from ralign.lab.policy_rl import PolicyWorth, evaluate, train_policy
 from ralign.lab.probes import probe
 from ralign.lab.progress import Milestone, OnProgress, StepDone, counted, silent
 from ralign.lab.records import benchmark_name
-from ralign.lab.results import (
-    ArmResult,
-    BaseResult,
-    Measured,
-    SeedResult,
-    read_result,
-    write_result,
-)
+from ralign.lab.results import ArmResult, BaseResult, Measured, SeedResult, read_result, write_result
 from ralign.lab.sft import fine_tune
 from ralign.lab.vocabulary import CRITIQUE_LENGTH, WORDS
 from ralign.lab.world import World, generator_of, world_of
@@ -54,8 +47,6 @@ from ralign.report.tables import BenchmarkDict
 
 JudgeTraining = Callable[[GPT, World, ArmConfig, JudgeRlConfig, ByDomain, Generator], Iterator[JudgeStep]]
 """Trains the judge in place; yields each step's figures."""
-
-_MEASURES: Final = ("label_accuracy", "spurious_correctness", "fidelity_score")
 
 
 def run_seed(config: LabConfig, out: Path, on_progress: OnProgress = silent) -> SeedResult:
@@ -105,11 +96,7 @@ def prepare(config: LabConfig, out: Path, on_progress: OnProgress = silent) -> N
 
 
 def check_config(config: LabConfig, out: Path) -> None:
-    """Write the recipe into a new run directory; compare it with the one that is there.
-
-    Raises:
-        ConfigMismatch: `out` holds a run of another recipe or seed.
-    """
+    """Write the recipe into a new run directory; refuse another one than the one that is there."""
     path = out / "config.json"
     asked = json.loads(json.dumps(asdict(config)))
     if not path.exists():
@@ -264,4 +251,5 @@ def _known(mean: float) -> float | None:
 
 
 def _measured(result: dict[str, Any]) -> Measured:
-    return Measured(**{name: result[name] and result[name]["value"] for name in _MEASURES})
+    shares = {field.name: result[field.name] for field in fields(Measured)}
+    return Measured(**{name: share and share["value"] for name, share in shares.items()})

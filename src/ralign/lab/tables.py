@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.table import Table
 
-from ralign.lab.claims import FEWEST_JUDGES
+from ralign.lab.claims import FEWEST_JUDGES, correlation_cell
 from ralign.lab.results import SeedResult
 from ralign.lab.statistics import (
     FIGURES,
@@ -160,8 +160,7 @@ def predictions_table(results: Sequence[SeedResult]) -> Table:
         "not collapsed",
     )
     for name, prediction in predictions(results).items():
-        found = [None if each is None else each.pearson for each in prediction]
-        cells = ["–" if r is None else f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in found]
+        cells = ["–" if each is None else correlation_cell(each.pearson) for each in prediction]
         table.add_row(FIGURES[name], *cells)
     return finished(table, [])
 

@@ -21,10 +21,7 @@ def bars(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
     for name, spreads in by_arm(results).items():
         right, faithful = (spreads[figure].mean for figure in ("label_accuracy", "fidelity_score"))
         spurious = right - faithful
-        parts = [
-            Part(per_cent(faithful), "full", faithful),
-            Part(per_cent(spurious), "hatched", spurious),
-        ]
+        parts = [Part(per_cent(faithful), "full", faithful), Part(per_cent(spurious), "hatched", spurious)]
         name_ = shown[name].name
         share = spreads["spurious_correctness"].mean
         title = f"{name_}: L-Acc {per_cent(right)}, F-Score {per_cent(faithful)}, S-Corr {per_cent(share)}"

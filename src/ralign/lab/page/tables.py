@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from ralign.lab.claims import FEWEST_JUDGES
+from ralign.lab.claims import FEWEST_JUDGES, correlation_cell
 from ralign.lab.config import LabConfig
 from ralign.lab.measure import Split
 from ralign.lab.page.styles import START, Look
@@ -26,7 +26,6 @@ from ralign.lab.statistics import (
 )
 from ralign.lab.vocabulary import DOMAINS
 from ralign.metrics.correlation import Correlation
-from ralign.metrics.intervals import Interval
 from ralign.report.markup import Child, Html, join, number, per_cent, tag
 
 _TRAITS: Final = {
@@ -155,7 +154,7 @@ def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Predict
     titles = ("all judges", "trained", "within a seed", "not collapsed")
     rows: list[Html] = []
     for name, prediction in found.items():
-        cells = [Cell(_interval(found.pearson) if found else "–") for found in prediction]
+        cells = [Cell(correlation_cell(found.pearson) if found else "–") for found in prediction]
         rows.append(_row(tag("th", TITLES[name], scope="row"), titles, cells))
     note = (
         "Pearson’s r with the policy’s quality, and its 95\N{NARROW NO-BREAK SPACE}% interval over judges. Trained: "
@@ -227,8 +226,3 @@ def _heat(
         return Cell("–")
     tint = max(0.0, min(1.0, value / full))
     return Cell(text or number(value), f"heat {kind}", f"--t:{100 * tint:.0f}%")
-
-
-def _interval(r: Interval) -> str:
-    value, low, high = (number(each, decimals=2) for each in r)
-    return f"{value} [{low}, {high}]"
