@@ -166,6 +166,7 @@ def _right_verdicts(bench: Path, order: Order) -> dict[str, tuple[bool | None, l
 
     The first draw of one order; a pair whose judgment is not right is left out.
     """
+    # One draw and no vote over several: an example shows what the judge wrote.
     train = benchmark_name("train")
     scores = {
         score.pair_id: score

@@ -19,6 +19,8 @@ def bars(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
     """One bar a judge: F-Score, then what is right for another reason; together L-Acc. Means over seeds."""
     rows: list[Html] = []
     for name, spreads in by_arm(results).items():
+        # F-Score = L-Acc x (1 - S-Corr) holds for every seed, but not for the means; L-Acc less F-Score is the share
+        # that is right for another reason in both, so the bar's parts add up.
         right, faithful = (spreads[figure].mean for figure in ("label_accuracy", "fidelity_score"))
         spurious = right - faithful
         parts = [Part(per_cent(faithful), "full", faithful), Part(per_cent(spurious), "hatched", spurious)]
@@ -71,6 +73,7 @@ def scatters(
             x_text=lambda value: f"{100 * value:.0f} %",
             y_text=_tick,
             y_range=(0.0, 1.0),
+            # A line through fewer would suggest a relation that their interval does not bear out.
             trend=len(dots) >= FEWEST_JUDGES,
         )
         caption = tag("figcaption", tag("b", TITLES[figure]), correlation(found[figure].pooled))

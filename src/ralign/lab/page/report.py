@@ -65,6 +65,7 @@ def write_report(out: Path, seeds: Sequence[int], options: LabOptions) -> Path:
     head, body, rest = page.substitute(
         slots, css=here.with_suffix(".css").read_text(encoding="utf-8")
     ).partition("<body>")
+    # Only in the body: a title in the head would show tags as text.
     # A browser may break a line at the hyphen of R-Align or L-Acc; within tags and drawings nothing is changed.
     rest = _NAMES.sub(
         lambda match: match[0] if match[0].startswith("<") else f'<span class="nb">{match[0]}</span>', rest
@@ -90,7 +91,9 @@ def _slots(
     shown = looks(config.arms)
     arms = claims.compared_arms(config)
     predicted = predictions(results)
+    # The base judge has no training of its own, and so no curve of rewards.
     trained = {name: look for name, look in shown.items() if "none" not in look.style}
+    # Of the first seed alone: each seed is another world, where another answer is right.
     tried = attempts(out / f"seed-{results[0].seed}", config)
     recipe = f"preset {options.preset}" if options.recipe is None else f"recipe {options.recipe.name}"
     seeds = ", ".join(str(result.seed) for result in results)
@@ -140,6 +143,7 @@ def _slots(
         if arms is None
         else _compared(out, results, configs, arms, shown, predicted)
     )
+    # A headline gets quoted: that of a quick run must not be about its figures.
     if options.quick:
         complete = command_line(replace(options, quick=False, out=None))
         slots["headline"] = QUICK
@@ -215,6 +219,7 @@ def _invented(found: Sequence[Found], arms: Arms) -> str:
     return f"{words} On {both:,} of those pairs {honest}; {shown}."
 
 
+# A page is passed on without its run directory: it says itself how to make it again.
 def _made(results: Sequence[SeedResult], config: LabConfig, options: LabOptions, recipe: str) -> Html:
     seconds = [result.base.cpu_seconds + sum(arm.cpu_seconds for arm in result.arms) for result in results]
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)

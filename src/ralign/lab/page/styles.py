@@ -59,6 +59,7 @@ def looks(arms: Iterable[ArmConfig]) -> dict[str, Look]:
         if arm.steps is not None:
             paid += f", {arm.steps} steps"
         found[arm.name] = Look(title(arm.name), f"arm {arm.reward} v{seen[arm.reward]}", shape, paid)
+        # Variants of a reward keep its color and shape, so that a figure still groups them; `v1`, `v2` set them apart.
         seen[arm.reward] += 1
     return found
 

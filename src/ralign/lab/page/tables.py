@@ -41,6 +41,7 @@ _TRAITS: Final = {
 """Trait -> its title, and the value that fills its cell's tint."""
 TITLES: Final = {name: figure.removesuffix(" split") for name, figure in FIGURES.items()}
 """Figure of an arm -> its title on the page."""
+# In per cent on the page; the other traits are words an answer, and have no upper bound but the budget.
 _SHARES: Final = ("accuracy", "instruction", "completeness", "bullets", "confident")
 
 
@@ -94,6 +95,7 @@ def domains_table(results: Sequence[SeedResult], config: LabConfig, shown: Mappi
         tag("th"),
         [tag("th", title, colspan=len(DOMAINS), class_="group") for title in ("S-Corr", "policy quality")],
     )
+    # How reliable a cue style is in training: where it is, judges lean on it most.
     cues = [
         tag("th", domain, tag("small", f"style {100 * cue:.0f}\N{NARROW NO-BREAK SPACE}%"))
         for domain, cue in zip(DOMAINS, config.showy, strict=True)
@@ -137,6 +139,7 @@ def probes_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Ht
     )
     rows: list[Html] = []
     for name, arms in arms_of(results).items():
+        # Cases are summed over seeds, shares averaged: the count says how much each share rests on.
         cells = (
             per_cent(known_mean(arm.probes.followed for arm in arms)),
             f"{sum(arm.probes.spurious for arm in arms):,}",
@@ -154,7 +157,7 @@ def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Predict
     titles = ("all judges", "trained", "within a seed", "not collapsed")
     rows: list[Html] = []
     for name, prediction in found.items():
-        cells = [Cell(correlation_cell(found.pearson) if found else "–") for found in prediction]
+        cells = [Cell(correlation_cell(each.pearson) if each else "–") for each in prediction]
         rows.append(_row(tag("th", TITLES[name], scope="row"), titles, cells))
     note = (
         "Pearson’s r with the policy’s quality, and its 95\N{NARROW NO-BREAK SPACE}% interval over judges. Trained: "
@@ -224,5 +227,6 @@ def _heat(
     """A cell whose tint grows with its figure: `low` and `high` say which is good."""
     if value is None or not math.isfinite(value):
         return Cell("–")
+    # A share of the tint and no color: the style sheet mixes it, for light and for dark pages.
     tint = max(0.0, min(1.0, value / full))
     return Cell(text or number(value), f"heat {kind}", f"--t:{100 * tint:.0f}%")
