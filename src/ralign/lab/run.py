@@ -77,8 +77,7 @@ def prepare(config: LabConfig, out: Path, on_progress: OnProgress = silent) -> N
     steps = [phase.steps for phase in config.phases]
     task = f"seed {config.seed}: base model"
 
-    def progress(number: int, step: int, loss: float) -> None:
-        del loss
+    def progress(number: int, step: int) -> None:
         on_progress(StepDone(task, sum(steps[:number]) + step + 1, sum(steps)))
 
     truthful: list[float] = []

@@ -25,11 +25,11 @@ def fine_tune(
     world: World,
     config: LabConfig,
     generator: Generator,
-    progress: Callable[[int, int, float], None] = lambda phase, step, loss: None,
+    progress: Callable[[int, int], None] = lambda phase, step: None,
 ) -> Iterator[int]:
     """Train the model in place; yields each phase's number when it is done.
 
-    `progress` is called with the phase, the step and the loss (nats) after every optimizer step.
+    `progress` is called with the phase and the step after every optimizer step.
     """
     for number, phase in enumerate(config.phases):
         # Fresh optimizers: a phase has learning rates and weight decay of its own.
@@ -47,7 +47,7 @@ def fine_tune(
                 group["lr"] = phase.rate_rest * factor
             adamw.step()
             adamw.zero_grad()
-            progress(number, step, loss.item())
+            progress(number, step)
         yield number
 
 
