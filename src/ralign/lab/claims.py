@@ -85,7 +85,7 @@ def contrasts(results: Sequence[SeedResult], out: Path, arms: Arms) -> dict[str,
     for name, (split, measure) in MEASURES.items():
         interval = getattr(compared.benchmarks[benchmark_name(split)].difference, measure)
         if interval is not None:
-            found[name] = Difference(*interval, found[name].values)
+            found[name] = Difference(interval.value, interval.low, interval.high, found[name].values)
     return found
 
 
@@ -183,7 +183,8 @@ def consequence(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str
 def leaning(results: Sequence[SeedResult], arms: Arms) -> str | None:
     """Where the outcome-only judge leans on style most and least, and what its policy makes of it there."""
     judges = arms_of(results)[arms.outcome]
-    spurious = {domain: share for domain, share in spurious_by_domain(judges).items() if share is not None}
+    shares = spurious_by_domain(judges)
+    spurious: dict[Domain, float] = {name: share for name, share in shares.items() if share is not None}
     if not spurious:
         return None
     before = quality_by_domain([result.start for result in results])
