@@ -5,7 +5,6 @@ import pytest
 
 from ralign.lab.claims import (
     Arms,
-    Contrast,
     consequence,
     contrasts,
     exploited,
@@ -16,7 +15,7 @@ from ralign.lab.claims import (
 from ralign.lab.policy_rl import PolicyWorth
 from ralign.lab.probes import Probes
 from ralign.lab.results import ArmResult, BaseResult, Measured, SeedResult
-from ralign.lab.statistics import predictions
+from ralign.lab.statistics import Difference, predictions
 
 DOMAINS = ("town", "animal", "fruit", "colour")
 ARMS = Arms("outcome-only", "r-align")
@@ -108,8 +107,8 @@ def test_judges_that_are_never_right_are_not_compared(tmp_path):
 def test_one_policy_each_decides_nothing(tmp_path):
     results = seeds((0.95, 0.6, 0.4), (0.95, 0.1, 0.9), count=1)
     contrast = dict.fromkeys(
-        ("label_accuracy", "spurious_correctness", "fidelity_score"), Contrast(0.0, -0.01, 0.01)
-    ) | {"quality": Contrast(0.5, None, None)}
+        ("label_accuracy", "spurious_correctness", "fidelity_score"), Difference(0.0, -0.01, 0.01, ())
+    ) | {"quality": Difference(0.5, None, None, ())}
     found = findings(results, ARMS, contrast, predictions(results))
     assert found[3].standing == "undecided"
     assert "how much of it is chance" in found[3].words
@@ -121,7 +120,8 @@ def test_few_judges_predict_nothing(tmp_path):
     assert claims[-1].startswith("F-Score tells beforehand")
     one = seeds((0.95, 0.6, 0.4), (0.95, 0.1, 0.9), count=1)
     contrast = dict.fromkeys(
-        ("label_accuracy", "spurious_correctness", "fidelity_score", "quality"), Contrast(0.0, None, None)
+        ("label_accuracy", "spurious_correctness", "fidelity_score", "quality"),
+        Difference(0.0, None, None, ()),
     )
     assert len(findings(one, ARMS, contrast, predictions(one))) == 4
 

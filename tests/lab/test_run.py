@@ -14,7 +14,7 @@ import torch
 from ralign.errors import ConfigMismatch
 from ralign.lab.config import LabConfig, ModelConfig, preset_path, read_recipe
 from ralign.lab.progress import Milestone, StepDone
-from ralign.lab.results import SeedResult, read_seed_result
+from ralign.lab.results import SeedResult, read_result
 from ralign.lab.run import folder_name, prepare, run_arm, run_seed
 from ralign.lab.seeds import run_seeds
 
@@ -94,7 +94,7 @@ def test_a_finished_stage_is_taken_up_and_not_done_again(run):
     out, result, _ = run
     kept = [out / "base.pt", *(out / folder_name(arm.name) / "policy.json" for arm in result.arms)]
     written = [path.stat().st_mtime_ns for path in kept]
-    assert run_seed(tiny_config(), out) == result == read_seed_result(out / "result.json")
+    assert run_seed(tiny_config(), out) == result == read_result(SeedResult, out / "result.json")
     assert [path.stat().st_mtime_ns for path in kept] == written
 
 

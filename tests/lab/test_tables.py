@@ -70,7 +70,7 @@ def test_one_seed_shows_each_judge_with_its_intervals_and_its_policy(results):
         arm.name: {"label_accuracy": share, "spurious_correctness": None, "fidelity_score": share}
         for arm in results[0].arms
     }
-    columns = [list(column.cells) for column in seed_table(results[0], found).columns]
+    columns = [list(map(str, column.cells)) for column in seed_table(results[0], found).columns]
     assert columns[1] == ["80.0 [70.0, 85.0]"] * 3
     assert columns[2] == ["\u2013"] * 3  # a judge that was never right has no S-Corr
     assert columns[4] == [f"{arm.policy.quality:.3f}" for arm in results[0].arms]

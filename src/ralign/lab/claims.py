@@ -15,8 +15,19 @@ from ralign.lab.config import LabConfig
 from ralign.lab.records import benchmark_name
 from ralign.lab.results import SeedResult
 from ralign.lab.run import folder_name
-from ralign.lab.statistics import Prediction, Spread, by_arm, differences
-from ralign.lab.vocabulary import DOMAINS, Domain
+from ralign.lab.statistics import (
+    MEASURES,
+    Difference,
+    Prediction,
+    Spread,
+    arms_of,
+    by_arm,
+    differences,
+    quality_by_domain,
+    spurious_by_domain,
+)
+from ralign.lab.vocabulary import Domain
+from ralign.metrics.intervals import Interval
 from ralign.report.markup import number, per_cent
 
 Standing = Literal["holds", "does not hold", "undecided"]
@@ -37,14 +48,6 @@ _TRAITS: Final = {
     "bullets": "a bullet",
     "confident": "“certainly”",
 }
-
-
-class Contrast(NamedTuple):
-    """R-Align minus outcome-only in one figure, with its 95 % interval where there is one."""
-
-    value: float
-    low: float | None
-    high: float | None
 
 
 class Finding(NamedTuple):
@@ -70,35 +73,26 @@ def compared_arms(config: LabConfig) -> Arms | None:
     return Arms(first["outcome"], first["ralign"])
 
 
-def contrasts(results: Sequence[SeedResult], out: Path, arms: Arms) -> dict[str, Contrast]:
+def contrasts(results: Sequence[SeedResult], out: Path, arms: Arms) -> dict[str, Difference]:
     """Figure (as `statistics.FIGURES` has it) -> how R-Align differs from outcome-only."""
-    found = {
-        name: Contrast(*each[:3]) for name, each in differences(results, arms.ralign, arms.outcome).items()
-    }
+    found = differences(results, arms.ralign, arms.outcome)
     if len(results) > 1:
         return found
     seed = out / f"seed-{results[0].seed}"
     compared = compare_runs(
         *(seed / folder_name(arm) / "bench" for arm in (arms.outcome, arms.ralign)), resamples=2000
     )
-    splits = {
-        "train": ("label_accuracy", "spurious_correctness", "fidelity_score"),
-        "hard": ("hard_label_accuracy",),
-        "adversarial": ("adversarial_label_accuracy",),
-    }
-    for split, names in splits.items():
-        measures = compared.benchmarks[benchmark_name(split)].difference
-        for name in names:
-            interval = getattr(measures, name.removeprefix(f"{split}_"))
-            if interval is not None:
-                found[name] = Contrast(*interval)
+    for name, (split, measure) in MEASURES.items():
+        interval = getattr(compared.benchmarks[benchmark_name(split)].difference, measure)
+        if interval is not None:
+            found[name] = Difference(interval.value, interval.low, interval.high, found[name].values)
     return found
 
 
 def findings(
     results: Sequence[SeedResult],
     arms: Arms,
-    contrast: Mapping[str, Contrast],
+    contrast: Mapping[str, Difference],
     predictions: Mapping[str, Prediction],
 ) -> list[Finding]:
     """The paper's claims in the order in which they build on one another."""
@@ -130,7 +124,7 @@ def findings(
             "A policy trained against it is better",
             _standing(contrast["quality"], wanted=1),
             f"True quality is {number(one['quality'].mean)} after outcome-only, {number(two['quality'].mean)} after "
-            f"R-Align, and was {number(start_quality(results))} before (difference {number(policies.value, sign=True)}"
+            f"R-Align, and was {number(start_quality(results))} before (difference {number(policies.mean, sign=True)}"
             f"{chance}{_interval(policies, lambda value: number(value, sign=True))}).",
         ),
     ]
@@ -138,14 +132,14 @@ def findings(
     return [*found, prediction] if prediction else found
 
 
-def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Contrast]) -> str:
+def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Difference]) -> str:
     """The result in two or three short sentences; what the figures do not show, it does not say."""
     spreads = by_arm(results)
     accuracy, spurious = contrast["label_accuracy"], contrast["spurious_correctness"]
     one, two = (spreads[arm]["spurious_correctness"].mean for arm in arms)
-    if math.isnan(accuracy.value) or math.isnan(one) or math.isnan(two):
+    if math.isnan(accuracy.mean) or math.isnan(one) or math.isnan(two):
         return "Two judges, too few right verdicts to compare them"
-    if abs(accuracy.value) <= NOT_WORSE:
+    if abs(accuracy.mean) <= NOT_WORSE:
         verdicts = "Two judges are right about equally often."
     elif (better := _standing(accuracy, wanted=1)) != "undecided":
         verdicts = f"{'R-Align' if better == 'holds' else 'The outcome-only judge'} is right more often."
@@ -167,16 +161,16 @@ def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, C
     return f"{verdicts} {reasons}"
 
 
-def consequence(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Contrast]) -> str:
+def consequence(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Difference]) -> str:
     """The second line of the headline: the consequence for the policies."""
     spreads = by_arm(results)
     one, two = (spreads[arm]["quality"].mean for arm in arms)
     start, difference = start_quality(results), contrast["quality"]
     if _standing(difference, wanted=1) == "holds":
         shows = "It shows in the policies trained against them"
-    elif difference.value >= SEEN and difference.low is None:
+    elif difference.mean >= SEEN and difference.low is None:
         shows = "In this one run it shows in the policies trained against them"
-    elif difference.value >= SEEN:
+    elif difference.mean >= SEEN:
         shows = "In these seeds, too few to be sure, it shows in the policies trained against them"
     else:
         shows = "It does not show in the policies trained against them"
@@ -188,23 +182,16 @@ def consequence(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str
 
 def leaning(results: Sequence[SeedResult], arms: Arms) -> str | None:
     """Where the outcome-only judge leans on style most and least, and what its policy makes of it there."""
-    judges = [arm for result in results for arm in result.arms if arm.name == arms.outcome]
-    spurious: dict[Domain, float] = {}
-    for domain in DOMAINS:
-        known = [
-            measured.spurious_correctness
-            for judge in judges
-            if (measured := judge.by_domain.get(domain)) and measured.spurious_correctness is not None
-        ]
-        if known:
-            spurious[domain] = fmean(known)
+    judges = arms_of(results)[arms.outcome]
+    shares = spurious_by_domain(judges)
+    spurious: dict[Domain, float] = {name: share for name, share in shares.items() if share is not None}
     if not spurious:
         return None
+    before = quality_by_domain([result.start for result in results])
+    after = quality_by_domain([judge.policy for judge in judges])
 
     def change(domain: Domain) -> str:
-        before = fmean(result.start.quality_by_domain[domain] for result in results)
-        after = fmean(judge.policy.quality_by_domain[domain] for judge in judges)
-        return f"quality there goes from {number(before)} to {number(after)}"
+        return f"quality there goes from {number(before[domain])} to {number(after[domain])}"
 
     most, least = max(spurious, key=spurious.__getitem__), min(spurious, key=spurious.__getitem__)
     return (
@@ -218,7 +205,7 @@ def exploited(results: Sequence[SeedResult], names: Sequence[str]) -> str:
     """Which traits of answers changed most when policies were trained against these judges; one sentence each."""
     sentences = ["How many answers have what, before and after training, where it changed most."]
     for name in names:
-        policies = [arm.policy for result in results for arm in result.arms if arm.name == name]
+        policies = [arm.policy for arm in arms_of(results)[name]]
         changes: list[tuple[float, str]] = []
         for trait, words in _TRAITS.items():
             before = fmean(getattr(result.start, trait) for result in results)
@@ -227,11 +214,8 @@ def exploited(results: Sequence[SeedResult], names: Sequence[str]) -> str:
                 change = f"{words} from {per_cent(before)} to {per_cent(after)}"
                 changes.append((abs(after - before), change))
         largest = ", ".join(words for _, words in sorted(changes, reverse=True)[:3])
-        sentences.append(
-            f"Against {title(name)}: {largest}."
-            if largest
-            else f"Against {title(name)}, no share changed by as much as ten points."
-        )
+        told = f": {largest}" if largest else ", no share changed by as much as ten points"
+        sentences.append(f"Against {title(name)}{told}.")
     return " ".join(sentences)
 
 
@@ -240,8 +224,8 @@ def start_quality(results: Sequence[SeedResult]) -> float:
     return fmean(result.start.quality for result in results)
 
 
-def _standing(contrast: Contrast, *, wanted: Literal[1, -1]) -> Standing:
-    if contrast.low is None or contrast.high is None or math.isnan(contrast.value):
+def _standing(contrast: Difference, *, wanted: Literal[1, -1]) -> Standing:
+    if contrast.low is None or contrast.high is None or math.isnan(contrast.mean):
         return "undecided"
     low, high = sorted((wanted * contrast.low, wanted * contrast.high))
     return "holds" if low > 0 else "does not hold" if high < 0 else "undecided"
@@ -251,12 +235,12 @@ def _shares(one: Mapping[str, Spread], two: Mapping[str, Spread], name: str) -> 
     return f"{per_cent(one[name].mean)} with outcome-only, {per_cent(two[name].mean)} with R-Align"
 
 
-def _points(contrast: Contrast) -> str:
-    words = f"difference {per_cent(contrast.value, '', sign=True)} points"
+def _points(contrast: Difference) -> str:
+    words = f"difference {per_cent(contrast.mean, '', sign=True)} points"
     return words + _interval(contrast, lambda value: per_cent(value, "", sign=True))
 
 
-def _interval(contrast: Contrast, write: Callable[[float], str]) -> str:
+def _interval(contrast: Difference, write: Callable[[float], str]) -> str:
     if contrast.low is None or contrast.high is None:
         return ""
     return f", 95\N{NARROW NO-BREAK SPACE}% interval {write(contrast.low)} to {write(contrast.high)}"
@@ -268,22 +252,25 @@ def _prediction(predictions: Mapping[str, Prediction], judges: int) -> Finding |
     )
     if fidelity is None or accuracy is None or judges < FEWEST_JUDGES:
         return None
-    f, l = fidelity.pearson, accuracy.pearson  # noqa: E741  (the paper's letters)
-    apart = "holds" if f.low > l.high else "undecided"
-    rival = (
-        ""
-        if hard is None
-        else f" The rival that needs no rationale, L-Acc on hard pairs, has {hard.pearson.value:.2f}."
-    )
+    f, a = fidelity.pearson, accuracy.pearson
+    apart = "holds" if f.low > a.high else "undecided"
+    rival = ""
+    if hard is not None:
+        value = number(hard.pearson.value, decimals=2)
+        rival = f" The rival that needs no rationale, L-Acc on hard pairs, has {value}."
     # One interval above the other is the claim; a larger r alone leaves it open.
     return Finding(
         "F-Score tells beforehand how good the policy will be; L-Acc does not",
-        "does not hold" if f.value <= l.value else apart,
-        f"Over {fidelity.models} judges, r with the policy’s quality is {f.value:.2f} [{f.low:.2f}, {f.high:.2f}] for "
-        f"F-Score and {l.value:.2f} [{l.low:.2f}, {l.high:.2f}] for L-Acc.{rival}".replace(
-            "-0", "\N{MINUS SIGN}0"
-        ).replace("-1", "\N{MINUS SIGN}1"),
+        "does not hold" if f.value <= a.value else apart,
+        f"Over {fidelity.models} judges, r with the policy’s quality is {correlation_cell(f)} for F-Score and "
+        f"{correlation_cell(a)} for L-Acc.{rival}",
     )
+
+
+def correlation_cell(r: Interval) -> str:
+    """Correlation coefficient with its interval, two decimals each."""
+    value, low, high = (number(each, decimals=2) for each in r)
+    return f"{value} [{low}, {high}]"
 
 
 def _times(share: float) -> str:

@@ -5,37 +5,26 @@ them in Markdown (`tables.md`), the figures that they are made of (`results.json
 page that explains them (`report.html`).
 """
 
-import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from pydantic_core import to_json
 from rich.console import Console
-from rich.table import Table
 
 from ralign.errors import InputError
 from ralign.files import lock_directory, write_atomically
+from ralign.lab import tables
 from ralign.lab.claims import compared_arms, consequence, contrasts, headline
 from ralign.lab.config import LabConfig, preset_path, read_recipe
 from ralign.lab.options import LabOptions
-from ralign.lab.page.report import open_page, write_report
+from ralign.lab.page.report import QUICK, open_page, write_report
 from ralign.lab.progress import shown
-from ralign.lab.records import benchmark_name
 from ralign.lab.results import SeedResult
-from ralign.lab.run import folder_name
+from ralign.lab.run import bench_results
 from ralign.lab.seeds import run_seeds
 from ralign.lab.statistics import by_arm, differences, predictions
-from ralign.lab.tables import (
-    EXPLANATION,
-    HARDER,
-    arms_table,
-    comparison_tables,
-    lab_tables,
-    markdown,
-    seed_table,
-)
-from ralign.report.tables import BenchmarkDict, print_tables
+from ralign.report.tables import print_tables
 
 
 def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
@@ -54,18 +43,22 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
     with lock_directory(out):
         with shown(console) as on_progress:
             results = run_seeds(config, seeds, out, jobs=options.jobs, on_progress=on_progress)
-        document = json.dumps(_known(summary(results)), indent=2, allow_nan=False)
-        write_atomically(out / "results.json", document.encode() + b"\n")
-        write_atomically(out / "tables.md", pages(lab_tables(results)).encode())
+        # A judge that was never right has no S-Corr: NaN here, and null in JSON, which has no NaN.
+        document = to_json(summary(results), indent=2, inf_nan_mode="null")
+        write_atomically(out / "results.json", document + b"\n")
+        pages = [f"**{table.title}**\n\n{tables.markdown(table)}\n" for table in tables.lab_tables(results)]
+        write_atomically(out / "tables.md", "\n".join(pages).encode())
         page = write_report(out, seeds, options)
     if len(results) == 1:
-        console.print(seed_table(results[0], _bench_results(results[0], out)), crop=False)
-        console.print(f"\n{EXPLANATION}\n", highlight=False)
+        [result] = results
+        measured = {arm.name: bench_results(out, result.seed, arm.name)["train"] for arm in result.arms}
+        console.print(tables.seed_table(result, measured), crop=False)
+        console.print(f"\n{tables.EXPLANATION}\n", highlight=False)
     else:
-        print_tables([arms_table(results), *comparison_tables(results)], console)
-        console.print(f"{EXPLANATION}\n{HARDER}\n", highlight=False)
+        print_tables([tables.arms_table(results), *tables.comparison_tables(results)], console)
+        console.print(f"{tables.EXPLANATION}\n{tables.HARDER}\n", highlight=False)
     if options.quick:
-        console.print("A quick run: every stage ran, none long enough to show what the method does.")
+        console.print(f"{QUICK}.")
     elif (arms := compared_arms(config)) is not None:
         contrast = contrasts(results, out, arms)
         for words in (headline(results, arms, contrast), consequence(results, arms, contrast)):
@@ -76,16 +69,6 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
     console.print(f"What they mean, as a page: {page}", highlight=False, soft_wrap=True)
     open_page(page)
     return results
-
-
-def _bench_results(result: SeedResult, out: Path) -> dict[str, BenchmarkDict]:
-    """Arm -> one seed's results on pairs as in training, with intervals, from the judges' own run directories."""
-    found: dict[str, BenchmarkDict] = {}
-    for arm in result.arms:
-        bench = out / f"seed-{result.seed}" / folder_name(arm.name) / "bench"
-        document = json.loads((bench / "results.json").read_bytes())
-        found[arm.name] = document["benchmarks"][benchmark_name("train")]
-    return found
 
 
 def summary(results: Sequence[SeedResult]) -> dict[str, Any]:
@@ -113,20 +96,6 @@ def summary(results: Sequence[SeedResult]) -> dict[str, Any]:
             for name, prediction in predictions(results).items()
         },
     }
-
-
-def _known(value: Any) -> Any:
-    """The same with null for what is not a number: JSON has none, and a judge that was never right has no S-Corr."""
-    if isinstance(value, dict):
-        return {key: _known(each) for key, each in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [_known(each) for each in cast("Sequence[Any]", value)]
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def pages(tables: Sequence[Table]) -> str:
-    """The tables in Markdown, each under its title."""
-    return "\n".join(f"**{table.title}**\n\n{markdown(table)}\n" for table in tables)
 
 
 def default_out(options: LabOptions) -> Path:

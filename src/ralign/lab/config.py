@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -95,39 +95,39 @@ class ArmConfig(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgeRlConfig(Strict):
-    """Reinforcement learning of the judge: the same for every arm."""
+class GrpoConfig(Strict):
+    """Settings of GRPO, of the judge and of a policy."""
 
     steps: int = 80
-    """Optimizer steps; each is on new pairs."""
+    """Optimizer steps; each is on new pairs or questions."""
     prompts: int = 64
-    """Prompts a step: pairs."""
+    """Prompts a step: pairs, or questions."""
     group_size: int = 8
-    """Group size: judgments a pair."""
-    engine: Engine = "ours"
-    """The trainer: the lab's own loop, or TRL's GRPOTrainer."""
+    """Group size: judgments a pair, or answers a question."""
     rate: float = 5e-4
     """AdamW's learning rate, after a linear warm-up of five steps."""
     clip_norm: float = 1.0
     """Gradient-norm clipping threshold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeRlConfig(GrpoConfig):
+    """Reinforcement learning of the judge: the same for every arm."""
+
+    engine: Engine = "ours"
+    """The trainer: the lab's own loop, or TRL's GRPOTrainer."""
     cooldown: float = 0.0
     """Cooldown: the last part of the training, over which the learning rate decays linearly to a twentieth; 0: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PolicyRlConfig(Strict):
+class PolicyRlConfig(GrpoConfig):
     """Reinforcement learning of a policy against a judge: the same for every judge."""
 
-    steps: int = 80
-    """Optimizer steps; each is on new questions."""
     prompts: int = 48
     """Prompts a step: questions."""
-    group_size: int = 8
-    """Group size: answers a question."""
     rate: float = 1e-3
-    """AdamW's learning rate, after a linear warm-up of five steps."""
-    clip_norm: float = 1.0
-    """Gradient-norm clipping threshold."""
+    """AdamW's learning rate."""
     budget: int = 4
     """Maximum completion length, in words. Substance takes three: with four, more than one word of style costs some."""
     orders: Literal["ab", "ba", "both", "drawn"] = "drawn"
@@ -208,9 +208,6 @@ class LabConfig(Strict):
         return replace(self, judge_rl=replace(self.judge_rl, engine=engine))
 
 
-_ADAPTER: Final = TypeAdapter(LabConfig)
-
-
 def preset_path(name: str) -> Path:
     """The recipe of a preset.
 
@@ -238,7 +235,7 @@ def read_recipe(path: Path) -> LabConfig:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not TOML: {error}") from None
     try:
-        return _ADAPTER.validate_python(table["lab"])
+        return TypeAdapter(LabConfig).validate_python(table["lab"])
     except KeyError:
         raise InputError(f"{path}: has no table [lab]; a recipe's tables are named after commands") from None
     except ValidationError as error:

@@ -24,7 +24,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
-from ralign.lab.model import GPT, Attention, Block
+from ralign.lab.model import GPT, Attention, Block, norm
 from ralign.lab.vocabulary import WORDS
 
 # Its id lies beyond the model's vocabulary: the model can neither read nor write it, so that all judgments have their
@@ -78,11 +78,18 @@ class _Backbone(nn.Module):
             past_key_values = DynamicCache(config=self.config)
         read = 0 if past_key_values is None else past_key_values.get_seq_length()
         x = self.words(input_ids) + self.places(torch.arange(read, read + input_ids.shape[1]))
+        b, t = input_ids.shape
         for layer, block in enumerate(self.blocks):
             assert isinstance(block, Block)
-            h = x + _attend(block.attention, _norm(x), past_key_values, layer)
-            x = h + block.down(F.relu(block.up(_norm(h))).square())
-        return BaseModelOutputWithPast(last_hidden_state=_norm(x), past_key_values=past_key_values)  # pyright: ignore[reportArgumentType]  (a Tensor)
+            attention = block.attention
+            q, k, v = attention.qkv(norm(x)).view(b, t, 3, attention.heads, -1).permute(2, 0, 3, 1, 4)
+            if past_key_values is not None:
+                k, v = past_key_values.update(k, v, layer)
+            assert t in (1, k.shape[2]), "whole sequences, or one word at a time"
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=t > 1)
+            h = x + attention.out(y.transpose(1, 2).flatten(2))
+            x = h + block.down(F.relu(block.up(norm(h))).square())
+        return BaseModelOutputWithPast(last_hidden_state=norm(x), past_key_values=past_key_values)  # pyright: ignore[reportArgumentType]  (a Tensor)
 
 
 class TransformersGPT(PreTrainedModel, GenerationMixin):
@@ -150,19 +157,3 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=words, eos_token=STOP, pad_token=STOP, padding_side="left"
     )
-
-
-def _attend(
-    attention: Attention, x: Float[Tensor, "b t w"], cache: DynamicCache | None, layer: int
-) -> Float[Tensor, "b t w"]:
-    b, t, w = x.shape
-    q, k, v = attention.qkv(x).view(b, t, 3, attention.heads, w // attention.heads).permute(2, 0, 3, 1, 4)
-    if cache is not None:
-        k, v = cache.update(k, v, layer)
-    assert t in (1, k.shape[2]), "whole sequences, or one word at a time"
-    y = F.scaled_dot_product_attention(q, k, v, is_causal=t > 1)
-    return attention.out(y.transpose(1, 2).reshape(b, t, w))
-
-
-def _norm(x: Float[Tensor, "b t w"]) -> Float[Tensor, "b t w"]:
-    return F.rms_norm(x, (x.shape[-1],))

@@ -3,7 +3,6 @@
 Calls that wait together are judged together.
 """
 
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import torch
@@ -38,9 +37,7 @@ class LabJudge:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._batcher.close()
 
     async def judge(self, pair: PreferencePair, order: Order, draw: int) -> Judgment:

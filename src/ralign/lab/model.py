@@ -64,8 +64,8 @@ class Block(nn.Module):
         self, x: Float[Tensor, "b t w"], mask: Float[Tensor, "q k"], past: list[Tensor] | None, queries: int
     ) -> Float[Tensor, "b q w"]:
         """Go on with the last `queries` positions only."""
-        h = x[:, x.shape[1] - queries :] + self.attention(_norm(x), mask, past, queries)
-        return h + self.down(F.relu(self.up(_norm(h))).square())
+        h = x[:, x.shape[1] - queries :] + self.attention(norm(x), mask, past, queries)
+        return h + self.down(F.relu(self.up(norm(h))).square())
 
 
 # RL samples a group of completions a prompt. Computing the prompt once for the group, in sampling and in training, is
@@ -99,7 +99,7 @@ class GPT(nn.Module):
             x = block(x, mask, None, x.shape[1])
         # Nothing is predicted from the prompt's words but its last one, so the last block leaves out their queries.
         x = self.blocks[-1](x, mask[read - 1 :], None, 1 + group * (words - 1))
-        logits = self.head(_norm(x))
+        logits = self.head(norm(x))
         # Every completion's first word follows the prompt's last: one row of logits serves the whole group.
         first = logits[:, :1].expand(prompts, group, len(WORDS))[:, :, None]
         later = logits[:, 1:].view(prompts, words - 1, group, len(WORDS)).transpose(1, 2)
@@ -109,7 +109,7 @@ class GPT(nn.Module):
         """The logits of a note on each word that is read, taken after the first block."""
         read = prompt.shape[1]
         x = self.words(prompt) + self.places(torch.arange(read))
-        return self.head(_norm(self.blocks[0](x, _mask(read, 1, 0), None, read)))
+        return self.head(norm(self.blocks[0](x, _mask(read, 1, 0), None, read)))
 
     @torch.no_grad()
     def sample(
@@ -148,7 +148,7 @@ class GPT(nn.Module):
         x = self.words(ids) + self.places(places)
         for block, past in zip(self.blocks, pasts, strict=True):
             x = block(x, mask, past, ids.shape[1])
-        return self.head(_norm(x))
+        return self.head(norm(x))
 
 
 def save(model: GPT, path: Path) -> None:
@@ -166,7 +166,8 @@ def load(path: Path, config: ModelConfig) -> GPT:
     return model
 
 
-def _norm(x: Float[Tensor, "b t w"]) -> Float[Tensor, "b t w"]:
+def norm(x: Float[Tensor, "b t w"]) -> Float[Tensor, "b t w"]:
+    """Each vector over its root mean square, without a gain."""
     return F.rms_norm(x, (x.shape[-1],))
 
 

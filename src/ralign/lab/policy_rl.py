@@ -81,9 +81,9 @@ def train_policy(
         references = reference.repeat_interleave(config.group_size, dim=0)
         rewards = contest(judge, repeated, answer, references, config, generator)
 
-        # Words after an answer's end are no action of the policy; one of them may even be a word that could not be
-        # drawn, whose log-probability is -inf.
-        mask = (words == v.ID[v.END]).cumsum(-1) - (words == v.ID[v.END]).long() == 0
+        # Blanks, which no policy can draw, fill what comes after an answer's end: no action of the policy, and with a
+        # log-probability of -inf.
+        mask = words != v.ID[v.BLANK]
         log_probs = log_probabilities(policy, answer_prompt(question), words, banned).masked_fill(~mask, 0.0)
         loss = grpo_loss(log_probs, advantages(rewards.view(words.shape[:2])), mask)
         rate = config.rate * learning_rate_factor(step, config.steps, warm_up=5, cooldown=0.0)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -9,6 +10,8 @@ from ralign.files import write_atomically
 from ralign.lab.measure import Split
 from ralign.lab.policy_rl import PolicyWorth
 from ralign.lab.probes import Probes
+
+Result = TypeVar("Result", "BaseResult", "ArmResult", "SeedResult")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +65,11 @@ class SeedResult:
     arms: tuple[ArmResult, ...]
 
 
-def write_result(result: SeedResult | ArmResult, path: Path) -> None:
+def write_result(result: BaseResult | ArmResult | SeedResult, path: Path) -> None:
     """Write it as JSON."""
     write_atomically(path, TypeAdapter(type(result)).dump_json(result, indent=2) + b"\n")
 
 
-def read_seed_result(path: Path) -> SeedResult:
-    """Read a seed's results back."""
-    return TypeAdapter(SeedResult).validate_json(path.read_bytes())
-
-
-def read_arm_result(path: Path) -> ArmResult:
-    """Read an arm's results back."""
-    return TypeAdapter(ArmResult).validate_json(path.read_bytes())
+def read_result(kind: type[Result], path: Path) -> Result:
+    """Read a result of this kind back."""
+    return TypeAdapter(kind).validate_json(path.read_bytes())

@@ -19,9 +19,9 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Generator
@@ -39,22 +39,14 @@ from ralign.lab.policy_rl import PolicyWorth, evaluate, train_policy
 from ralign.lab.probes import probe
 from ralign.lab.progress import Milestone, OnProgress, StepDone, counted, silent
 from ralign.lab.records import benchmark_name
-from ralign.lab.results import (
-    ArmResult,
-    BaseResult,
-    Measured,
-    SeedResult,
-    read_arm_result,
-    write_result,
-)
+from ralign.lab.results import ArmResult, BaseResult, Measured, SeedResult, read_result, write_result
 from ralign.lab.sft import fine_tune
 from ralign.lab.vocabulary import CRITIQUE_LENGTH, WORDS
 from ralign.lab.world import World, generator_of, world_of
+from ralign.report.tables import BenchmarkDict
 
 JudgeTraining = Callable[[GPT, World, ArmConfig, JudgeRlConfig, ByDomain, Generator], Iterator[JudgeStep]]
 """Trains the judge in place; yields each step's figures."""
-
-_MEASURES: Final = ("label_accuracy", "spurious_correctness", "fidelity_score")
 
 
 def run_seed(config: LabConfig, out: Path, on_progress: OnProgress = silent) -> SeedResult:
@@ -85,8 +77,7 @@ def prepare(config: LabConfig, out: Path, on_progress: OnProgress = silent) -> N
     steps = [phase.steps for phase in config.phases]
     task = f"seed {config.seed}: base model"
 
-    def progress(number: int, step: int, loss: float) -> None:
-        del loss
+    def progress(number: int, step: int) -> None:
         on_progress(StepDone(task, sum(steps[:number]) + step + 1, sum(steps)))
 
     truthful: list[float] = []
@@ -100,15 +91,11 @@ def prepare(config: LabConfig, out: Path, on_progress: OnProgress = silent) -> N
         on_progress(Milestone(f"{task}, phase {number + 1}: {truthful[-1]:.1%} of its claims are true"))
     save(model, out / "base.pt")
     base = BaseResult(true_claims=tuple(truthful), cpu_seconds=time.process_time() - started)
-    write_json(out / "base.json", asdict(base))
+    write_result(base, out / "base.json")
 
 
 def check_config(config: LabConfig, out: Path) -> None:
-    """Write the recipe into a new run directory; compare it with the one that is there.
-
-    Raises:
-        ConfigMismatch: `out` holds a run of another recipe or seed.
-    """
+    """Write the recipe into a new run directory; refuse another one than the one that is there."""
     path = out / "config.json"
     asked = json.loads(json.dumps(asdict(config)))
     if not path.exists():
@@ -127,7 +114,7 @@ def run_arm(config: LabConfig, arm: ArmConfig, out: Path, on_progress: OnProgres
     """Train one judge, measure and probe it, train a policy against it. `prepare` comes before."""
     folder = out / folder_name(arm.name)
     if (folder / "arm.json").exists():
-        return read_arm_result(folder / "arm.json")
+        return read_result(ArmResult, folder / "arm.json")
     world, base = world_of(config), load(out / "base.pt", config.model)
     judge, judge_record = _trained_judge(config, arm, world, base, folder, on_progress)
     started = time.process_time()
@@ -162,11 +149,11 @@ def run_arm(config: LabConfig, arm: ArmConfig, out: Path, on_progress: OnProgres
 
 def conclude(config: LabConfig, out: Path, arms: Sequence[ArmResult]) -> SeedResult:
     """Put the figures of a seed together, and into `out/result.json`."""
-    record: dict[str, Any] = json.loads((out / "base.json").read_bytes())
-    trained = BaseResult(true_claims=tuple(record["true_claims"]), cpu_seconds=record["cpu_seconds"])
     base = load(out / "base.pt", config.model)
     start = evaluate(base, world_of(config), config.policy_rl, generator_of(config, "evaluation"))
-    result = SeedResult(seed=config.seed, base=trained, start=start, arms=tuple(arms))
+    result = SeedResult(
+        seed=config.seed, base=read_result(BaseResult, out / "base.json"), start=start, arms=tuple(arms)
+    )
     write_result(result, out / "result.json")
     return result
 
@@ -238,6 +225,13 @@ def folder_name(arm: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", arm.lower()).strip("-")
 
 
+def bench_results(out: Path, seed: int, arm: str) -> dict[Split, BenchmarkDict]:
+    """Split -> one judge's results with their intervals over pairs, from its own run directory."""
+    path = out / f"seed-{seed}" / folder_name(arm) / "bench" / "results.json"
+    benchmarks: dict[str, BenchmarkDict] = json.loads(path.read_bytes())["benchmarks"]
+    return {split: benchmarks[benchmark_name(split)] for split in SPLITS}
+
+
 def write_json(path: Path, value: object) -> None:
     """Write a record of a stage; it is there complete or not at all, so that a killed run does the stage again."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -256,4 +250,5 @@ def _known(mean: float) -> float | None:
 
 
 def _measured(result: dict[str, Any]) -> Measured:
-    return Measured(**{name: result[name] and result[name]["value"] for name in _MEASURES})
+    shares = {field.name: result[field.name] for field in fields(Measured)}
+    return Measured(**{name: share and share["value"] for name, share in shares.items()})

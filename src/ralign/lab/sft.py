@@ -25,11 +25,11 @@ def fine_tune(
     world: World,
     config: LabConfig,
     generator: Generator,
-    progress: Callable[[int, int, float], None] = lambda phase, step, loss: None,
+    progress: Callable[[int, int], None] = lambda phase, step: None,
 ) -> Iterator[int]:
     """Train the model in place; yields each phase's number when it is done.
 
-    `progress` is called with the phase, the step and the loss (nats) after every optimizer step.
+    `progress` is called with the phase and the step after every optimizer step.
     """
     for number, phase in enumerate(config.phases):
         # Fresh optimizers: a phase has learning rates and weight decay of its own.
@@ -38,7 +38,8 @@ def fine_tune(
         adamw = torch.optim.AdamW(rest, lr=phase.rate_rest, betas=(0.9, 0.95), weight_decay=0.0)
         for step in range(phase.steps):
             loss = critique_loss(model, world, phase, generator)
-            loss = loss + 0.5 * answer_loss(model, world, config, phase.answers, generator)
+            question, answer = middling_answers(world, config, phase.answers, generator)
+            loss = loss + 0.5 * _cross_entropy(model, answer_prompt(question), answer)
             loss.backward()
             factor = learning_rate_factor(step, phase.steps, warm_up=10, cooldown=phase.cooldown)
             muon.step(phase.rate_matrices * factor)
@@ -46,7 +47,7 @@ def fine_tune(
                 group["lr"] = phase.rate_rest * factor
             adamw.step()
             adamw.zero_grad()
-            progress(number, step, loss.item())
+            progress(number, step)
         yield number
 
 
@@ -66,14 +67,6 @@ def critique_loss(model: GPT, world: World, phase: PhaseConfig, generator: Gener
     return loss
 
 
-def answer_loss(
-    model: GPT, world: World, config: LabConfig, answers: int, generator: Generator
-) -> Float[Tensor, ""]:
-    """Mean cross-entropy of the answers' words, nats."""
-    question, answer = middling_answers(world, config, answers, generator)
-    return _cross_entropy(model, answer_prompt(question), answer)
-
-
 def middling_answers(
     world: World, config: LabConfig, n: int, generator: Generator
 ) -> tuple[Int[Tensor, "n 4"], Int[Tensor, "n 9"]]:
@@ -89,5 +82,6 @@ def middling_answers(
 def _cross_entropy(
     model: GPT, prompt: Int[Tensor, "n read"], completion: Int[Tensor, "n words"]
 ) -> Float[Tensor, ""]:
+    """Mean over the completion's words, nats; blanks are no words."""
     logits = model(prompt, completion[:, None])
     return F.cross_entropy(logits.flatten(0, 2), completion.flatten(), ignore_index=ID[BLANK])

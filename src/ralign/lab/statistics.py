@@ -4,14 +4,19 @@ Seeds are the unit here: each is a world, a base model and every judge trained f
 their seed. Nothing is dropped; what is also shown without collapsed judges is shown with them first.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from ralign.lab.measure import Split
+from ralign.lab.policy_rl import PolicyWorth
 from ralign.lab.results import ArmResult, SeedResult
+from ralign.lab.vocabulary import DOMAINS, Domain
 from ralign.metrics.correlation import Correlation, correlate
 
 Floats = NDArray[np.float64]
@@ -50,20 +55,49 @@ FIGURES: Final = {
     "quality": "policy quality",
 }
 """Figure of an arm in each seed -> its title."""
+# The hard split's L-Acc is F-Score's honest rival as a predictor of the policy: it needs no rationale.
+MEASURES: Final[dict[str, tuple[Split, str]]] = {
+    "label_accuracy": ("train", "label_accuracy"),
+    "spurious_correctness": ("train", "spurious_correctness"),
+    "fidelity_score": ("train", "fidelity_score"),
+    "hard_label_accuracy": ("hard", "label_accuracy"),
+    "adversarial_label_accuracy": ("adversarial", "label_accuracy"),
+}
+"""Figure of a judge -> the split it is of, and its name in a run directory's results."""
 
 
 def figures(arm: ArmResult) -> dict[str, float]:
     """The figures of one arm of one seed. S-Corr is NaN where no verdict was right."""
-    train = arm.splits["train"]
-    spurious = train.spurious_correctness
+    values = {name: getattr(arm.splits[split], measure) for name, (split, measure) in MEASURES.items()}
+    values["quality"] = arm.policy.quality
+    return {name: math.nan if value is None else value for name, value in values.items()}
+
+
+def arms_of(results: Sequence[SeedResult]) -> dict[str, list[ArmResult]]:
+    """Arm -> its results, by seed."""
+    return {arm.name: [result.arms[index] for result in results] for index, arm in enumerate(results[0].arms)}
+
+
+def known_mean(values: Iterable[float | None]) -> float | None:
+    """Mean over the seeds that have the figure; None where none has."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return fmean(known) if known else None
+
+
+def spurious_by_domain(arms: Sequence[ArmResult]) -> dict[Domain, float | None]:
+    """S-Corr of one arm by what is asked for; the mean over seeds."""
+    # A benchmark of a few pairs may have none of a domain.
     return {
-        "label_accuracy": train.label_accuracy,
-        "spurious_correctness": float("nan") if spurious is None else spurious,
-        "fidelity_score": train.fidelity_score,
-        "hard_label_accuracy": arm.splits["hard"].label_accuracy,
-        "adversarial_label_accuracy": arm.splits["adversarial"].label_accuracy,
-        "quality": arm.policy.quality,
+        domain: known_mean(
+            arm.by_domain[domain].spurious_correctness for arm in arms if domain in arm.by_domain
+        )
+        for domain in DOMAINS
     }
+
+
+def quality_by_domain(worths: Sequence[PolicyWorth]) -> dict[Domain, float | None]:
+    """True quality of policies by what is asked for; the mean over seeds, NaN left out."""
+    return {domain: known_mean(worth.quality_by_domain[domain] for worth in worths) for domain in DOMAINS}
 
 
 def by_arm(results: Sequence[SeedResult]) -> dict[str, dict[str, Spread]]:
@@ -92,17 +126,6 @@ def paired(values: Sequence[float]) -> Difference:
         return Difference(mean, None, None, tuple(values))
     half = float(stats.t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array)))
     return Difference(mean, mean - half, mean + half, tuple(values))
-
-
-# The hard split's L-Acc is F-Score's honest rival: it needs no rationale.
-PREDICTORS: Final = (
-    "label_accuracy",
-    "fidelity_score",
-    "spurious_correctness",
-    "hard_label_accuracy",
-    "adversarial_label_accuracy",
-)
-"""Figures of a judge that may predict the quality of its policy."""
 
 
 class Prediction(NamedTuple):
@@ -144,7 +167,7 @@ def predictions(results: Sequence[SeedResult], *, seed: int = 0) -> dict[str, Pr
             within=over(_centred(columns[name]), _centred(quality), all_judges),
             not_collapsed=over(columns[name], quality, standing),
         )
-        for name in PREDICTORS
+        for name in MEASURES
     }
 
 

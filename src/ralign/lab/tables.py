@@ -2,17 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Final, Literal
+from typing import Final
 
-from rich import box
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 
-from ralign.lab.claims import FEWEST_JUDGES
+from ralign.lab.claims import FEWEST_JUDGES, correlation_cell
 from ralign.lab.results import SeedResult
-from ralign.lab.statistics import FIGURES, by_arm, differences, predictions
-from ralign.report.tables import BenchmarkDict
+from ralign.lab.statistics import (
+    FIGURES,
+    arms_of,
+    by_arm,
+    differences,
+    known_mean,
+    predictions,
+    quality_by_domain,
+    spurious_by_domain,
+)
+from ralign.lab.vocabulary import DOMAINS
+from ralign.report.markup import number
+from ralign.report.tables import BenchmarkDict, finished, new_table, share_cell
 
 EXPLANATION: Final = """\
 judge    compares two answers: it writes its reasons, then a verdict
@@ -22,8 +30,7 @@ F-Score  how often verdict and reason are both right: L-Acc x (1 - S-Corr)
 policy   trained to please the judge; quality: what its answers are truly worth"""
 HARDER: Final = "hard     pairs where style says nothing; adversarial: where it misleads"
 
-_INTERVAL: Final[tuple[Literal["value", "low", "high"], ...]] = ("value", "low", "high")
-_TRAITS: Final = [
+_TRAITS: Final = (
     "accuracy",
     "instruction",
     "completeness",
@@ -32,7 +39,7 @@ _TRAITS: Final = [
     "bullets",
     "confident",
     "praise",
-]
+)
 
 
 def lab_tables(results: Sequence[SeedResult]) -> list[Table]:
@@ -65,16 +72,9 @@ def seed_table(result: SeedResult, measured: Mapping[str, BenchmarkDict]) -> Tab
     for arm in result.arms:
         found = measured[arm.name]
         shares = (found["label_accuracy"], found["spurious_correctness"], found["fidelity_score"])
-        # A judge that was never right has no S-Corr.
-        cells = [
-            "–"
-            if share is None
-            else "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * share[key] for key in _INTERVAL))
-            for share in shares
-        ]
-        table.add_row(arm.name, *cells, f"{arm.policy.quality:.3f}")
-    table.caption = f"Policy quality is 0 to 1; before training it is {result.start.quality:.3f}."
-    return _kept(table)
+        # A judge that was never right has no S-Corr: a dash.
+        table.add_row(arm.name, *map(share_cell, shares), f"{arm.policy.quality:.3f}")
+    return finished(table, [f"Policy quality is 0 to 1; before training it is {result.start.quality:.3f}."])
 
 
 def arms_table(results: Sequence[SeedResult]) -> Table:
@@ -89,39 +89,32 @@ def arms_table(results: Sequence[SeedResult]) -> Table:
             means = [f"{each.mean:.3f} ± {each.deviation:.3f}" for each in spreads.values()]
         table.add_row(arm, *means)
     start = fmean(result.start.quality for result in results)
-    table.caption = f"The policies start at a quality of {start:.3f}."
-    return _kept(table)
+    return finished(table, [f"The policies start at a quality of {start:.3f}."])
 
 
 def domains_table(results: Sequence[SeedResult]) -> Table:
     """Where the judges lean on style, and what their policies lose there; means over seeds."""
-    domains = tuple(results[0].start.quality_by_domain)
-    headers = [f"{what}\n{domain}" for what in ("S-Corr", "policy") for domain in domains]
+    headers = [f"{what}\n{domain}" for what in ("S-Corr", "policy") for domain in DOMAINS]
     table = _table("By what is asked for", "judge", *headers)
-    start = [fmean(result.start.quality_by_domain[domain] for result in results) for domain in domains]
-    table.add_row("(start)", *("–" for _ in domains), *(f"{value:.2f}" for value in start))
-    for index, arm in enumerate(results[0].arms):
-        arms = [result.arms[index] for result in results]
-        # a benchmark of a few pairs may have none of a domain
-        measured = [
-            [each.by_domain[domain] for each in arms if domain in each.by_domain] for domain in domains
-        ]
-        spurious = [[each.spurious_correctness for each in judges] for judges in measured]
-        quality = [fmean(each.policy.quality_by_domain[domain] for each in arms) for domain in domains]
-        table.add_row(arm.name, *map(_mean, spurious), *(f"{value:.2f}" for value in quality))
-    return _kept(table)
+    start = quality_by_domain([result.start for result in results])
+    table.add_row("(start)", *("–" for _ in DOMAINS), *map(_two_decimals, start.values()))
+    for name, arms in arms_of(results).items():
+        quality = quality_by_domain([arm.policy for arm in arms])
+        cells = [*spurious_by_domain(arms).values(), *quality.values()]
+        table.add_row(name, *map(_two_decimals, cells))
+    return finished(table, [])
 
 
 def exploits_table(results: Sequence[SeedResult]) -> Table:
     """Traits of the policies' answers; means over seeds."""
     table = _table("What the policies' answers are like", "trained against", *_TRAITS)
     rows = {"(start)": [result.start for result in results]}
-    for index, arm in enumerate(results[0].arms):
-        rows[arm.name] = [result.arms[index].policy for result in results]
+    rows |= {name: [arm.policy for arm in arms] for name, arms in arms_of(results).items()}
     for name, worths in rows.items():
         table.add_row(name, *(f"{fmean(getattr(worth, trait) for worth in worths):.2f}" for trait in _TRAITS))
-    table.caption = "Shares of answers; length, fillers and praise (a judge's words) in words an answer."
-    return _kept(table)
+    return finished(
+        table, ["Shares of answers; length, fillers and praise (a judge's words) in words an answer."]
+    )
 
 
 def probes_table(results: Sequence[SeedResult]) -> Table:
@@ -134,15 +127,14 @@ def probes_table(results: Sequence[SeedResult]) -> Table:
         "of those, for the\nshowier answer",
         "spurious\ncases",
     )
-    for index, arm in enumerate(results[0].arms):
-        probes = [result.arms[index].probes for result in results]
-        shares = ("followed", "fabricated", "for_showier")
-        table.add_row(
-            arm.name,
-            *(_mean([getattr(each, share) for each in probes]) for share in shares),
-            f"{fmean(each.spurious for each in probes):.0f}",
-        )
-    return _kept(table)
+    for name, arms in arms_of(results).items():
+        probes = [arm.probes for arm in arms]
+        means = [
+            known_mean(getattr(each, share) for each in probes)
+            for share in ("followed", "fabricated", "for_showier")
+        ]
+        table.add_row(name, *map(_two_decimals, means), f"{fmean(each.spurious for each in probes):.0f}")
+    return finished(table, [])
 
 
 def differences_table(results: Sequence[SeedResult], arm: str, other: str) -> Table:
@@ -154,7 +146,7 @@ def differences_table(results: Sequence[SeedResult], arm: str, other: str) -> Ta
         if difference.low is not None:
             mean += f" [{difference.low:+.3f}, {difference.high:+.3f}]"
         table.add_row(FIGURES[name], mean, by_seed)
-    return _kept(table)
+    return finished(table, [])
 
 
 def predictions_table(results: Sequence[SeedResult]) -> Table:
@@ -168,10 +160,9 @@ def predictions_table(results: Sequence[SeedResult]) -> Table:
         "not collapsed",
     )
     for name, prediction in predictions(results).items():
-        found = [None if each is None else each.pearson for each in prediction]
-        cells = ["–" if r is None else f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in found]
+        cells = ["–" if each is None else correlation_cell(each.pearson) for each in prediction]
         table.add_row(FIGURES[name], *cells)
-    return _kept(table)
+    return finished(table, [])
 
 
 def markdown(table: Table) -> str:
@@ -183,23 +174,12 @@ def markdown(table: Table) -> str:
 
 
 def _table(title: str, name: str, *headers: str) -> Table:
-    table = Table(
-        title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
+    table = new_table(title)
     table.add_column(name, no_wrap=True)
     for header in headers:
         table.add_column(header, justify="right", no_wrap=True)
     return table
 
 
-def _kept(table: Table) -> Table:
-    """Keep the table at the width it needs, so that no terminal makes it cut a figure off."""
-    unbounded = Console(width=1_000)
-    table.width = Measurement.get(unbounded, unbounded.options, table).maximum
-    return table
-
-
-def _mean(values: Sequence[float | None]) -> str:
-    """Over the seeds that have the figure."""
-    known = [value for value in values if value is not None]
-    return f"{fmean(known):.2f}" if known else "–"
+def _two_decimals(value: float | None) -> str:
+    return number(value, decimals=2)

@@ -29,12 +29,9 @@ class Frame:
     def read(self, text: str) -> list[int] | None:
         """The ids of the words in the slots; None where the text is not this sentence or has an unknown word."""
         match = self._pattern.fullmatch(text)
-        if match is None:
+        if match is None or any(word not in ID for word in match.groups()):
             return None
-        words: list[str] = list(match.groups())
-        if any(word not in ID for word in words):
-            return None
-        return [ID[word] for word in words]
+        return [ID[word] for word in match.groups()]
 
 
 QUESTION: Final = Frame("Which {} does {} like? Add the {} and say {}.")

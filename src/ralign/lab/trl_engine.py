@@ -29,9 +29,10 @@ since TRL computes every prompt again for each judgment of it and the entropy of
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -91,23 +92,14 @@ def pairs_of(world: World, steps: int, config: JudgeRlConfig, showy: ByDomain, g
     return Pairs(*(torch.cat(columns) for columns in zip(*drawn, strict=True)))
 
 
-def dataset_of(pairs: Pairs) -> Dataset:
-    """One row a pair: the prompt as text, and the pair's own columns as the reward takes them."""
-    text = [" ".join(WORDS[word] for word in prompt) for prompt in pairs.prompt.tolist()]
-    columns = {name: column.tolist() for name, column in pairs._asdict().items()}
-    return Dataset.from_dict({"prompt": text, **columns})
-
-
+@dataclass(frozen=True)
 class GroupReward:
     """A TRL reward function: `ralign.rewards` on every judgment of a step, as records."""
 
-    def __init__(
-        self, reward: JudgeReward, meta_judge: ExactMetaJudge, progress: Callable[[JudgeStep], object]
-    ) -> None:
-        """Take the reward, the training's meta-judge, and the callback that gets each step's figures."""
-        self._reward: Final = reward
-        self._meta_judge: Final = meta_judge
-        self._progress: Final = progress
+    reward: JudgeReward
+    meta_judge: ExactMetaJudge
+    progress: Callable[[JudgeStep], object]
+    """Gets each step's figures."""
 
     def __call__(
         self,
@@ -123,7 +115,7 @@ class GroupReward:
         del prompts, completions
         pairs = Pairs(*(torch.tensor(columns[name]) for name in Pairs._fields))
         judgments = torch.tensor(completion_ids)
-        aligned = self._meta_judge.compare(pairs.shown, pairs.gold, judgments[:, None])[:, 0]
+        aligned = self.meta_judge.compare(pairs.shown, pairs.gold, judgments[:, None])[:, 0]
         rewards: list[float | None] = []
         for gold, written, fits, points in zip(
             pairs.gold[:, -1].tolist(),
@@ -136,12 +128,10 @@ class GroupReward:
             assert label is not None, "a gold judgment ends in a verdict"
             judgment = Judgment(pair_id="", verdict=verdict, failure=None if verdict else "parse")
             named = tuple(GoldPoint(text="", stated=flag) for flag in points)
-            rewards.append(
-                self._reward(label, judgment, MetaJudgment(pair_id="", aligned=fits, points=named))
-            )
+            rewards.append(self.reward(label, judgment, MetaJudgment(pair_id="", aligned=fits, points=named)))
         scored = torch.tensor([reward for reward in rewards if reward is not None])
         right = judgments[:, -1] == pairs.gold[:, -1]
-        self._progress(JudgeStep(*(each.float().mean().item() for each in (scored, right, aligned))))
+        self.progress(JudgeStep(*(each.float().mean().item() for each in (scored, right, aligned))))
         return rewards
 
 
@@ -197,13 +187,16 @@ def grpo_trainer(
     model: TransformersGPT, reward: GroupReward, pairs: Pairs, config: JudgeRlConfig, args: GRPOConfig
 ) -> GRPOTrainer:
     """TRL's trainer, with the optimizer and the learning-rate schedule of the lab's own loop."""
+    # One row a pair: the prompt as text, and the pair's own columns, which TRL hands to the reward.
+    text = [" ".join(WORDS[word] for word in prompt) for prompt in pairs.prompt.tolist()]
+    columns = {name: column.tolist() for name, column in pairs._asdict().items()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.99), weight_decay=0.0)
     schedule = partial(learning_rate_factor, steps=args.max_steps, warm_up=5, cooldown=config.cooldown)
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=reward,
         args=args,
-        train_dataset=dataset_of(pairs),
+        train_dataset=Dataset.from_dict({"prompt": text, **columns}),
         processing_class=word_tokenizer(),
         optimizers=(optimizer, LambdaLR(optimizer, schedule)),
     )

@@ -10,6 +10,7 @@ domain, that it is also the better one.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import torch
@@ -59,12 +60,12 @@ class Pairs(NamedTuple):
         return judge_prompt(self.question, self.answer_a, self.answer_b)
 
 
+@dataclass(frozen=True, eq=False)
 class World:
     """Who likes what."""
 
-    def __init__(self, likes: Int[Tensor, "names domains"]) -> None:
-        """Take each person's value of each domain, as an index of the domain's values."""
-        self.likes: Final = likes
+    likes: Int[Tensor, "names domains"]
+    """Each person's value of each domain, as an index of the domain's values."""
 
     @classmethod
     def draw(cls, generator: Generator) -> "World":

@@ -99,6 +99,7 @@ class Scene(NamedTuple):
 
     def read(self, critique: Sequence[int]) -> Reading:
         """Take a judgment apart, and hold its claims against the truth."""
+        # The sampled words keep to no grammar: a claim's slot may hold any word, which then counts as false.
         factor = critique[6] - v.FIRST_FACTOR
         sides = [
             tuple(

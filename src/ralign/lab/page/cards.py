@@ -64,6 +64,7 @@ def _says(who: str, style: str, reading: Reading, truth: Html | None = None) -> 
         parts: list[Child] = [f"Answer {letter}: "]
         for place, claim in enumerate(claims):
             marks = f"claim{'' if claim.true else ' false'}{' cited' if claim.cited else ''}"
+            # Said in words too, for readers who do not see the color.
             title = None if claim.true else "false"
             parts += [", " if place else "", tag("span", claim.text, class_=marks, title=title)]
         sides.append([*parts, ". "])

@@ -58,17 +58,12 @@ def find_examples(folder: Path, config: LabConfig, *, of: str, beside: str) -> F
     """Look through what the judge `of` said of the training distribution, with what `beside` said of the same pairs."""
     order = config.benchmark.order_list[0]
     world = world_of(config)
-    judged, other = (_judged(folder / folder_name(arm) / "bench", order) for arm in (of, beside))
-    right = 0
+    judged, other = (_right_verdicts(folder / folder_name(arm) / "bench", order) for arm in (of, beside))
     spurious: list[tuple[PreferencePair, list[int]]] = []
     path = folder / "pairs" / "train.jsonl"
     for pair in read_pairs([PairsFile(path=path, name=path.name, benchmark=benchmark_name("train"))]):
-        one = judged.get(pair.id)
-        if one is None or not one.right:
-            continue
-        right += 1
-        critique = CRITIQUE.read(one.text)
-        if one.aligned is False and critique is not None:
+        aligned, critique = judged.get(pair.id, (None, None))
+        if aligned is False and critique is not None:
             spurious.append((pair, critique))
     scenes = Scene.of([pair for pair, _ in spurious], order, world)
     invented = [
@@ -76,10 +71,9 @@ def find_examples(folder: Path, config: LabConfig, *, of: str, beside: str) -> F
     ]
     examples: list[Example] = []
     for scene, pair, critique in invented:
-        two = other.get(pair.id)
-        beside_it = CRITIQUE.read(two.text) if two is not None and two.right and two.aligned else None
+        aligned, beside_it = other.get(pair.id, (None, None))
         gold = CRITIQUE.read(pair.gold_rationale or "")
-        if beside_it is None or gold is None:
+        if not aligned or beside_it is None or gold is None:
             continue
         examples.append(
             Example(
@@ -94,7 +88,7 @@ def find_examples(folder: Path, config: LabConfig, *, of: str, beside: str) -> F
                 truth=tuple(scene.truths(critique)),
             )
         )
-    return Found(right, len(spurious), len(invented), tuple(examples))
+    return Found(len(judged), len(spurious), len(invented), tuple(examples))
 
 
 def choose(examples: Iterable[Example], count: int) -> list[Example]:
@@ -167,14 +161,12 @@ def attempts(folder: Path, config: LabConfig) -> list[Attempt]:
     ]
 
 
-class _Judged(NamedTuple):
-    right: bool
-    aligned: bool | None
-    text: str
+def _right_verdicts(bench: Path, order: Order) -> dict[str, tuple[bool | None, list[int] | None]]:
+    """Pair as in training -> whether its right judgment is aligned, and its words; from a run directory.
 
-
-def _judged(bench: Path, order: Order) -> dict[str, _Judged]:
-    """Pair -> its judgment on the training distribution, from a run directory: the first draw of one order."""
+    The first draw of one order; a pair whose judgment is not right is left out.
+    """
+    # One draw and no vote over several: an example shows what the judge wrote.
     train = benchmark_name("train")
     scores = {
         score.pair_id: score
@@ -187,9 +179,10 @@ def _judged(bench: Path, order: Order) -> dict[str, _Judged]:
         for line in read_log(path, skip_partial=True)
     )
     return {
-        each.pair_id: _Judged(score.verdict == score.label, score.aligned, each.text)
+        each.pair_id: (score.aligned, CRITIQUE.read(each.text))
         for each in judgments
         if (each.benchmark, each.order, each.draw) == (train, order, 0)
         and each.failure is None
         and (score := scores.get(each.pair_id)) is not None
+        and score.verdict == score.label
     }

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ralign.lab.claims import FEWEST_JUDGES
-from ralign.lab.page.styles import Look
+from ralign.lab.page.styles import REWARDS, Look
 from ralign.lab.page.tables import TITLES, correlation
 from ralign.lab.results import ArmResult, SeedResult
-from ralign.lab.statistics import Prediction, by_arm, figures
+from ralign.lab.statistics import Prediction, arms_of, by_arm, figures
 from ralign.report.charts import Dot, Line, Part, bar, line_chart, scatter_chart
 from ralign.report.markup import Html, join, per_cent, tag
 
@@ -19,12 +19,11 @@ def bars(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
     """One bar a judge: F-Score, then what is right for another reason; together L-Acc. Means over seeds."""
     rows: list[Html] = []
     for name, spreads in by_arm(results).items():
+        # F-Score = L-Acc x (1 - S-Corr) holds for every seed, but not for the means; L-Acc less F-Score is the share
+        # that is right for another reason in both, so the bar's parts add up.
         right, faithful = (spreads[figure].mean for figure in ("label_accuracy", "fidelity_score"))
         spurious = right - faithful
-        parts = [
-            Part(per_cent(faithful), "full", faithful),
-            Part(per_cent(spurious), "hatched", spurious),
-        ]
+        parts = [Part(per_cent(faithful), "full", faithful), Part(per_cent(spurious), "hatched", spurious)]
         name_ = shown[name].name
         share = spreads["spurious_correctness"].mean
         title = f"{name_}: L-Acc {per_cent(right)}, F-Score {per_cent(faithful)}, S-Corr {per_cent(share)}"
@@ -48,16 +47,6 @@ def bars(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
         "div", tag("small", class_="who"), tag("small", key, class_="bar-key"), ends, class_="row head"
     )
     return join([_hatches(), tag("div", head, rows, class_="bars")])
-
-
-def reward_lines(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
-    """Mean reward of the judges' judgments by step."""
-    return _lines(results, shown, lambda arm: arm.judge_rewards, "mean reward")
-
-
-def quality_lines(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
-    """Mean true quality of the policies' answers by step."""
-    return _lines(results, shown, lambda arm: arm.policy_quality, "true quality")
 
 
 def scatters(
@@ -84,6 +73,7 @@ def scatters(
             x_text=lambda value: f"{100 * value:.0f} %",
             y_text=_tick,
             y_range=(0.0, 1.0),
+            # A line through fewer would suggest a relation that their interval does not bear out.
             trend=len(dots) >= FEWEST_JUDGES,
         )
         caption = tag("figcaption", tag("b", TITLES[figure]), correlation(found[figure].pooled))
@@ -91,20 +81,15 @@ def scatters(
     return panels
 
 
-def _lines(
+def training_curves(
     results: Sequence[SeedResult],
     shown: Mapping[str, Look],
     curve: Callable[[ArmResult], Sequence[float | None]],
     y_name: str,
 ) -> Html:
-    lines = [
-        Line(
-            look.name,
-            look.style,
-            [curve(arm) for result in results for arm in result.arms if arm.name == name],
-        )
-        for name, look in shown.items()
-    ]
+    """One line a judge of a figure by training step, over all seeds."""
+    arms = arms_of(results)
+    lines = [Line(look.name, look.style, [curve(arm) for arm in arms[name]]) for name, look in shown.items()]
     return line_chart(lines, x_name="step", y_name=y_name, y_text=_tick)
 
 
@@ -123,20 +108,14 @@ def _hatches() -> Html:
     patterns = [
         tag(
             "pattern",
-            tag("rect", width=7, height=7, style=f"fill: var(--{colour}); opacity: .2"),
-            tag("rect", width=2.5, height=7, style=f"fill: var(--{colour}); opacity: .75"),
+            tag("rect", width=7, height=7, style=f"fill: var(--{name}); opacity: .2"),
+            tag("rect", width=2.5, height=7, style=f"fill: var(--{name}); opacity: .75"),
             id=f"hatch-{name}",
             width=7,
             height=7,
             patternUnits="userSpaceOnUse",
             patternTransform="rotate(45)",
         )
-        for name, colour in (
-            ("none", "base"),
-            ("outcome", "outcome"),
-            ("ralign", "ralign"),
-            ("hybrid", "hybrid"),
-            ("points", "points"),
-        )
+        for name in REWARDS
     ]
     return tag("svg", tag("defs", patterns), class_="defs", aria_hidden="true")

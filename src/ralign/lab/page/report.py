@@ -25,34 +25,16 @@ from pydantic import TypeAdapter
 
 from ralign import __version__
 from ralign.files import write_atomically
-from ralign.lab.claims import (
-    Arms,
-    Standing,
-    compared_arms,
-    consequence,
-    contrasts,
-    exploited,
-    findings,
-    headline,
-    leaning,
-    start_quality,
-    title,
-)
+from ralign.lab import claims
+from ralign.lab.claims import Arms
 from ralign.lab.config import LabConfig
 from ralign.lab.options import LabOptions
+from ralign.lab.page import tables
 from ralign.lab.page.cards import attempts_cards, example_card
 from ralign.lab.page.examples import Found, attempts, choose, find_examples
-from ralign.lab.page.figures import bars, quality_lines, reward_lines, scatters
+from ralign.lab.page.figures import bars, scatters, training_curves
 from ralign.lab.page.styles import Look, legend, looks
-from ralign.lab.page.tables import (
-    domains_table,
-    judges_table,
-    predictions_table,
-    probes_table,
-    seeds_table,
-    traits_table,
-)
-from ralign.lab.results import SeedResult, read_seed_result
+from ralign.lab.results import SeedResult, read_result
 from ralign.lab.statistics import Prediction, predictions
 from ralign.report.markup import Child, Html, join, number, tag
 
@@ -60,8 +42,8 @@ EXAMPLES: Final = 6
 """Shown in full; the first opens the page."""
 _NAMES: Final = re.compile(r"<svg.*?</svg>|<[^>]*>|\b(?:R-Align|L-Acc|S-Corr|F-Score)\b", re.DOTALL)
 _LIBRARIES: Final = ("torch", "numpy", "scipy")
-_QUICK: Final = "A quick run: every stage ran, none long enough to show what the method does"
-_STANDINGS: Final[dict[Standing, tuple[str, str]]] = {
+QUICK: Final = "A quick run: every stage ran, none long enough to show what the method does"
+_STANDINGS: Final[dict[claims.Standing, tuple[str, str]]] = {
     "holds": ("holds", "✓ holds here"),
     "does not hold": ("fails", "✗ does not hold"),
     "undecided": ("open", "? undecided"),
@@ -74,7 +56,7 @@ def write_report(out: Path, seeds: Sequence[int], options: LabOptions) -> Path:
     Raises:
         InputError: what the seeds should have left in `out` is missing or cannot be read.
     """
-    results = [read_seed_result(out / f"seed-{seed}" / "result.json") for seed in seeds]
+    results = [read_result(SeedResult, out / f"seed-{seed}" / "result.json") for seed in seeds]
     recipe = TypeAdapter(LabConfig)
     configs = [recipe.validate_json((out / f"seed-{seed}" / "config.json").read_bytes()) for seed in seeds]
     here = Path(__file__)
@@ -83,6 +65,7 @@ def write_report(out: Path, seeds: Sequence[int], options: LabOptions) -> Path:
     head, body, rest = page.substitute(
         slots, css=here.with_suffix(".css").read_text(encoding="utf-8")
     ).partition("<body>")
+    # Only in the body: a title in the head would show tags as text.
     # A browser may break a line at the hyphen of R-Align or L-Acc; within tags and drawings nothing is changed.
     rest = _NAMES.sub(
         lambda match: match[0] if match[0].startswith("<") else f'<span class="nb">{match[0]}</span>', rest
@@ -106,9 +89,11 @@ def _slots(
     """Slot of the page's text -> its content in this run."""
     config, several = configs[0], len(results) > 1
     shown = looks(config.arms)
-    arms = compared_arms(config)
+    arms = claims.compared_arms(config)
     predicted = predictions(results)
+    # The base judge has no training of its own, and so no curve of rewards.
     trained = {name: look for name, look in shown.items() if "none" not in look.style}
+    # Of the first seed alone: each seed is another world, where another answer is right.
     tried = attempts(out / f"seed-{results[0].seed}", config)
     recipe = f"preset {options.preset}" if options.recipe is None else f"recipe {options.recipe.name}"
     seeds = ", ".join(str(result.seed) for result in results)
@@ -120,13 +105,13 @@ def _slots(
             if several
             else "Under a figure is its 95 % interval over pairs; a policy is a single run and has none."
         ),
-        "judges": judges_table(results, out, shown),
-        "seeds": seeds_table(results, shown),
+        "judges": tables.judges_table(results, out, shown),
+        "seeds": tables.seeds_table(results, shown),
         "bars": bars(results, shown),
         "legend": legend(shown, lines=True),
         "legend_dots": legend(shown, lines=False),
-        "rewards": reward_lines(results, trained),
-        "qualities": quality_lines(results, shown),
+        "rewards": training_curves(results, trained, lambda arm: arm.judge_rewards, "mean reward"),
+        "qualities": training_curves(results, shown, lambda arm: arm.policy_quality, "true quality"),
         "scatters": scatters(results, shown, predicted),
         "rival": (
             "The last one is the rival that needs no rationale: the same verdicts, on hard pairs."
@@ -137,13 +122,13 @@ def _slots(
             if several
             else None
         ),
-        "predictions": predictions_table(results, predicted),
-        "domains": domains_table(results, config, shown),
-        "leaning": None if arms is None else leaning(results, arms),
-        "exploited": exploited(results, list(arms or shown)),
-        "traits": traits_table(results, shown),
+        "predictions": tables.predictions_table(results, predicted),
+        "domains": tables.domains_table(results, config, shown),
+        "leaning": None if arms is None else claims.leaning(results, arms),
+        "exploited": claims.exploited(results, list(arms or shown)),
+        "traits": tables.traits_table(results, shown),
         "attempts": attempts_cards(tried, shown),
-        "probes": probes_table(results, shown),
+        "probes": tables.probes_table(results, shown),
         "seed_caveat": (
             f"{len(results)} seeds are few; an interval over them is wide, and every seed is shown."
             if several
@@ -158,9 +143,10 @@ def _slots(
         if arms is None
         else _compared(out, results, configs, arms, shown, predicted)
     )
+    # A headline gets quoted: that of a quick run must not be about its figures.
     if options.quick:
         complete = command_line(replace(options, quick=False, out=None))
-        slots["headline"] = _QUICK
+        slots["headline"] = QUICK
         slots["consequence"] = join(
             ["To see what it does, run ", tag("code", complete), ", which takes a few minutes."]
         )
@@ -172,7 +158,7 @@ def _nothing_compared(results: Sequence[SeedResult]) -> dict[str, Child]:
     missing = "This recipe has not both an outcome-only judge and an R-Align judge: nothing is compared."
     return {
         "headline": "The judges of this run, measured",
-        "consequence": f"The policies start at a true quality of {number(start_quality(results))}.",
+        "consequence": f"The policies start at a true quality of {number(claims.start_quality(results))}.",
         "opening": None,
         "case": missing,
         "findings": tag("p", missing, class_="nothing"),
@@ -190,7 +176,7 @@ def _compared(
     predicted: Mapping[str, Prediction],
 ) -> dict[str, Child]:
     """The slots that set R-Align against outcome-only."""
-    contrast = contrasts(results, out, arms)
+    contrast = claims.contrasts(results, out, arms)
     found = [
         find_examples(out / f"seed-{config.seed}", config, of=arms.outcome, beside=arms.ralign)
         for config in configs
@@ -198,14 +184,14 @@ def _compared(
     chosen = choose([example for each in found for example in each.examples], EXAMPLES)
     cards = [example_card(example, shown[arms.outcome], shown[arms.ralign]) for example in chosen]
     entries: list[Html] = []
-    for finding in findings(results, arms, contrast, predicted):
+    for finding in claims.findings(results, arms, contrast, predicted):
         style, words = _STANDINGS[finding.standing]
         standing = tag("span", words, class_=f"standing {style}")
         entries.append(tag("li", standing, tag("div", tag("b", finding.claim), tag("p", finding.words))))
     lead = tag("p", "What the paper says of R-Align, against training on the outcome alone:", class_="prose")
     return {
-        "headline": headline(results, arms, contrast),
-        "consequence": consequence(results, arms, contrast),
+        "headline": claims.headline(results, arms, contrast),
+        "consequence": claims.consequence(results, arms, contrast),
         "opening": cards[:1],
         "case": (
             "Both judges prefer the better answer; look at what for."
@@ -219,19 +205,21 @@ def _compared(
 
 
 def _invented(found: Sequence[Found], arms: Arms) -> str:
+    outcome, ralign = map(claims.title, arms)
     right, spurious, invented = (sum(column) for column in zip(*(each[:3] for each in found), strict=True))
     both = sum(len(each.examples) for each in found)
     words = (
-        f"Of {right:,} right verdicts of {title(arms.outcome)} on pairs as in training, {spurious:,} rest on another "
+        f"Of {right:,} right verdicts of {outcome} on pairs as in training, {spurious:,} rest on another "
         f"reason than gold’s; {invented:,} of these on a false claim about the very factor that they call decisive."
     )
-    honest = f"{title(arms.ralign)} is right for gold’s reason"
+    honest = f"{ralign} is right for gold’s reason"
     if not both:
         return f"{words} On none of those pairs {honest}, so there is nothing to show."
     shown = "it opens this page" if both == 1 else "one opens this page, here are more"
     return f"{words} On {both:,} of those pairs {honest}; {shown}."
 
 
+# A page is passed on without its run directory: it says itself how to make it again.
 def _made(results: Sequence[SeedResult], config: LabConfig, options: LabOptions, recipe: str) -> Html:
     seconds = [result.base.cpu_seconds + sum(arm.cpu_seconds for arm in result.arms) for result in results]
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)

@@ -9,20 +9,15 @@ from ralign.lab.config import ArmConfig
 from ralign.report.charts import Shape, marker
 from ralign.report.markup import Html, tag
 
-_SHAPES: Final[dict[str, Shape]] = {
-    "none": "square",
-    "outcome": "triangle",
-    "ralign": "circle",
-    "hybrid": "diamond",
-    "points": "diamond",
+# The names are class names and color variables of `report.css` too.
+REWARDS: Final[dict[str, tuple[Shape, str]]] = {
+    "none": ("square", "not trained any further"),
+    "outcome": ("triangle", "paid for right verdicts"),
+    "ralign": ("circle", "paid for right verdicts with gold’s reason"),
+    "hybrid": ("diamond", "paid for verdict and reason, in a weighted sum"),
+    "points": ("diamond", "paid for the verdict and each of gold’s points"),
 }
-_PAID: Final = {
-    "none": "not trained any further",
-    "outcome": "paid for right verdicts",
-    "ralign": "paid for right verdicts with gold’s reason",
-    "hybrid": "paid for verdict and reason, in a weighted sum",
-    "points": "paid for the verdict and each of gold’s points",
-}
+"""Reward of a judge -> the shape of its mark, and the reward in words."""
 
 
 class Look(NamedTuple):
@@ -58,14 +53,13 @@ def looks(arms: Iterable[ArmConfig]) -> dict[str, Look]:
     seen: Counter[str] = Counter()
     found: dict[str, Look] = {}
     for arm in arms:
-        paid = _PAID[arm.reward]
+        shape, paid = REWARDS[arm.reward]
         if arm.meta_error:
             paid += f", by a meta-judge that errs {100 * arm.meta_error:.0f}\N{NARROW NO-BREAK SPACE}% of the time"
         if arm.steps is not None:
             paid += f", {arm.steps} steps"
-        found[arm.name] = Look(
-            title(arm.name), f"arm {arm.reward} v{seen[arm.reward]}", _SHAPES[arm.reward], paid
-        )
+        found[arm.name] = Look(title(arm.name), f"arm {arm.reward} v{seen[arm.reward]}", shape, paid)
+        # Variants of a reward keep its color and shape, so that a figure still groups them; `v1`, `v2` set them apart.
         seen[arm.reward] += 1
     return found
 

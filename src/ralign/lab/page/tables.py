@@ -1,31 +1,33 @@
 """The lab's tables as HTML. What is unknown is a dash; with several seeds a figure is a mean and its deviation."""
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from ralign.lab.claims import FEWEST_JUDGES
+from ralign.lab.claims import FEWEST_JUDGES, correlation_cell
 from ralign.lab.config import LabConfig
+from ralign.lab.measure import Split
 from ralign.lab.page.styles import START, Look
 from ralign.lab.policy_rl import PolicyWorth
-from ralign.lab.records import benchmark_name
 from ralign.lab.results import SeedResult
-from ralign.lab.run import folder_name
-from ralign.lab.statistics import COLLAPSED, FIGURES, Prediction, by_arm, figures
+from ralign.lab.run import bench_results
+from ralign.lab.statistics import (
+    COLLAPSED,
+    FIGURES,
+    MEASURES,
+    Prediction,
+    arms_of,
+    by_arm,
+    figures,
+    known_mean,
+    quality_by_domain,
+    spurious_by_domain,
+)
 from ralign.lab.vocabulary import DOMAINS
 from ralign.metrics.correlation import Correlation
 from ralign.report.markup import Child, Html, join, number, per_cent, tag
 
-_MEASURES: Final = {
-    "label_accuracy": ("train", "label_accuracy"),
-    "spurious_correctness": ("train", "spurious_correctness"),
-    "fidelity_score": ("train", "fidelity_score"),
-    "hard_label_accuracy": ("hard", "label_accuracy"),
-    "adversarial_label_accuracy": ("adversarial", "label_accuracy"),
-}
-"""Figure -> the split it is of, and its name in a run directory's results."""
 _TRAITS: Final = {
     "accuracy": ("right value", 1.0),
     "instruction": ("polite word", 1.0),
@@ -39,6 +41,7 @@ _TRAITS: Final = {
 """Trait -> its title, and the value that fills its cell's tint."""
 TITLES: Final = {name: figure.removesuffix(" split") for name, figure in FIGURES.items()}
 """Figure of an arm -> its title on the page."""
+# In per cent on the page; the other traits are words an answer, and have no upper bound but the budget.
 _SHARES: Final = ("accuracy", "instruction", "completeness", "bullets", "confident")
 
 
@@ -57,11 +60,8 @@ def judges_table(results: Sequence[SeedResult], out: Path, shown: Mapping[str, L
     for name, spreads in by_arm(results).items():
         intervals: dict[str, Mapping[str, float] | None] = {}
         if len(results) == 1:
-            # A judge's own run directory has the intervals over pairs.
-            path = out / f"seed-{results[0].seed}" / folder_name(name) / "bench" / "results.json"
-            benchmarks: dict[str, Any] = json.loads(path.read_bytes())["benchmarks"]
-            for figure, (split, measure) in _MEASURES.items():
-                intervals[figure] = benchmarks[benchmark_name(split)][measure]
+            measured: Mapping[Split, Any] = bench_results(out, results[0].seed, name)
+            intervals = {figure: measured[split][measure] for figure, (split, measure) in MEASURES.items()}
         cells: list[Cell] = []
         for figure, spread in spreads.items():
             interval, small = intervals.get(figure), None
@@ -80,16 +80,11 @@ def seeds_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Htm
     if len(results) < 2:
         return None
     titles = ["seed", *TITLES.values()]
-    rows = [
-        _row(
-            _judge(shown[arm.name]),
-            titles,
-            [Cell(str(result.seed)), *(Cell(_figure(name, value)) for name, value in figures(arm).items())],
-        )
-        for index in range(len(results[0].arms))
-        for result in results
-        for arm in result.arms[index : index + 1]
-    ]
+    rows: list[Html] = []
+    for name, arms in arms_of(results).items():
+        for result, arm in zip(results, arms, strict=True):
+            cells = [Cell(_figure(figure, value)) for figure, value in figures(arm).items()]
+            rows.append(_row(_judge(shown[name]), titles, [Cell(str(result.seed)), *cells]))
     return tag("details", tag("summary", "Every seed"), _table(_head("judge", *titles), rows))
 
 
@@ -100,28 +95,21 @@ def domains_table(results: Sequence[SeedResult], config: LabConfig, shown: Mappi
         tag("th"),
         [tag("th", title, colspan=len(DOMAINS), class_="group") for title in ("S-Corr", "policy quality")],
     )
+    # How reliable a cue style is in training: where it is, judges lean on it most.
     cues = [
         tag("th", domain, tag("small", f"style {100 * cue:.0f}\N{NARROW NO-BREAK SPACE}%"))
         for domain, cue in zip(DOMAINS, config.showy, strict=True)
     ]
     titles = [f"{what}, {domain}" for what in ("S-Corr", "quality") for domain in DOMAINS]
-    start = [
-        _heat(_mean(each.start.quality_by_domain[domain] for each in results), "high") for domain in DOMAINS
-    ]
+
+    def qualities(worths: Sequence[PolicyWorth]) -> list[Cell]:
+        return [_heat(value, "high") for value in quality_by_domain(worths).values()]
+
+    start = qualities([result.start for result in results])
     rows = [_row(_judge(START), titles, [*(Cell("–") for _ in DOMAINS), *start])]
-    for index, arm in enumerate(results[0].arms):
-        arms = [result.arms[index] for result in results]
-        # A benchmark of a few pairs may have none of a domain.
-        spurious = [
-            _mean(each.by_domain[domain].spurious_correctness for each in arms if domain in each.by_domain)
-            for domain in DOMAINS
-        ]
-        quality = [_mean(each.policy.quality_by_domain[domain] for each in arms) for domain in DOMAINS]
-        cells = [
-            *(_heat(value, "low", per_cent(value)) for value in spurious),
-            *(_heat(value, "high") for value in quality),
-        ]
-        rows.append(_row(_judge(shown[arm.name]), titles, cells))
+    for name, arms in arms_of(results).items():
+        spurious = [_heat(value, "low", per_cent(value)) for value in spurious_by_domain(arms).values()]
+        rows.append(_row(_judge(shown[name]), titles, [*spurious, *qualities([arm.policy for arm in arms])]))
     return _table([groups, tag("tr", tag("th", "judge"), cues, cues)], rows, style="four")
 
 
@@ -136,9 +124,8 @@ def traits_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Ht
     )
     titles = [title for title, _ in _TRAITS.values()]
     rows = [_row(_judge(START), titles, _traits([result.start for result in results]))]
-    for index, arm in enumerate(results[0].arms):
-        worths = [result.arms[index].policy for result in results]
-        rows.append(_row(_judge(shown[arm.name]), titles, _traits(worths)))
+    for name, arms in arms_of(results).items():
+        rows.append(_row(_judge(shown[name]), titles, _traits([arm.policy for arm in arms])))
     return _table([groups, *_head("trained against", *titles)], rows, style="four")
 
 
@@ -151,15 +138,15 @@ def probes_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Ht
         "of these, for the showier answer",
     )
     rows: list[Html] = []
-    for index, arm in enumerate(results[0].arms):
-        probes = [result.arms[index].probes for result in results]
+    for name, arms in arms_of(results).items():
+        # Cases are summed over seeds, shares averaged: the count says how much each share rests on.
         cells = (
-            per_cent(_mean(each.followed for each in probes)),
-            f"{sum(each.spurious for each in probes):,}",
-            per_cent(_mean(each.fabricated for each in probes)),
-            per_cent(_mean(each.for_showier for each in probes)),
+            per_cent(known_mean(arm.probes.followed for arm in arms)),
+            f"{sum(arm.probes.spurious for arm in arms):,}",
+            per_cent(known_mean(arm.probes.fabricated for arm in arms)),
+            per_cent(known_mean(arm.probes.for_showier for arm in arms)),
         )
-        rows.append(_row(_judge(shown[arm.name]), titles, [Cell(cell) for cell in cells]))
+        rows.append(_row(_judge(shown[name]), titles, [Cell(cell) for cell in cells]))
     return _table(_head("judge", *titles), rows, style="two")
 
 
@@ -170,10 +157,7 @@ def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Predict
     titles = ("all judges", "trained", "within a seed", "not collapsed")
     rows: list[Html] = []
     for name, prediction in found.items():
-        cells = [
-            Cell(f"{_signed(r.value)} [{_signed(r.low)}, {_signed(r.high)}]" if r else "–")
-            for r in (each and each.pearson for each in prediction)
-        ]
+        cells = [Cell(correlation_cell(each.pearson) if each else "–") for each in prediction]
         rows.append(_row(tag("th", TITLES[name], scope="row"), titles, cells))
     note = (
         "Pearson’s r with the policy’s quality, and its 95\N{NARROW NO-BREAK SPACE}% interval over judges. Trained: "
@@ -190,8 +174,8 @@ def correlation(found: Correlation | None) -> str:
         return "too few judges that differ for a correlation"
     if found.models < FEWEST_JUDGES:
         return f"{found.models} judges, too few for a correlation"
-    low, high = _signed(found.pearson.low), _signed(found.pearson.high)
-    return f"r = {_signed(found.pearson.value)}, 95\N{NARROW NO-BREAK SPACE}% interval {low} to {high}"
+    value, low, high = (number(each, decimals=2) for each in found.pearson)
+    return f"r = {value}, 95\N{NARROW NO-BREAK SPACE}% interval {low} to {high}"
 
 
 def _head(*titles: str) -> list[Html]:
@@ -219,16 +203,14 @@ def _judge(look: Look, small: str | None = None) -> Html:
     return tag("th", look.sign, look.name, tag("small", small) if small else None, scope="row")
 
 
-def _figure(figure: str, value: float, unit: str | None = None) -> str:
-    if figure == "quality":
-        return number(value)
-    return per_cent(value) if unit is None else per_cent(value, unit)
+def _figure(figure: str, value: float, unit: str = "\N{NARROW NO-BREAK SPACE}%") -> str:
+    return number(value) if figure == "quality" else per_cent(value, unit)
 
 
 def _traits(worths: Sequence[PolicyWorth]) -> list[Cell]:
     cells: list[Cell] = []
     for trait, (_, full) in _TRAITS.items():
-        value = _mean(getattr(worth, trait) for worth in worths)
+        value = known_mean(getattr(worth, trait) for worth in worths)
         text = per_cent(value) if trait in _SHARES else number(value, decimals=2)
         if trait == "length":  # neither good nor bad
             cells.append(Cell(text))
@@ -243,15 +225,6 @@ def _heat(
     """A cell whose tint grows with its figure: `low` and `high` say which is good."""
     if value is None or not math.isfinite(value):
         return Cell("–")
+    # A share of the tint and no color: the style sheet mixes it, for light and for dark pages.
     tint = max(0.0, min(1.0, value / full))
     return Cell(text or number(value), f"heat {kind}", f"--t:{100 * tint:.0f}%")
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    """Over the seeds that have the figure."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    return sum(known) / len(known) if known else None
-
-
-def _signed(value: float) -> str:
-    return number(value, decimals=2)
