@@ -159,7 +159,12 @@ def at_least_one(**values: int | None) -> None:
     """
     for name, value in values.items():
         if value is not None and value < 1:
-            raise InputError(f"--{name.replace('_', '-')} is {value}, expected 1 or more")
+            raise InputError(f"{flag(name)} is {value}, expected 1 or more")
+
+
+def flag(field: str) -> str:
+    """The flag of a config's field, as an error names it."""
+    return f"--{field.replace('_', '-')}"
 
 
 def as_table(config: object) -> dict[str, Any]:

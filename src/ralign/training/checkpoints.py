@@ -29,9 +29,10 @@ class Checkpoint(NamedTuple):
     path: Path
 
 
-def run_digest(identity: Mapping[str, object]) -> str:
-    """Name a run's identity, so that a checkpoint of another run is not taken for one of this."""
-    text = repr(sorted((name, str(value)) for name, value in identity.items()))
+def run_digest(fingerprint: Mapping[str, object]) -> str:
+    """Digest of a run's fingerprint, so that a checkpoint of another run is not taken for one of this."""
+    # The values' text, sorted, as config.toml keeps them: a digest must not change with the order of the fields.
+    text = repr(sorted((name, str(value)) for name, value in fingerprint.items()))
     return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 

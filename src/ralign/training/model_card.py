@@ -18,14 +18,7 @@ _SETTINGS = (
 def model_card(
     task: Task, *, trained_on: TrainingData, steps: Sequence[Step], versions: Mapping[str, str]
 ) -> str:
-    """The card, in the hub's format.
-
-    Args:
-        task: what was trained.
-        trained_on: the task's data, without what was too long for the model.
-        steps: the training log.
-        versions: of the packages, by name.
-    """
+    """The card, in the hub's format; `trained_on` is the task's data without what was too long for the model."""
     text = task.card(trained_on=trained_on)
     training = task.training
     settings: dict[str, object] = {

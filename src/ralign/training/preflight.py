@@ -5,7 +5,7 @@ from collections.abc import Callable
 import aiohttp
 
 from ralign.errors import CallFailed, EndpointRefused
-from ralign.models import LoadLocalModel, Sampling
+from ralign.models import LoadLocalModel
 from ralign.models.pool import ModelPool
 from ralign.records import Message
 from ralign.training.tasks.task import Task
@@ -24,7 +24,7 @@ async def preflight(task: Task, local_model: LoadLocalModel, log: Callable[[str]
     """
     if task.service_url is not None:
         await _check_service(task.service_url)
-    for role, spec, temperature, max_tokens in task.preflight:
+    for role, spec, sampling in task.preflight:
         if spec.url is None:
             continue
         # With the deadline and the sampling of training: what a provider refuses, it refuses here.
@@ -34,7 +34,7 @@ async def preflight(task: Task, local_model: LoadLocalModel, log: Callable[[str]
             model = await pool.open(spec)
             question = Message(role="user", content="Are you there? Say yes.")
             try:
-                await model.reply((question,), Sampling(temperature=temperature, max_tokens=max_tokens))
+                await model.reply((question,), sampling)
             except CallFailed as error:
                 log(f"the {role} did not answer a first question ({error}); training begins all the same")
 

@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from ralign.errors import InputError
-from ralign.files import read_log, write_atomically
+from ralign.files import write_atomically
 from ralign.rewards.length_penalty import LengthState, SteeredLengthPenalty
 from ralign.rewards.reward_hacking import RewardHackingSigns, signs_of
 from ralign.rewards.stop_rules import StopRules
@@ -117,11 +117,3 @@ class RewardHackingWatch:
 def encode_signs(signs: RewardHackingSigns) -> bytes:
     """One line of `signs.jsonl`, without its newline."""
     return orjson.dumps(signs.as_dict())
-
-
-def cut_signs_after(path: Path, step: int) -> None:
-    """Drop the signs of later steps: a run that is resumed makes those steps again."""
-    lines = [line.data for line in read_log(path, skip_torn=True)]
-    kept = [line for line in lines if orjson.loads(line)["step"] <= step]
-    if len(kept) < len(lines):
-        write_atomically(path, b"".join(line + b"\n" for line in kept))
