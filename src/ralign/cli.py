@@ -51,6 +51,7 @@ app = App(
     help_epilogue="Every command takes --recipe FILE.toml: its table [COMMAND] sets the flags that are not given.",
     version=__version__,
     default_parameter=Parameter(negative=()),
+    # Errors are printed by `main`, in one line whatever raised them.
     exit_on_error=False,
     print_error=False,
     result_action="return_value",
@@ -75,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         sys.exit(_run(arguments))
     except (RalignError, CycloptsError) as error:
+        # Cyclopts' messages span lines; a script that reads stderr expects one.
         print(f"ralign: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
 
@@ -96,7 +98,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _take_recipe(arguments: list[str]) -> tuple[Path | None, list[str]]:
-    # By hand, as cyclopts reads a config file before it knows the command, and errors should name the recipe.
+    # By hand: the recipe's table must be in `app.config` before the app parses the first flag.
     if arguments[:1] == ["lab"]:
         # Its recipes have tables in tables, which are no flags.
         return None, arguments
@@ -316,6 +318,7 @@ def serve(config: Annotated[ServeConfig | None, Parameter(name="*")] = None) -> 
     from ralign.serving.command import run_serve
 
     # No flag is required by itself, so the parser takes none at all: the config refuses that.
+    # Flushed, as a script that starts the server through a pipe waits for this line.
     asyncio.run(run_serve(config or ServeConfig(), _local_model, lambda address: print(address, flush=True)))
     return 0
 

@@ -99,6 +99,7 @@ class JudgeOptions(JudgeModelOptions):
     judge_prompt: Path | None = None
     """A file with your own judge prompt. Default: ours."""
 
+    # The file may be moved: its text is in the fingerprint, by its digest.
     OPERATIONAL: ClassVar = JudgeModelOptions.OPERATIONAL | {"judge_prompt"}
 
 
@@ -186,6 +187,7 @@ def fingerprint(
         prompts: by role, the prompts in use; their digests stand for the files that hold them.
         digests: of what the input files hold.
     """
+    # Group by group and not over the flat table: each group names its own operational fields.
     found: dict[str, Any] = {}
     for name, value in _fields(config):
         if is_dataclass(value):

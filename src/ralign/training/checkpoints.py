@@ -45,6 +45,7 @@ def mark_complete(path: Path, digest: str) -> None:
     sizes: dict[str, int] = {}
     try:
         for file in sorted(each for each in path.rglob("*") if each.is_file() and each.name != MARKER):
+            # Before the marker: one that reached the disk ahead of its files would vouch for them after a power cut.
             _sync(file)
             sizes[file.relative_to(path).as_posix()] = file.stat().st_size
         _sync(path)
@@ -57,6 +58,8 @@ def is_complete(path: Path, digest: str) -> bool:
     """Whether the checkpoint was marked by this run and has all its files in their full length."""
     try:
         marker = orjson.loads((path / MARKER).read_bytes())
+        # Sizes and no digests: a write that was cut off shows in its size, and hashing a large model's optimizer state
+        # at every start would take minutes.
         sizes = cast("dict[str, Any]", marker["files"])
         return marker["run"] == digest and all(
             (path / name).stat().st_size == size for name, size in sizes.items()
@@ -67,6 +70,7 @@ def is_complete(path: Path, digest: str) -> bool:
 
 def checkpoints(folder: Path) -> list[Checkpoint]:
     """All checkpoints in a folder, complete or partial, the oldest first."""
+    # By number: as text, checkpoint-1000 would come before checkpoint-200.
     return sorted(
         Checkpoint(int(match[1]), path)
         for path in (folder.iterdir() if folder.is_dir() else ())

@@ -227,6 +227,7 @@ class PolicyConfig:
                     f"--length-penalty is {self.length_penalty} with --against group, which has no reference to "
                     "measure lengths by; say none"
                 )
+            # The next answers go round the group: beyond half of it, a pair would be judged from both its ends.
             furthest = (self.training.group_size - 1) // 2
             if self.neighbors is not None and not 1 <= self.neighbors <= furthest:
                 raise InputError(f"--neighbors is {self.neighbors}, expected 1 to {furthest} in this group")
@@ -234,6 +235,7 @@ class PolicyConfig:
             raise InputError("--neighbors is for --against group")
 
     def _check_served(self) -> None:
+        # A flag at its default cannot be told from one that was not given, and either changes nothing.
         defaults = {field.name: field.default for field in (*fields(self), *fields(self.judge))}
         given = as_table(self)
         for name in (
@@ -251,5 +253,6 @@ class PolicyConfig:
         orders = 2 if self.side == "both" else 1
         if self.against == "reference":
             return orders
+        # One comparison serves two answers, so that each bears half of its cost.
         group = self.training.group_size
         return orders * (self.neighbors if self.neighbors is not None else (group - 1) / 2)

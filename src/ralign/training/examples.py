@@ -68,6 +68,7 @@ def load_examples(pairs: PairSource, make: MakeExample, *, orders: Orders, seed:
     examples: list[Example] = []
     left_out: list[LeftOut] = []
     for pair in pairs:
+        # Before any is left out: a run is resumed with the same files, and not only with the same examples.
         digest.add(pair)
         for order in orders_shown(pair, orders, seed=seed):
             made = make(pair, order)
@@ -120,6 +121,7 @@ def target_problem(pair: PreferencePair) -> str | None:
         return f"gold judgment: its verdict is {verdict}, the label {pair.label}"
     if not any(map(str.isalnum, rationale)):
         return "gold judgment: a verdict without a rationale"
+    # The parser takes the verdict out wherever it stands; a rationale that is no prefix has text on both sides.
     if not text.startswith(rationale):
         return "gold judgment: the verdict does not stand at its end"
     return None

@@ -9,6 +9,7 @@ from ralign.training.train_log import Step, mean_metrics
 LAST_STEPS = 50
 """Steps at the end whose means a card shows."""
 
+# By which two trainings are compared. Where and how fast one ran is in config.toml alone.
 _SETTINGS = (
     "batch", "mini_batch", "group_size", "schedule", "warmup_steps", "kl_coef", "clip", "clip_high", "temperature",
     "max_prompt_tokens", "max_completion_tokens", "lora_rank", "thinking", "seed",

@@ -17,6 +17,7 @@ Engine = Literal["trl", "verl"]
 RewardName = Literal["outcome", "ralign", "hybrid", "points"]
 Report = Literal["none", "trackio", "wandb", "tensorboard"]
 
+# The clipping range of PPO's paper (Schulman et al., 2017), and the default of both engines.
 DEFAULT_CLIP = 0.2
 
 # Flags that one engine, stage or algorithm alone has a use for. Elsewhere they would change nothing, so that they are
@@ -187,6 +188,7 @@ class TrainingOptions:
     def _check_rl(self) -> None:
         if self.algorithm == "ppo" and self.engine == "trl":
             raise InputError("--algorithm ppo needs --engine verl: TRL has no PPO trainer any more")
+        # GRPO's advantage is the reward less the group's mean, which is 0 for a group of one; PPO has its critic.
         if self.group_size < (2 if self.algorithm == "grpo" else 1):
             raise InputError(
                 f"--group-size is {self.group_size}, expected 2 or more: a completion is compared with its group"
@@ -219,6 +221,7 @@ class TrainingOptions:
         """Learning rate after the warmup."""
         if self.learning_rate is not None:
             return self.learning_rate
+        # Adapters start as a zero update: they take about ten times the rate of full weights.
         return (1e-5 if stage == "sft" else 1e-6) * (10 if self.lora_rank else 1)
 
     def sequences_a_step(self, stage: Stage) -> int:
@@ -235,10 +238,12 @@ class TrainingOptions:
             raise InputError(
                 f"{examples:,} prompts can be trained on, and a step takes {self.batch:,}; give a smaller --batch"
             )
+        # After the check of the data: a run of given steps needs a full batch too.
         if self.steps is not None:
             return self.steps
         if stage == "rl":
             return max(1, int(examples // self.batch * self.epochs))
+        # Rounded up: in sft the last step of an epoch takes what is left.
         return max(1, -int(-examples * self.epochs // self.batch))
 
 
@@ -246,6 +251,8 @@ class TrainingOptions:
 class RewardCalls:
     """Calls of a judge, a meta-judge or a reward service during training, and what is done when it is down."""
 
+    # Not `CallOptions`: a step asks about its whole rollout at once and all GPUs wait for the slowest answer, so that
+    # many more calls are in flight than in a measurement, and none may take as long.
     concurrency: int = 512
     """rl: calls in flight, over all processes."""
     deadline: float = 300.0

@@ -10,6 +10,8 @@ from ralign.models.pool import ModelPool
 from ralign.records import Message
 from ralign.training.tasks.task import Task
 
+# `ralign serve` takes connections while it loads its models, and answers when they are there: a service that was
+# just started gets this long.
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
@@ -25,6 +27,7 @@ async def preflight(task: Task, local_model: LoadLocalModel, log: Callable[[str]
     if task.service_url is not None:
         await _check_service(task.service_url)
     for role, spec, sampling in task.preflight:
+        # A model on this machine is loaded by the reward; a second copy may not fit beside it.
         if spec.url is None:
             continue
         # With the deadline and the sampling of training: what a provider refuses, it refuses here.

@@ -133,11 +133,12 @@ def run_training(task: Task, engine: LoadEngine, local_model: LoadLocalModel, co
     """
     training = task.training
     prices = task.prices()
-    wanted = fingerprint(task.config, **task.digests)
+    wanted = {**fingerprint(task.config), **task.digests}
     run = TrainingRun(
         task=task,
         data=task.data,
         digest=run_digest(wanted),
+        # The name that torchrun and accelerate give a process's number; without a launcher there is one.
         main=int(os.environ.get("RANK", "0")) == 0,
         console=console,
         local_model=local_model,
@@ -152,6 +153,7 @@ def run_training(task: Task, engine: LoadEngine, local_model: LoadLocalModel, co
             # Verl's dry run also writes what it would launch, and lets verl check it.
             return RunResult(None)
     train = engine(training.engine)
+    # The first process holds the lock for all: the others of this run would be refused by it.
     with DirectoryLock(training.out) if run.main else nullcontext():
         if run.main:
             written = {task.command: as_table(task.config), "versions": versions(*_PACKAGES)}
@@ -181,6 +183,7 @@ def run_training(task: Task, engine: LoadEngine, local_model: LoadLocalModel, co
 
 def _resume(run: TrainingRun) -> None:
     """Leave the run directory as it was right after its last complete checkpoint."""
+    # The resumed run comes to the same step again, and must not find files of the first try there.
     for partial in remove_partial(run.checkpoints, run.digest):
         run.warn(f"checkpoint-{partial.step} was not complete and is removed")
     last = last_complete(run.checkpoints, run.digest)
@@ -215,4 +218,5 @@ def _publish(run: TrainingRun, trained_on: TrainingData) -> None:
         # Signs are a policy's, and verl tells nobody what its steps' answers were.
         if source.exists():
             write_atomically(run.unfinished / name, source.read_bytes())
+    # Within one file system a rename is atomic: whoever finds `model/` finds all of it.
     run.unfinished.rename(run.model)

@@ -63,7 +63,6 @@ def cut_after(path: Path, step: int) -> None:
         kept = [line for line in lines if orjson.loads(line)["step"] <= step]
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: holds a line without a step") from None
-    # The usual resume drops nothing, and then the file is not touched: another process may be reading it.
     if len(kept) < len(lines):
         write_atomically(path, b"".join(line + b"\n" for line in kept))
 

@@ -67,11 +67,13 @@ class JudgeTask(Task):
         self, local_model: LoadLocalModel, *, processes: int, log: Callable[[str], object]
     ) -> AbstractAsyncContextManager[BatchReward]:
         """The judge's reward, with its meta-judge; see `Task.open_reward`."""
+        # --concurrency is what the endpoint bears, whatever the number of GPUs: each process takes its share of it.
         share = max(1, self.calls.concurrency // processes)
         return open_judge_reward(
             self.config.reward,
             replace(self.calls, concurrency=share),
             local_model,
+            # Where no meta-judge is asked its prompt is not read either.
             prompt=self.meta_prompt or Prompt.load(None, META_PROMPT),
             seed=self.training.seed,
             log=log,
@@ -95,6 +97,7 @@ class JudgeTask(Task):
         tokens = self.config.expected_completion_tokens
         expected = expect(self.training, self.stage, self.data, completion_tokens=tokens)
         if (prompt := self.meta_prompt) is not None:
+            # The rationales are still to be written: a text of the expected length stands for each.
             rationale = "x" * (CHARACTERS_PER_TOKEN * tokens)
             characters = 0
             for example in self.data.examples:

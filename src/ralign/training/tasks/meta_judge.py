@@ -102,6 +102,7 @@ class MetaJudgeTask(Task):
         if not self.data.held_out:
             return f"The meta-judge: {model}. No pair was held out to measure it with."
         config = self.config
+        # The held-out judgments are recorded ones: an order that was never judged has none to measure with.
         shown = {example.order for example in self.data.examples}
         orders = "both" if len(shown) > 1 else shown.pop()
         prompt = f" --meta-prompt {config.reward.meta_prompt}" if config.reward.meta_prompt else ""

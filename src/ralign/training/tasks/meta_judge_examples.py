@@ -79,9 +79,11 @@ def load_meta_examples(
     kept_back: list[PreferencePair] = []
     digest = PairsDigest()
     for pair in pairs:
+        # A file of people's labels may name no benchmark; the id alone must do there.
         keys = by_pair.get((pair.benchmark, pair.id)) or by_pair.get(("", pair.id), [])
         made = [_example(pair, key, said[key], judgments.get(key), decisions, prompt) for key in sorted(keys)]
         found = [each for each in made if isinstance(each, Example)]
+        # With the targets: the same pairs under another meta-judge's answers make another run.
         digest.add(pair, [f"{each.order} {each.decision} {each.target}" for each in found])
         if found and is_held_out(pair, held_out):
             kept_back.append(pair)
@@ -169,6 +171,8 @@ def _what_was_said(votes: Sequence[MetaJudgment], *, imitate: bool) -> _Said | s
         return f"the meta-judge failed ({failures[0]})" if failures else "the votes are even"
     if not imitate:
         return _Said(decision, None)
+    # Parsed again: the recorded decision may be an older parser's, and words that do not come to it would teach
+    # what the reward then punishes.
     agreeing = [vote for vote in votes if vote.aligned == decision]
     for vote in agreeing:
         if parse_meta_judgment(vote.text, vote.finish_reason).aligned == decision:
@@ -191,6 +195,7 @@ def _balanced(examples: Sequence[Example], seed: int, path: Path) -> tuple[list[
             "takes them as they are"
         )
     kept: set[int] = set()
+    # By hashes and no generator's state: which examples stay does not depend on the version of Python.
     for of_one_kind in places.values():
         kept.update(sorted(of_one_kind, key=lambda place: call_seed(seed, "balance", place))[:fewer])
     surplus = [

@@ -52,6 +52,7 @@ class PolicyTask(Task):
             InputError: a file, a prompt or a stop rule that cannot be used.
             BadRow: a row that cannot be used, unless they are skipped.
         """
+        # First of all, as reading the prompts may take minutes that a misspelt rule should not cost.
         rules = StopRules.parse(config.stop_when)
         judge = config.judge
         prompt = None if judge.judge is None else Prompt.load(judge.judge_prompt, JUDGE_PROMPT)
@@ -60,6 +61,7 @@ class PolicyTask(Task):
         if prompt is not None:
             digests["judge_prompt_digest"] = prompt.digest
         lengths = SteeredLengthPenalty(
+            # A reward service has a length penalty, and its state, of its own.
             config.length_penalty if config.reward_url is None else "none",
             coefficient=config.length_coefficient,
             target=config.length_target,
@@ -78,6 +80,7 @@ class PolicyTask(Task):
             InputError: groups are compared, and the processes cut them.
         """
         training = self.training
+        # A process scores its own slice of the batch, and an answer is compared only with those it has.
         here = training.sequences_a_step("rl") // processes
         if self.config.against == "group" and here % training.group_size:
             raise InputError(
@@ -209,6 +212,7 @@ def load_policy_data(config: PolicyConfig) -> TrainingData:
         reference = ""
         if column is not None:
             text = prompt.row.get(column)
+            # A reference that is all thinking, cut off before its answer, is none to be compared with.
             reference = visible_answer(text) if isinstance(text, str) else ""
             if not reference:
                 left_out.append(LeftOut(prompt.id, f"no reference answer in the column {column}"))

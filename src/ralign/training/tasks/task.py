@@ -130,6 +130,7 @@ class Task(ABC):
         """
         prices = parse_prices(self.training.price)
         for model in prices:
+            # A misspelt name would leave its calls without a price, and the forecast too cheap.
             if model not in self.priced.values():
                 raise InputError(
                     f"--price names {model!r}, which is not {' or '.join(f'the {role}' for role in self.priced)}"
