@@ -11,10 +11,10 @@ import asyncio
 import json
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Dict as RecipeTable
@@ -38,9 +38,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ralign.models import ChatModel
-    from ralign.models.local import LocalModel
+    from ralign.runs.execute import Results
     from ralign.training.run import TrainingEngine
     from ralign.training.tasks.task import Task
+
+Config = TypeVar("Config")
+Load = TypeVar("Load")
 
 app = App(
     name="ralign",
@@ -48,24 +51,21 @@ app = App(
     help_epilogue="Every command takes --recipe FILE.toml: its table [COMMAND] sets the flags that are not given.",
     version=__version__,
     default_parameter=Parameter(negative=()),
+    # Errors are printed by `main`, in one line whatever raised them.
     exit_on_error=False,
     print_error=False,
     result_action="return_value",
-    suppress_keyboard_interrupt=False,  # `_run` says what is left and how to go on
+    # `_run` says what is left and how to go on.
+    suppress_keyboard_interrupt=False,
 )
 
-_GOES_ON = "what was answered is recorded, and the same command goes on"
-_FROM_CHECKPOINT = "the same command goes on from the last complete checkpoint"
 _INTERRUPTED = {
-    "answers": _GOES_ON,
-    "bench": _GOES_ON,
-    "gold": _GOES_ON,
-    "lab": "the same command takes up the stages that are finished",
-    "policy": _FROM_CHECKPOINT,
-    "probe": _GOES_ON,
-    "rubric": _GOES_ON,
-    "train": _FROM_CHECKPOINT,
-    "winrate": _GOES_ON,
+    **dict.fromkeys(
+        ("answers", "bench", "gold", "probe", "rubric", "winrate"),
+        "what was answered is recorded, and the same command goes on",
+    ),
+    **dict.fromkeys(("policy", "train"), "the same command goes on from the last complete checkpoint"),
+    "lab": "the same command resumes from the stages that are finished",
 }
 """What is left of a command that was interrupted."""
 
@@ -76,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         sys.exit(_run(arguments))
     except (RalignError, CycloptsError) as error:
+        # Cyclopts' messages span lines; a script that reads stderr expects one.
         print(f"ralign: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
 
@@ -97,7 +98,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _take_recipe(arguments: list[str]) -> tuple[Path | None, list[str]]:
-    if arguments[:1] == ["lab"]:  # its recipes have tables in tables, which are no flags
+    # By hand: the recipe's table must be in `app.config` before the app parses the first flag.
+    if arguments[:1] == ["lab"]:
+        # Its recipes have tables in tables, which are no flags.
         return None, arguments
     for position, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")
@@ -138,14 +141,11 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
     """Measure a judge: L-Acc, S-Corr and F-Score with intervals, into a run directory."""
     from ralign.evals.bench.command import run_bench
     from ralign.report.tables import print_tables, results_tables
-    from ralign.runs.execute import show_end
 
-    console = _console()
-    results = asyncio.run(run_bench(config, _local_model, console))
-    if results is None:
-        return 0
-    print_tables(results_tables(results.document["benchmarks"]), console)
-    return show_end(results, config.run_directory, console)
+    def show(results: "Results", config: BenchConfig, console: "Console") -> None:
+        print_tables(results_tables(results.document["benchmarks"]), console)
+
+    return _ask_models(run_bench, config, _local_model, show, config.run_directory)
 
 
 @app.command
@@ -153,28 +153,26 @@ def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
     """Ask whether a local judge's verdicts hang on its rationales: change those, and read the verdict again."""
     _needs("local", "torch", "transformers")
     from ralign.evals.probe.command import run_probe
+    from ralign.models.local import LocalModel
     from ralign.report.probing_table import probing_table
     from ralign.report.tables import print_tables
-    from ralign.runs.execute import show_end
 
-    console = _console()
-    results = asyncio.run(run_probe(config, _probed_model, console))
-    print_tables([probing_table(name, one) for name, one in results.document["benchmarks"].items()], console)
-    return show_end(results, config.out, console)
+    def load(config: ProbeConfig) -> LocalModel:
+        return LocalModel(config.judge, device=config.device, dtype=config.dtype, max_batch=config.batch)
+
+    def show(results: "Results", config: ProbeConfig, console: "Console") -> None:
+        tables = [probing_table(name, one) for name, one in results.document["benchmarks"].items()]
+        print_tables(tables, console)
+
+    return _ask_models(run_probe, config, load, show, config.out)
 
 
 @app.command
 def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
     """Write gold rationales for preference pairs with a strong model, each checked, into a run directory."""
     from ralign.data.gold.command import run_gold, show_results
-    from ralign.runs.execute import show_end
 
-    console = _console()
-    results = asyncio.run(run_gold(config, _local_model, console))
-    if results is None:
-        return 0
-    show_results(results, config, console)
-    return show_end(results, config.out, console)
+    return _ask_models(run_gold, config, _local_model, show_results, config.out)
 
 
 @app.command
@@ -190,14 +188,8 @@ def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
 def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
     """Answer prompts with a model, into a run directory: reference answers for `policy` and `winrate`."""
     from ralign.data.answers.command import run_answers, show_results
-    from ralign.runs.execute import show_end
 
-    console = _console()
-    results = asyncio.run(run_answers(config, _local_model, console))
-    if results is None:
-        return 0
-    show_results(results, config, console)
-    return show_end(results, config.out, console)
+    return _ask_models(run_answers, config, _local_model, show_results, config.out)
 
 
 @app.command
@@ -212,14 +204,8 @@ def policy(config: Annotated[PolicyConfig, Parameter(name="*")]) -> int:
 def winrate(config: Annotated[WinrateConfig, Parameter(name="*")]) -> int:
     """Judge a policy's answers against references in both orders: the win rate, raw and at equal length."""
     from ralign.evals.winrate.command import run_winrate, show_results
-    from ralign.runs.execute import show_end
 
-    console = _console()
-    results = asyncio.run(run_winrate(config, _local_model, console))
-    if results is None:
-        return 0
-    show_results(results, config, console)
-    return show_end(results, config.out, console)
+    return _ask_models(run_winrate, config, _local_model, show_results, config.out)
 
 
 @app.command
@@ -284,11 +270,9 @@ def correlate(
 
     panels = correlate_columns(table, x, y, seed=seed, resamples=resamples)
     if plot is not None:
-        try:
-            # matplotlib is an extra.
-            from ralign.report.correlation_figure import draw_correlation
-        except ImportError as error:
-            raise InputError(f"--plot needs {error.name}: pip install 'ralign[report]'") from None
+        _needs("report", "matplotlib")
+        from ralign.report.correlation_figure import draw_correlation
+
         draw_correlation(panels, plot)
     if as_json:
         found = {panel.x_name: panel.correlation.as_dict() for panel in panels}
@@ -308,11 +292,9 @@ def train(config: Annotated[TrainConfig, Parameter(name="*")]) -> int:
 
 
 def _trained(task: "Task") -> int:
-    from ralign.training.run import run_training, show_stopped
+    from ralign.training.run import run_training
 
-    console = _console()
-    result = run_training(task, _training_engine, _local_model, console)
-    show_stopped(result, task, console)
+    result = run_training(task, _training_engine, _local_model, _console())
     return 0 if result.stopped is None else 1
 
 
@@ -332,13 +314,11 @@ def _training_engine(name: Engine) -> "TrainingEngine":
 @app.command
 def serve(config: Annotated[ServeConfig | None, Parameter(name="*")] = None) -> int:
     """Serve a judge as a policy's reward over HTTP, for TRL, verl, OpenRLHF and anything else."""
-    try:
-        # The web framework is an extra.
-        from ralign.serving.command import run_serve
-    except ImportError as error:
-        raise InputError(f"{error.name} is not installed: pip install 'ralign[serve]'") from None
+    _needs("serve", "fastapi", "httptools", "prometheus_client", "uvicorn")
+    from ralign.serving.command import run_serve
 
     # No flag is required by itself, so the parser takes none at all: the config refuses that.
+    # Flushed, as a script that starts the server through a pipe waits for this line.
     asyncio.run(run_serve(config or ServeConfig(), _local_model, lambda address: print(address, flush=True)))
     return 0
 
@@ -355,20 +335,35 @@ def downstream(config: Annotated[DownstreamConfig, Parameter(name="*", consume_m
 def rubric(config: Annotated[RubricConfig, Parameter(name="*")]) -> int:
     """Grade single answers by rubrics or yes-or-no questions with a judge, into a run directory."""
     from ralign.evals.rubric.command import run_rubric, show_results
+
+    return _ask_models(run_rubric, config, _local_model, show_results, config.out)
+
+
+def _ask_models(
+    run: "Callable[[Config, Load, Console], Coroutine[Any, Any, Results | None]]",
+    config: Config,
+    load: Load,
+    show: "Callable[[Results, Config, Console], None]",
+    out: Path,
+) -> int:
+    """Run a command that asks models and records their answers in `out`; its exit code."""
     from ralign.runs.execute import show_end
 
     console = _console()
-    results = asyncio.run(run_rubric(config, _local_model, console))
+    results = asyncio.run(run(config, load, console))
+    # None after a dry run, which has printed its forecast.
     if results is None:
         return 0
-    show_results(results, config, console)
-    return show_end(results, config.out, console)
+    show(results, config, console)
+    return show_end(results, out, console)
 
 
 def _needs(extra: str, *modules: str) -> None:
+    """Refuse where a package of an optional extra is missing, in one line that says how to install it."""
+    # Looked for without importing them: torch alone takes seconds, which a mistake in a flag should not cost.
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
-        raise InputError(f"this command needs {' and '.join(missing)}: pip install 'ralign[{extra}]'")
+        raise InputError(f"this needs {' and '.join(missing)}: pip install 'ralign[{extra}]'")
 
 
 def _console() -> "Console":
@@ -379,16 +374,11 @@ def _console() -> "Console":
 
 def _local_model(name: str) -> "ChatModel":
     try:
-        from ralign.models.local import LocalModel  # brings in torch
+        # Brings in torch.
+        from ralign.models.local import LocalModel
     except ImportError as error:
         raise InputError(
             f"{name} without a URL is a local model, and {error.name} is not installed: "
             "pip install 'ralign[local]', or give its URL"
         ) from None
     return LocalModel(name)
-
-
-def _probed_model(config: ProbeConfig) -> "LocalModel":
-    from ralign.models.local import LocalModel
-
-    return LocalModel(config.judge, device=config.device, dtype=config.dtype, max_batch=config.batch)

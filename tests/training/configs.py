@@ -5,11 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ralign.runs.options import JudgeOptions
 from ralign.training.config import PolicyConfig, TrainConfig
 from ralign.training.options import JudgeRewardOptions, RewardCalls, TrainingOptions
 
 Config = TypeVar("Config", TrainConfig, PolicyConfig)
-GROUPS = {"training": TrainingOptions, "reward": JudgeRewardOptions, "calls": RewardCalls}
+GROUPS = {
+    "training": TrainingOptions,
+    "reward": JudgeRewardOptions,
+    "calls": RewardCalls,
+    "judge": JudgeOptions,
+}
 
 
 def _grouped(given: dict[str, Any], kind: type) -> dict[str, dict[str, Any]]:
@@ -29,13 +35,13 @@ def _grouped(given: dict[str, Any], kind: type) -> dict[str, dict[str, Any]]:
 
 def train_config(pairs: Sequence[str] = ("pairs.jsonl",), **given: Any) -> TrainConfig:
     parts = _grouped({"model": "start", "out": Path("out"), "stage": "rl"} | given, TrainConfig)
-    groups = {name: GROUPS[name](**parts.pop(name)) for name in GROUPS}
+    groups = {name: GROUPS[name](**parts.pop(name)) for name in ("training", "reward", "calls")}
     return TrainConfig(tuple(pairs), **parts[""], **groups)
 
 
 def policy_config(prompts: Sequence[str] = ("prompts.jsonl",), **given: Any) -> PolicyConfig:
     parts = _grouped({"model": "start", "out": Path("run")} | given, PolicyConfig)
-    groups = {name: GROUPS[name](**parts.pop(name)) for name in ("training", "calls")}
+    groups = {name: GROUPS[name](**parts.pop(name)) for name in ("training", "calls", "judge")}
     return PolicyConfig(tuple(prompts), **parts[""], **groups)
 
 

@@ -2,6 +2,7 @@ import pytest
 from tests.training.configs import replaced, train_config
 
 from ralign.errors import InputError
+from ralign.runs.options import fingerprint
 from ralign.training.config import TrainConfig
 
 
@@ -76,6 +77,6 @@ def test_only_what_shapes_the_weights_makes_another_run() -> None:
         vllm="colocate",
     )
     other = replaced(base, temperature=0.9)
-    assert same.identity({}) == base.identity({})
-    assert other.identity({}) != base.identity({})
-    assert base.identity({"pairs_digest": "a"}) != base.identity({"pairs_digest": "b"})
+    assert fingerprint(same) == fingerprint(base)
+    assert fingerprint(other) != fingerprint(base)
+    assert fingerprint(base, pairs_digest="a") != fingerprint(base, pairs_digest="b")

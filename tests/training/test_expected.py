@@ -27,7 +27,7 @@ def data(count: int) -> TrainingData:
     )
     prompt = (Message(role="user", content="x" * 400),)
     example = Example(pair=pair, order="ab", prompt=prompt, target="t" * 80)
-    return TrainingData(examples=(example,) * count, left_out=(), bad_rows=(), pairs=count, digest="")
+    return TrainingData(examples=(example,) * count, left_out=(), bad_rows=(), digest="")
 
 
 def test_sft_takes_prompts_and_gold_judgments_at_four_characters_a_token() -> None:

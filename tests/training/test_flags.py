@@ -22,13 +22,13 @@ from ralign.metajudging import ChatMetaJudge
 from ralign.models import ScriptedModel
 from ralign.records import Judgment, MetaJudgment
 from ralign.rewards.length_penalty import SteeredLengthPenalty
+from ralign.runs.options import as_table
 from ralign.training.config import PolicyConfig, TrainConfig
 from ralign.training.engines.trl.config import grpo_config, sft_config, weight_dtype
 from ralign.training.engines.trl.engine import lora_config
 from ralign.training.engines.verl.config import config_text
 from ralign.training.engines.verl.engine import _reward_function, _served_meta_judge
 from ralign.training.engines.verl.files import VerlFiles
-from ralign.training.options import flat
 from ralign.training.reward import judge_reward, policy_reward
 from ralign.training.tasks.judge import JudgeTask
 from ralign.training.tasks.meta_judge import MetaJudgeTask
@@ -232,7 +232,7 @@ async def test_every_flag_of_policy_changes_what_an_engine_is_given(flag: str, s
 
 
 def test_no_flag_is_left_out() -> None:
-    train, policy = flat(train_config(reward="outcome")), flat(policy_config(judge="j"))
+    train, policy = as_table(train_config(reward="outcome")), as_table(policy_config(judge="j"))
     assert train.keys() - ABOUT_THE_RUN.keys() == TRAIN.keys()
     shared = train.keys() & policy.keys() - {"judge_prompt"}
     assert policy.keys() - ABOUT_THE_RUN.keys() - shared == POLICY.keys()

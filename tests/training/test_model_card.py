@@ -13,7 +13,6 @@ DATA = TrainingData(
     examples=(Example(pair=PAIR, order="ab", prompt=PAIR.conversation),) * 1200,
     left_out=(LeftOut("q", "too long"),) * 3,
     bad_rows=(),
-    pairs=1203,
     digest="",
 )
 

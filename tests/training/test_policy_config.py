@@ -4,6 +4,7 @@ import pytest
 from tests.training.configs import policy_config
 
 from ralign.errors import InputError
+from ralign.runs.options import fingerprint
 from ralign.training.config import PolicyConfig
 
 
@@ -59,10 +60,9 @@ def test_the_calls_an_answer_costs_follow_from_what_it_is_compared_with(
 
 
 def test_what_changes_the_weights_names_the_run_and_what_does_not_does_not() -> None:
-    one = config().identity({"prompts_digest": "d"})
+    one = fingerprint(config(), prompts_digest="d")
     assert one["prompts_digest"] == "d"
     assert (
-        config(stop_when=("length > 9",), concurrency=2, save_every=7).identity({"prompts_digest": "d"})
-        == one
+        fingerprint(config(stop_when=("length > 9",), concurrency=2, save_every=7), prompts_digest="d") == one
     )
-    assert config(length_penalty="fixed").identity({"prompts_digest": "d"}) != one
+    assert fingerprint(config(length_penalty="fixed"), prompts_digest="d") != one

@@ -3,7 +3,7 @@
 import platform
 import tomllib
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import cast
 
@@ -51,9 +51,14 @@ def check_fingerprint(
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The versions of ralign, of Python and of these packages, for config.toml."""
-    installed = {name: version(name) for name in packages}
-    return {"ralign": __version__, "python": platform.python_version(), **installed}
+    """The versions of ralign, of Python and of whichever of these packages is installed, for config.toml."""
+    found = {"ralign": __version__, "python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _read_fingerprint(path: Path) -> dict[str, str]:

@@ -99,6 +99,7 @@ class JudgeOptions(JudgeModelOptions):
     judge_prompt: Path | None = None
     """A file with your own judge prompt. Default: ours."""
 
+    # The file may be moved: its text is in the fingerprint, by its digest.
     OPERATIONAL: ClassVar = JudgeModelOptions.OPERATIONAL | {"judge_prompt"}
 
 
@@ -159,7 +160,12 @@ def at_least_one(**values: int | None) -> None:
     """
     for name, value in values.items():
         if value is not None and value < 1:
-            raise InputError(f"--{name.replace('_', '-')} is {value}, expected 1 or more")
+            raise InputError(f"{flag(name)} is {value}, expected 1 or more")
+
+
+def flag(field: str) -> str:
+    """The flag of a config's field, as an error names it."""
+    return f"--{field.replace('_', '-')}"
 
 
 def as_table(config: object) -> dict[str, Any]:
@@ -181,6 +187,7 @@ def fingerprint(
         prompts: by role, the prompts in use; their digests stand for the files that hold them.
         digests: of what the input files hold.
     """
+    # Group by group and not over the flat table: each group names its own operational fields.
     found: dict[str, Any] = {}
     for name, value in _fields(config):
         if is_dataclass(value):

@@ -111,6 +111,7 @@ async def open_models(config: ServeConfig, local_model: LoadLocalModel) -> Async
     Raises:
         InputError: a prompt, a key or an address cannot be used.
     """
+    # One try may take all of it: a judgment is long, and nobody waits for one that comes after the deadline.
     async with ModelPool(
         local_model, concurrency=config.concurrency, deadline=config.deadline, try_timeout=config.deadline
     ) as opened:

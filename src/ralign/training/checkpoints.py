@@ -29,9 +29,10 @@ class Checkpoint(NamedTuple):
     path: Path
 
 
-def run_digest(identity: Mapping[str, object]) -> str:
-    """Name a run's identity, so that a checkpoint of another run is not taken for one of this."""
-    text = repr(sorted((name, str(value)) for name, value in identity.items()))
+def run_digest(fingerprint: Mapping[str, object]) -> str:
+    """Digest of a run's fingerprint, so that a checkpoint of another run is not taken for one of this."""
+    # The values' text, sorted, as config.toml keeps them: a digest must not change with the order of the fields.
+    text = repr(sorted((name, str(value)) for name, value in fingerprint.items()))
     return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 
@@ -44,6 +45,7 @@ def mark_complete(path: Path, digest: str) -> None:
     sizes: dict[str, int] = {}
     try:
         for file in sorted(each for each in path.rglob("*") if each.is_file() and each.name != MARKER):
+            # Before the marker: one that reached the disk ahead of its files would vouch for them after a power cut.
             _sync(file)
             sizes[file.relative_to(path).as_posix()] = file.stat().st_size
         _sync(path)
@@ -56,6 +58,8 @@ def is_complete(path: Path, digest: str) -> bool:
     """Whether the checkpoint was marked by this run and has all its files in their full length."""
     try:
         marker = orjson.loads((path / MARKER).read_bytes())
+        # Sizes and no digests: a write that was cut off shows in its size, and hashing a large model's optimizer state
+        # at every start would take minutes.
         sizes = cast("dict[str, Any]", marker["files"])
         return marker["run"] == digest and all(
             (path / name).stat().st_size == size for name, size in sizes.items()
@@ -66,6 +70,7 @@ def is_complete(path: Path, digest: str) -> bool:
 
 def checkpoints(folder: Path) -> list[Checkpoint]:
     """All checkpoints in a folder, complete or partial, the oldest first."""
+    # By number: as text, checkpoint-1000 would come before checkpoint-200.
     return sorted(
         Checkpoint(int(match[1]), path)
         for path in (folder.iterdir() if folder.is_dir() else ())

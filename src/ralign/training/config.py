@@ -1,27 +1,20 @@
 """Configs of `ralign train` and `ralign policy`: the options both share, and each command's own.
 
 Comes in: flags, or a recipe's keys. Goes out: a frozen config that an engine can run, and of it the part that makes two
-runs the same run (`identity`).
+runs the same run (`ralign.runs.options.fingerprint`).
 """
 
-from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from cyclopts import Parameter
 
 from ralign.errors import InputError
 from ralign.rewards.length_penalty import LengthPenaltyMode
 from ralign.rewards.policy import Side
-from ralign.training.options import (
-    OPERATIONAL,
-    JudgeRewardOptions,
-    RewardCalls,
-    Stage,
-    TrainingOptions,
-    fingerprint,
-)
+from ralign.runs.options import JudgeFlags, JudgeOptions, as_table, at_least_one, flag
+from ralign.training.options import JudgeRewardOptions, RewardCalls, Stage, TrainingOptions
 
 Role = Literal["judge", "meta-judge"]
 Orders = Literal["ab", "ba", "both", "drawn"]
@@ -67,6 +60,14 @@ class TrainConfig:
     expected_completion_tokens: int = 600
     """For --dry-run: expected tokens of a judgment, and of a meta-judgment."""
 
+    # Files stand in the fingerprint by the digest of what they hold: they may be moved.
+    OPERATIONAL: ClassVar = frozenset(
+        {
+            "pairs", "judged", "labels", "judge_prompt", "serve_meta_judge", "meta_judge_gpus",
+            "meta_judge_tensor_parallel", "unscored", "expected_completion_tokens",
+        }
+    )  # fmt: skip
+
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
 
@@ -76,11 +77,10 @@ class TrainConfig:
         if not self.pairs:
             raise InputError("no pairs file given: ralign train PAIRS...")
         self.training.check(self.stage)
-        self.calls.check()
         if self.role == "judge":
-            for flag, value in (("judged", self.judged), ("labels", self.labels)):
-                if value is not None:
-                    raise InputError(f"--{flag} is for --role meta-judge; leave it out")
+            for name in ("judged", "labels"):
+                if getattr(self, name) is not None:
+                    raise InputError(f"{flag(name)} is for --role meta-judge; leave it out")
         else:
             self._check_meta_judge()
         if self.stage == "sft":
@@ -104,8 +104,6 @@ class TrainConfig:
                 )
             if not self.needs_meta_judge and reward.meta_judge is not None:
                 raise InputError("--reward outcome asks no meta-judge; leave --meta-judge out")
-            if reward.meta_judge_url is not None and reward.meta_judge is None:
-                raise InputError("--meta-judge-url needs --meta-judge MODEL")
 
     def _check_meta_judge(self) -> None:
         if self.judged is None:
@@ -136,14 +134,6 @@ class TrainConfig:
         """Whether the reward looks at the rationale."""
         return self.role == "judge" and self.stage == "rl" and self.reward.reward != "outcome"
 
-    def identity(self, digests: Mapping[str, str]) -> dict[str, object]:
-        """The run's fingerprint, in full: two runs with the same one are the same run."""
-        mine = {
-            "pairs", "judged", "labels", "serve_meta_judge", "meta_judge_gpus", "meta_judge_tensor_parallel",
-            "unscored",
-        }  # fmt: skip
-        return fingerprint(self, OPERATIONAL | mine, digests)
-
 
 @dataclass(frozen=True)
 class PolicyConfig:
@@ -154,10 +144,7 @@ class PolicyConfig:
     _: KW_ONLY
     training: Annotated[TrainingOptions, Parameter(name="*")]
     calls: Annotated[RewardCalls, Parameter(name="*")] = RewardCalls()
-    judge: str | None = None
-    """Model name of the judge at --judge-url; without a URL, a local Hugging Face model (path or hub name)."""
-    judge_url: str | None = None
-    """OpenAI-compatible endpoint of the judge, for example http://localhost:8000/v1."""
+    judge: JudgeFlags = JudgeOptions()
     reward_url: str | None = None
     """Reward service in place of a judge: a running `ralign serve`, whose flags then say how answers are rewarded."""
     token_variable: str = "RALIGN_SERVE_TOKEN"
@@ -179,16 +166,6 @@ class PolicyConfig:
     """Target mean length of a dynamic length penalty, in mean lengths of the references."""
     format_penalty: float = 0.5
     """Format penalty, on top of a loss, of an answer that never ends. It is not judged."""
-    judge_prompt: Path | None = None
-    """A file with your own judge prompt. Default: ours."""
-    judge_temperature: float | None = 0.4
-    """Sampling temperature of the judge (the paper: 0.4)."""
-    judge_max_tokens: int | None = 8192
-    """Maximum tokens of a judgment, thinking included (the paper: 8,192)."""
-    judge_body: str | None = None
-    """More fields for the judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
-    judge_key_variable: str = "OPENAI_API_KEY"
-    """Environment variable that holds the judge's API key."""
     second_judge: str | None = None
     """A judge that the policy does not train on, asked now and then: where the two drift apart, the policy is
     overoptimizing the first. With --judge's prompt and sampling."""
@@ -204,6 +181,14 @@ class PolicyConfig:
     expected_judgment_tokens: int = 600
     """For --dry-run: expected tokens of a judgment."""
 
+    # A stop rule ends a run and shapes none of its steps: with another one the same run goes on.
+    OPERATIONAL: ClassVar = frozenset(
+        {
+            "prompts", "reward_url", "token_variable", "second_judge_url", "second_judge_every", "stop_when",
+            "expected_completion_tokens", "expected_judgment_tokens",
+        }
+    )  # fmt: skip
+
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
 
@@ -212,24 +197,19 @@ class PolicyConfig:
         """
         if not self.prompts:
             raise InputError("no prompts file given: ralign policy PROMPTS...")
-        if (self.judge is None) == (self.reward_url is None):
+        if (self.judge.judge is None) == (self.reward_url is None):
             raise InputError("give either --judge MODEL (with --judge-url URL) or --reward-url URL")
-        if self.judge_url is not None and self.judge is None:
-            raise InputError("--judge-url needs --judge MODEL")
         if self.second_judge_url is not None and self.second_judge is None:
             raise InputError("--second-judge-url needs --second-judge MODEL")
-        for flag, number in (
-            ("length-coefficient", self.length_coefficient),
-            ("format-penalty", self.format_penalty),
-        ):
-            if not 0 <= number < float("inf"):
-                raise InputError(f"--{flag} is {number}, expected 0 or more")
+        for name in ("length_coefficient", "format_penalty"):
+            if not 0 <= (value := getattr(self, name)) < float("inf"):
+                raise InputError(f"{flag(name)} is {value}, expected 0 or more")
         if not 0 < self.length_target < float("inf"):
             raise InputError(f"--length-target is {self.length_target}, expected more than 0")
-        if self.second_judge_every < 1:
-            raise InputError(f"--second-judge-every is {self.second_judge_every}, expected 1 or more")
+        at_least_one(second_judge_every=self.second_judge_every)
         self._check_group()
-        self._check_served()
+        if self.reward_url is not None:
+            self._check_served()
         if self.training.engine == "verl":
             if self.reward_url is None:
                 raise InputError(
@@ -239,7 +219,6 @@ class PolicyConfig:
             if self.stop_when:
                 raise InputError("--stop-when is for --engine trl: verl tells nobody of its steps")
         self.training.check("rl")
-        self.calls.check()
 
     def _check_group(self) -> None:
         if self.against == "group":
@@ -248,6 +227,7 @@ class PolicyConfig:
                     f"--length-penalty is {self.length_penalty} with --against group, which has no reference to "
                     "measure lengths by; say none"
                 )
+            # The next answers go round the group: beyond half of it, a pair would be judged from both its ends.
             furthest = (self.training.group_size - 1) // 2
             if self.neighbors is not None and not 1 <= self.neighbors <= furthest:
                 raise InputError(f"--neighbors is {self.neighbors}, expected 1 to {furthest} in this group")
@@ -255,16 +235,16 @@ class PolicyConfig:
             raise InputError("--neighbors is for --against group")
 
     def _check_served(self) -> None:
-        if self.reward_url is None:
-            return
-        defaults = {field.name: field.default for field in fields(self)}
+        # A flag at its default cannot be told from one that was not given, and either changes nothing.
+        defaults = {field.name: field.default for field in (*fields(self), *fields(self.judge))}
+        given = as_table(self)
         for name in (
             "against", "side", "length_penalty", "length_coefficient", "length_target", "format_penalty",
-            "second_judge", "judge_prompt", "judge_temperature", "judge_max_tokens", "judge_body", "judge_key_variable",
+            "second_judge", *as_table(self.judge),
         ):  # fmt: skip
-            if getattr(self, name) != defaults[name]:
+            if given[name] != defaults[name]:
                 raise InputError(
-                    f"--{name.replace('_', '-')} is not for --reward-url: `ralign serve` says how answers are rewarded"
+                    f"{flag(name)} is not for --reward-url: `ralign serve` says how answers are rewarded"
                 )
 
     @property
@@ -273,13 +253,6 @@ class PolicyConfig:
         orders = 2 if self.side == "both" else 1
         if self.against == "reference":
             return orders
+        # One comparison serves two answers, so that each bears half of its cost.
         group = self.training.group_size
         return orders * (self.neighbors if self.neighbors is not None else (group - 1) / 2)
-
-    def identity(self, digests: Mapping[str, str]) -> dict[str, object]:
-        """The run's fingerprint, in full: two runs with the same one are the same run."""
-        mine = {
-            "prompts", "judge_url", "judge_key_variable", "reward_url", "token_variable", "second_judge_url",
-            "second_judge_every", "stop_when", "expected_judgment_tokens",
-        }  # fmt: skip
-        return fingerprint(self, OPERATIONAL | mine, digests)

@@ -8,13 +8,12 @@ imitated in order `ab` only, as no rule can swap the letters in free prose; A an
 random by `ralign convert`. In reinforcement learning any order will do, since the meta-judge translates the letters.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 from ralign.errors import BadRow
-from ralign.files import PairsDigest, PairsFile, read_pairs
+from ralign.files import PairsDigest, PairSource
 from ralign.judging import Prompt, call_seed, parse_verdict, shown_responses
 from ralign.records import Message, Order, PreferencePair
 from ralign.training.config import Orders
@@ -48,10 +47,8 @@ class TrainingData:
     examples: tuple[Example, ...]
     left_out: tuple[LeftOut, ...]
     bad_rows: tuple[BadRow, ...]
-    pairs: int
-    """How many pairs the files have (up to the limit), those left out included."""
     digest: str
-    """Names the content of those pairs."""
+    """Names the content of all pairs of the files (up to the limit), those left out included."""
     held_out: tuple[PreferencePair, ...] = ()
     """Pairs kept back to measure with; a judge has none, as its benchmark is another file."""
 
@@ -60,28 +57,18 @@ MakeExample = Callable[[PreferencePair, Order], Example | str]
 """Makes the example of a pair shown in an order, or says why there is none."""
 
 
-def load_examples(
-    files: Sequence[PairsFile],
-    make: MakeExample,
-    *,
-    orders: Orders,
-    seed: int,
-    limit: int | None = None,
-    skip_bad_rows: bool = False,
-) -> TrainingData:
+def load_examples(pairs: PairSource, make: MakeExample, *, orders: Orders, seed: int) -> TrainingData:
     """Read the pairs and make the examples.
 
     Raises:
         BadRow: a row that cannot be used, unless they are skipped.
-        InputError: a file that cannot be read.
+        InputError: a file that cannot be read, or no usable pair.
     """
-    bad_rows: list[BadRow] = []
     digest = PairsDigest()
     examples: list[Example] = []
     left_out: list[LeftOut] = []
-    count = 0
-    for pair in islice(read_pairs(files, skip_bad_rows=bad_rows if skip_bad_rows else None), limit):
-        count += 1
+    for pair in pairs:
+        # Before any is left out: a run is resumed with the same files, and not only with the same examples.
         digest.add(pair)
         for order in orders_shown(pair, orders, seed=seed):
             made = make(pair, order)
@@ -93,8 +80,7 @@ def load_examples(
     return TrainingData(
         examples=tuple(examples),
         left_out=tuple(left_out),
-        bad_rows=tuple(bad_rows),
-        pairs=count,
+        bad_rows=tuple(pairs.skipped),
         digest=digest.hexdigest(),
     )
 
@@ -135,6 +121,7 @@ def target_problem(pair: PreferencePair) -> str | None:
         return f"gold judgment: its verdict is {verdict}, the label {pair.label}"
     if not any(map(str.isalnum, rationale)):
         return "gold judgment: a verdict without a rationale"
+    # The parser takes the verdict out wherever it stands; a rationale that is no prefix has text on both sides.
     if not text.startswith(rationale):
         return "gold judgment: the verdict does not stand at its end"
     return None

@@ -52,6 +52,7 @@ def expect(
             written_tokens=0,
             trained_tokens=round(prompt_tokens + target),
         )
+    # At the expected length and not at --max-completion-tokens, which few completions reach.
     completions = prompts * training.group_size
     written = completions * completion_tokens
     return ExpectedTraining(

@@ -9,6 +9,7 @@ from ralign.training.train_log import Step, mean_metrics
 LAST_STEPS = 50
 """Steps at the end whose means a card shows."""
 
+# By which two trainings are compared. Where and how fast one ran is in config.toml alone.
 _SETTINGS = (
     "batch", "mini_batch", "group_size", "schedule", "warmup_steps", "kl_coef", "clip", "clip_high", "temperature",
     "max_prompt_tokens", "max_completion_tokens", "lora_rank", "thinking", "seed",
@@ -18,14 +19,7 @@ _SETTINGS = (
 def model_card(
     task: Task, *, trained_on: TrainingData, steps: Sequence[Step], versions: Mapping[str, str]
 ) -> str:
-    """The card, in the hub's format.
-
-    Args:
-        task: what was trained.
-        trained_on: the task's data, without what was too long for the model.
-        steps: the training log.
-        versions: of the packages, by name.
-    """
+    """The card, in the hub's format; `trained_on` is the task's data without what was too long for the model."""
     text = task.card(trained_on=trained_on)
     training = task.training
     settings: dict[str, object] = {

@@ -5,17 +5,19 @@ stay flat. Engines take the groups as they are.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import ClassVar, Literal
 
 from ralign.errors import InputError
+from ralign.runs.options import MetaJudgeOptions, at_least_one, flag
 
 Stage = Literal["sft", "rl"]
 Engine = Literal["trl", "verl"]
 RewardName = Literal["outcome", "ralign", "hybrid", "points"]
 Report = Literal["none", "trackio", "wandb", "tensorboard"]
 
+# The clipping range of PPO's paper (Schulman et al., 2017), and the default of both engines.
 DEFAULT_CLIP = 0.2
 
 # Flags that one engine, stage or algorithm alone has a use for. Elsewhere they would change nothing, so that they are
@@ -137,19 +139,27 @@ class TrainingOptions:
     dry_run: bool = False
     """Print steps, completions, calls, tokens and (with --price) money the run would take; load nothing."""
 
+    # --gradient-checkpointing, vLLM's flags and the cluster's shape move the time and the memory, and the weights by
+    # rounding at most: a run may be resumed on another machine.
+    OPERATIONAL: ClassVar = frozenset(
+        {
+            "out", "micro_batch", "gradient_checkpointing", "vllm", "vllm_url", "vllm_memory", "vllm_tensor_parallel",
+            "nodes", "gpus_per_node", "reward_workers", "verl_python", "save_every", "keep_checkpoints", "report_to",
+            "price", "skip_bad_rows", "dry_run",
+        }
+    )  # fmt: skip
+
     def check(self, stage: Stage) -> None:
         """Refuse what no engine could run, or would run as if it had not been said.
 
         Raises:
             InputError: naming the flag, what was found and what to do.
         """
-        for name in (
+        counts = (
             "limit", "steps", "batch", "mini_batch", "micro_batch", "max_prompt_tokens", "max_completion_tokens",
             "save_every", "keep_checkpoints", "nodes", "gpus_per_node", "reward_workers",
-        ):  # fmt: skip
-            value: int | None = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{_flag(name)} is {value}, expected 1 or more")
+        )  # fmt: skip
+        at_least_one(**{name: getattr(self, name) for name in counts})
         if self.lora_rank < 0:
             raise InputError(f"--lora-rank is {self.lora_rank}, expected 0 (every weight) or more")
         if self.lora_alpha is not None and not self.lora_rank:
@@ -170,7 +180,7 @@ class TrainingOptions:
             for name in names:
                 if not met[condition] and getattr(self, name) != defaults[name]:
                     raise InputError(
-                        f"{_flag(name)} is for {condition} and would change nothing here; leave it out"
+                        f"{flag(name)} is for {condition} and would change nothing here; leave it out"
                     )
         if stage == "rl":
             self._check_rl()
@@ -178,6 +188,7 @@ class TrainingOptions:
     def _check_rl(self) -> None:
         if self.algorithm == "ppo" and self.engine == "trl":
             raise InputError("--algorithm ppo needs --engine verl: TRL has no PPO trainer any more")
+        # GRPO's advantage is the reward less the group's mean, which is 0 for a group of one; PPO has its critic.
         if self.group_size < (2 if self.algorithm == "grpo" else 1):
             raise InputError(
                 f"--group-size is {self.group_size}, expected 2 or more: a completion is compared with its group"
@@ -195,7 +206,7 @@ class TrainingOptions:
             # With one update a rollout the policy that learns is the one that sampled: the ratio is 1 everywhere.
             if self.updates == 1:
                 raise InputError(
-                    f"{_flag(name)} has no effect with one update a rollout, whose probability ratio is 1; give a "
+                    f"{flag(name)} has no effect with one update a rollout, whose probability ratio is 1; give a "
                     "--mini-batch smaller than --batch, or leave it out"
                 )
             if name == "clip" and not 0 <= value <= 1:
@@ -210,6 +221,7 @@ class TrainingOptions:
         """Learning rate after the warmup."""
         if self.learning_rate is not None:
             return self.learning_rate
+        # Adapters start as a zero update: they take about ten times the rate of full weights.
         return (1e-5 if stage == "sft" else 1e-6) * (10 if self.lora_rank else 1)
 
     def sequences_a_step(self, stage: Stage) -> int:
@@ -226,10 +238,12 @@ class TrainingOptions:
             raise InputError(
                 f"{examples:,} prompts can be trained on, and a step takes {self.batch:,}; give a smaller --batch"
             )
+        # After the check of the data: a run of given steps needs a full batch too.
         if self.steps is not None:
             return self.steps
         if stage == "rl":
             return max(1, int(examples // self.batch * self.epochs))
+        # Rounded up: in sft the last step of an epoch takes what is left.
         return max(1, -int(-examples * self.epochs // self.batch))
 
 
@@ -237,6 +251,8 @@ class TrainingOptions:
 class RewardCalls:
     """Calls of a judge, a meta-judge or a reward service during training, and what is done when it is down."""
 
+    # Not `CallOptions`: a step asks about its whole rollout at once and all GPUs wait for the slowest answer, so that
+    # many more calls are in flight than in a measurement, and none may take as long.
     concurrency: int = 512
     """rl: calls in flight, over all processes."""
     deadline: float = 300.0
@@ -248,20 +264,21 @@ class RewardCalls:
     outage_patience: float = 3600.0
     """rl: seconds to wait through an outage; then training stops."""
 
-    def check(self) -> None:
-        """Refuse what cannot be.
+    OPERATIONAL: ClassVar = frozenset(
+        {"concurrency", "deadline", "try_timeout", "on_outage", "outage_patience"}
+    )
 
-        Raises:
-            InputError: naming the flag.
-        """
-        for name in ("concurrency", "deadline", "try_timeout", "outage_patience"):
+    def __post_init__(self) -> None:
+        at_least_one(concurrency=self.concurrency)
+        for name in ("deadline", "try_timeout", "outage_patience"):
             value: float = getattr(self, name)
-            if value < 1 if name == "concurrency" else not value > 0:
-                raise InputError(f"{_flag(name)} is {value}, expected more than 0")
+            # Written so that NaN, which no comparison holds for, is refused too.
+            if not value > 0:
+                raise InputError(f"{flag(name)} is {value}, expected more than 0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeRewardOptions:
+@dataclass(frozen=True, kw_only=True)
+class JudgeRewardOptions(MetaJudgeOptions):
     """Reward of a judge in training, and its meta-judge."""
 
     reward: RewardName = "ralign"
@@ -273,18 +290,8 @@ class JudgeRewardOptions:
     """rl: model name of the meta-judge at --meta-judge-url; without a URL, a local Hugging Face model."""
     meta_judge_url: str | None = None
     """rl: OpenAI-compatible endpoint of the meta-judge."""
-    meta_prompt: Path | None = None
-    """rl, and meta-judge: a file with your own meta-judge prompt. Default: ours."""
-    meta_temperature: float | None = 0.4
-    """rl: sampling temperature of the meta-judge."""
-    meta_max_tokens: int | None = 16384
-    """rl: maximum tokens of a meta-judgment, thinking included."""
     meta_votes: int = 1
     """rl: meta-judgments per judgment, majority vote; odd."""
-    meta_body: str | None = None
-    """rl: more fields for the meta-judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
-    meta_judge_key_variable: str = "OPENAI_API_KEY"
-    """rl: environment variable that holds the meta-judge's API key."""
 
     def check(self) -> None:
         """Refuse votes without a majority, and a weight that no formula has.
@@ -298,34 +305,3 @@ class JudgeRewardOptions:
             )
         if self.reward_weight is not None and self.reward not in ("hybrid", "points"):
             raise InputError(f"--reward-weight is for hybrid and points, and --reward is {self.reward}")
-
-
-def flat(config: object) -> dict[str, object]:
-    """A config's fields by flag name, those of its groups beside its own."""
-    found: dict[str, object] = {}
-    for field in fields(cast(Any, config)):
-        value = getattr(config, field.name)
-        if field.name != "_":
-            found |= asdict(cast(Any, value)) if is_dataclass(value) else {field.name: value}
-    return found
-
-
-OPERATIONAL = frozenset(
-    {
-        "out", "micro_batch", "gradient_checkpointing", "vllm", "vllm_url", "vllm_memory", "vllm_tensor_parallel",
-        "nodes", "gpus_per_node", "reward_workers", "verl_python", "save_every", "keep_checkpoints", "report_to",
-        "price", "skip_bad_rows", "dry_run", "concurrency", "deadline", "try_timeout", "on_outage", "outage_patience",
-        "meta_judge_url", "meta_prompt", "meta_judge_key_variable", "judge_prompt", "expected_completion_tokens",
-    }
-)  # fmt: skip
-"""Fields that say where, how fast or how often, not what is learned: they may differ when a run is resumed."""
-
-
-def fingerprint(config: object, operational: frozenset[str], digests: Mapping[str, str]) -> dict[str, object]:
-    """Fingerprint of a run, in full: the fields that shape the weights, and the digests of prompts and data."""
-    named = {name: value for name, value in flat(config).items() if name not in operational}
-    return {**named, **digests}
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

@@ -5,11 +5,13 @@ from collections.abc import Callable
 import aiohttp
 
 from ralign.errors import CallFailed, EndpointRefused
-from ralign.models import LoadLocalModel, Sampling
+from ralign.models import LoadLocalModel
 from ralign.models.pool import ModelPool
 from ralign.records import Message
 from ralign.training.tasks.task import Task
 
+# `ralign serve` takes connections while it loads its models, and answers when they are there: a service that was
+# just started gets this long.
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
@@ -24,7 +26,8 @@ async def preflight(task: Task, local_model: LoadLocalModel, log: Callable[[str]
     """
     if task.service_url is not None:
         await _check_service(task.service_url)
-    for role, spec, temperature, max_tokens in task.preflight:
+    for role, spec, sampling in task.preflight:
+        # A model on this machine is loaded by the reward; a second copy may not fit beside it.
         if spec.url is None:
             continue
         # With the deadline and the sampling of training: what a provider refuses, it refuses here.
@@ -34,7 +37,7 @@ async def preflight(task: Task, local_model: LoadLocalModel, log: Callable[[str]
             model = await pool.open(spec)
             question = Message(role="user", content="Are you there? Say yes.")
             try:
-                await model.reply((question,), Sampling(temperature=temperature, max_tokens=max_tokens))
+                await model.reply((question,), sampling)
             except CallFailed as error:
                 log(f"the {role} did not answer a first question ({error}); training begins all the same")
 

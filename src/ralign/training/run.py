@@ -14,29 +14,37 @@ Where several processes train (one a GPU), the first alone writes here; the engi
 
 import asyncio
 import os
-import platform
 import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rich.console import Console
 
-from ralign import __version__
-from ralign.files import check_fingerprint, list_bad_rows, lock_directory, write_atomically, write_pairs
+from ralign.files import (
+    check_fingerprint,
+    list_bad_rows,
+    lock_directory,
+    versions,
+    write_atomically,
+    write_pairs,
+)
 from ralign.models import LoadLocalModel
 from ralign.records import PreferencePair
+from ralign.runs.options import as_table, fingerprint
 from ralign.training.checkpoints import last_complete, remove_partial, run_digest
 from ralign.training.examples import TrainingData, list_left_out
 from ralign.training.model_card import model_card
-from ralign.training.options import Engine, TrainingOptions, flat
+from ralign.training.options import Engine, TrainingOptions
 from ralign.training.preflight import preflight
-from ralign.training.tasks.reward_hacking_watch import SIGNS, cut_signs_after
+from ralign.training.tasks.reward_hacking_watch import SIGNS
 from ralign.training.tasks.task import Task
 from ralign.training.train_log import LOG, cut_after, read_steps
+
+# Each engine needs its own of these, and none needs all.
+_PACKAGES: Final = ("torch", "transformers", "trl", "peft", "accelerate", "vllm", "verl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +133,12 @@ def run_training(task: Task, engine: LoadEngine, local_model: LoadLocalModel, co
     """
     training = task.training
     prices = task.prices()
-    identity = task.config.identity(task.digests)
+    wanted = {**fingerprint(task.config), **task.digests}
     run = TrainingRun(
         task=task,
         data=task.data,
-        digest=run_digest(identity),
+        digest=run_digest(wanted),
+        # The name that torchrun and accelerate give a process's number; without a launcher there is one.
         main=int(os.environ.get("RANK", "0")) == 0,
         console=console,
         local_model=local_model,
@@ -144,10 +153,11 @@ def run_training(task: Task, engine: LoadEngine, local_model: LoadLocalModel, co
             # Verl's dry run also writes what it would launch, and lets verl check it.
             return RunResult(None)
     train = engine(training.engine)
+    # The first process holds the lock for all: the others of this run would be refused by it.
     with lock_directory(training.out) if run.main else nullcontext():
         if run.main:
-            written = {task.command: flat(task.config), "versions": versions()}
-            check_fingerprint(training.out, written, identity, logs=[LOG])
+            written = {task.command: as_table(task.config), "versions": versions(*_PACKAGES)}
+            check_fingerprint(training.out, written, wanted, logs=[LOG])
             if run.model.exists():
                 run.say(f"Trained already: {run.model}")
                 return RunResult(run.model)
@@ -160,6 +170,10 @@ def run_training(task: Task, engine: LoadEngine, local_model: LoadLocalModel, co
             return RunResult(None)
         if trained.stopped is not None:
             shutil.rmtree(run.unfinished, ignore_errors=True)
+            run.warn(
+                f"Stopped: {trained.stopped}. The last checkpoint is in {run.checkpoints}, the signs of every step in "
+                f"{training.out}/{SIGNS}; the same command with another --stop-when goes on from there."
+            )
             return RunResult(None, trained.stopped)
         if run.main:
             _publish(run, trained.data)
@@ -167,39 +181,16 @@ def run_training(task: Task, engine: LoadEngine, local_model: LoadLocalModel, co
     return RunResult(run.model)
 
 
-def show_stopped(result: RunResult, task: Task, console: Console) -> None:
-    """Say which stop rule ended a run, and how to go on."""
-    if result.stopped is not None:
-        out = task.training.out
-        console.print(
-            f"Stopped: {result.stopped}. The last checkpoint is in {out}/checkpoints, the signs of every step in "
-            f"{out}/{SIGNS}; the same command with another --stop-when goes on from there.",
-            style="yellow",
-            highlight=False,
-            soft_wrap=True,
-        )
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python, ralign, and whatever of the training packages is installed."""
-    found = {"ralign": __version__, "python": platform.python_version()}
-    for package in ("torch", "transformers", "trl", "peft", "accelerate", "vllm", "verl"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 def _resume(run: TrainingRun) -> None:
     """Leave the run directory as it was right after its last complete checkpoint."""
+    # The resumed run comes to the same step again, and must not find files of the first try there.
     for partial in remove_partial(run.checkpoints, run.digest):
         run.warn(f"checkpoint-{partial.step} was not complete and is removed")
     last = last_complete(run.checkpoints, run.digest)
     # A checkpoint is named after optimizer steps, of which a training step may take several.
     step = last.step // run.training.updates if last else 0
-    cut_after(run.log_file, step)
-    cut_signs_after(run.training.out / SIGNS, step)
+    for log in (run.log_file, run.training.out / SIGNS):
+        cut_after(log, step)
     if last is not None:
         run.say(f"going on from step {step:,}")
     shutil.rmtree(run.unfinished, ignore_errors=True)
@@ -219,11 +210,13 @@ def _write_held_out(run: TrainingRun) -> None:
 
 def _publish(run: TrainingRun, trained_on: TrainingData) -> None:
     """Put card, config and logs beside the weights, and the folder in its place, as the last of all."""
-    card = model_card(run.task, trained_on=trained_on, steps=read_steps(run.log_file), versions=versions())
+    steps, packages = read_steps(run.log_file), versions(*_PACKAGES)
+    card = model_card(run.task, trained_on=trained_on, steps=steps, versions=packages)
     write_atomically(run.unfinished / "README.md", card.encode())
     for name in (LOG, SIGNS, "config.toml"):
         source = run.training.out / name
         # Signs are a policy's, and verl tells nobody what its steps' answers were.
         if source.exists():
             write_atomically(run.unfinished / name, source.read_bytes())
+    # Within one file system a rename is atomic: whoever finds `model/` finds all of it.
     run.unfinished.rename(run.model)

@@ -53,11 +53,18 @@ def read_steps(path: Path) -> list[Step]:
 
 
 def cut_after(path: Path, step: int) -> None:
-    """Drop the lines of later steps."""
-    steps = read_steps(path)
-    kept = [each for each in steps if each.step <= step]
-    if len(kept) < len(steps):
-        write_atomically(path, b"".join(encode_step(each) + b"\n" for each in kept))
+    """Drop the lines of later steps from a log that has one line a step, this one or `signs.jsonl`.
+
+    Raises:
+        InputError: a line that names no step.
+    """
+    lines = [line.data for line in read_log(path, skip_torn=True)]
+    try:
+        kept = [line for line in lines if orjson.loads(line)["step"] <= step]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: holds a line without a step") from None
+    if len(kept) < len(lines):
+        write_atomically(path, b"".join(line + b"\n" for line in kept))
 
 
 def mean_metrics(steps: Sequence[Step], *, last: int) -> dict[str, float]:

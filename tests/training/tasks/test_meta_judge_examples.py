@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ralign.errors import BadRow, InputError
-from ralign.files import encode, find_pairs_files, write_pairs
+from ralign.files import PairSource, encode, find_pairs_files, write_pairs
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
 from ralign.models import Sampling, ScriptedModel
@@ -84,7 +84,7 @@ def load(
     (folder / "judgments.jsonl").write_bytes(b"".join(encode(each) + b"\n" for each in judgments))
     (folder / "said.jsonl").write_bytes(b"".join(encode(each) + b"\n" for each in metas))
     return load_meta_examples(
-        find_pairs_files([str(folder / "pairs.jsonl")]),
+        PairSource(find_pairs_files([str(folder / "pairs.jsonl")])),
         Decisions(judgments=folder / "judgments.jsonl", said=folder / "said.jsonl", imitate=imitate),
         PROMPT,
         held_out=held_out,
@@ -228,4 +228,4 @@ def test_a_missing_file_and_a_bad_line_are_named(tmp_path: Path) -> None:
     ):
         decisions = Decisions(judgments=tmp_path / "judgments.jsonl", said=tmp_path / said_path, imitate=True)
         with pytest.raises(error, match=match):
-            load_meta_examples(files, decisions, PROMPT, held_out=0.0, balance=False, seed=0)
+            load_meta_examples(PairSource(files), decisions, PROMPT, held_out=0.0, balance=False, seed=0)

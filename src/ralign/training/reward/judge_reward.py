@@ -27,7 +27,7 @@ from typing import Final, Literal, NamedTuple
 from ralign.errors import InputError
 from ralign.judging import Prompt, read_judgment
 from ralign.metajudging import ChatMetaJudge, MetaJudge, majority, says_nothing
-from ralign.models import LoadLocalModel, ModelSpec, Sampling
+from ralign.models import LoadLocalModel
 from ralign.models.model import Reply
 from ralign.models.pool import ModelPool
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
@@ -284,17 +284,17 @@ async def open_judge_reward(
         InputError: a reward, an address, a key or a body that cannot be used.
     """
     rule = reward_rule(options)
-    spec = meta_judge_spec(options)
-    if rule.asks == "nothing" or spec is None:
+    if rule.asks == "nothing" or options.meta_judge is None:
         yield GenRMReward(rule, None)
         return
+    spec = options.spec(None)
     async with ModelPool(
         local_model, concurrency=calls.concurrency, deadline=calls.deadline, try_timeout=calls.try_timeout
     ) as pool:
         meta_judge = ChatMetaJudge(
             model=await pool.open(spec),
             prompt=prompt,
-            sampling=Sampling(temperature=options.meta_temperature, max_tokens=options.meta_max_tokens),
+            sampling=options.sampling,
             seed=seed,
         )
         yield GenRMReward(
@@ -307,19 +307,6 @@ async def open_judge_reward(
             meta_judge_name=f"the meta-judge {spec.name}" + (f" at {spec.url}" if spec.url else ""),
             log=log,
         )
-
-
-def meta_judge_spec(options: JudgeRewardOptions) -> ModelSpec | None:
-    """The meta-judge as the flags name it; None where there is none."""
-    if options.meta_judge is None:
-        return None
-    return ModelSpec(
-        name=options.meta_judge,
-        url=options.meta_judge_url,
-        key_variable=options.meta_judge_key_variable,
-        body=options.meta_body,
-        body_flag="--meta-body",
-    )
 
 
 def _decision(votes: Sequence[MetaJudgment]) -> MetaJudgment:

@@ -16,7 +16,7 @@ import aiohttp
 
 from ralign.errors import CallFailed
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
-from ralign.models import LoadLocalModel, ModelSpec, Sampling
+from ralign.models import LoadLocalModel, ModelSpec
 from ralign.models.pool import ModelPool
 from ralign.models.retry import RetryPolicy
 from ralign.records import Failure
@@ -178,9 +178,7 @@ async def open_policy_reward(
     concurrency = max(1, calls.concurrency // processes)
     plan = OutagePlan(policy=calls.on_outage, patience=calls.outage_patience)
     async with AsyncExitStack() as stack:
-        judge, second = judge_spec(config), second_judge_spec(config)
-        if config.reward_url is not None or judge is None:
-            url = config.reward_url or ""
+        if (url := config.reward_url) is not None:
             session = await stack.enter_async_context(reward_session(config.token_variable))
             guard = Guard(plan, name=f"the reward service at {url}", log=log)
             yield ServedReward(session, url, guard, concurrency=concurrency, deadline=calls.deadline)
@@ -190,13 +188,14 @@ async def open_policy_reward(
                 local_model, concurrency=concurrency, deadline=calls.deadline, try_timeout=calls.try_timeout
             )
         )
-        prompt = Prompt.load(config.judge_prompt, JUDGE_PROMPT)
+        judge = config.judge
+        prompt = Prompt.load(judge.judge_prompt, JUDGE_PROMPT)
 
         async def grader(spec: ModelSpec, guard: Guard) -> AnswerGrader:
             chat_judge = ChatJudge(
                 model=await pool.open(spec),
                 prompt=prompt,
-                sampling=Sampling(temperature=config.judge_temperature, max_tokens=config.judge_max_tokens),
+                sampling=judge.sampling,
                 seed=config.training.seed,
             )
             asked = PairJudge(
@@ -211,39 +210,21 @@ async def open_policy_reward(
                 return ReferenceComparison(asked)
             return GroupComparison(asked, group_size=config.training.group_size, neighbors=config.neighbors)
 
-        guard = Guard(plan, name=_called("the judge", judge), log=log)
+        guard = Guard(plan, name=_called("the judge", judge.spec), log=log)
         asked_besides = None
-        if second is not None:
+        if config.second_judge is not None:
+            second = replace(
+                judge.spec, name=config.second_judge, url=config.second_judge_url or judge.judge_url
+            )
             unguarded = Unguarded(plan, name=_called("the second judge", second), log=log)
             asked_besides = SecondJudge(await grader(second, unguarded), config.second_judge_every)
         yield JudgedReward(
-            await grader(judge, guard),
+            await grader(judge.spec, guard),
             guard,
             lengths,
             format_penalty=config.format_penalty,
             second=asked_besides,
         )
-
-
-def judge_spec(config: PolicyConfig) -> ModelSpec | None:
-    """The judge as the flags name it; None where a reward service judges."""
-    return None if config.judge is None else _spec(config, config.judge, config.judge_url)
-
-
-def second_judge_spec(config: PolicyConfig) -> ModelSpec | None:
-    """The second judge as the flags name it; None where there is none."""
-    url = config.second_judge_url or config.judge_url
-    return None if config.second_judge is None else _spec(config, config.second_judge, url)
-
-
-def _spec(config: PolicyConfig, name: str, url: str | None) -> ModelSpec:
-    return ModelSpec(
-        name=name,
-        url=url,
-        key_variable=config.judge_key_variable,
-        body=config.judge_body,
-        body_flag="--judge-body",
-    )
 
 
 def _called(role: str, spec: ModelSpec) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
-from ralign.files import find_pairs_files
+from ralign.files import PairSource, find_pairs_files
 from ralign.judging import JUDGE_PROMPT, Prompt
 from ralign.metajudging import META_PROMPT, meta_prompt_values
 from ralign.models import LoadLocalModel
@@ -15,7 +15,7 @@ from ralign.records import Judgment
 from ralign.training.config import TrainConfig
 from ralign.training.examples import TrainingData, judge_example, load_examples
 from ralign.training.expected import calls, expect, expected_lines
-from ralign.training.reward.judge_reward import meta_judge_spec, open_judge_reward
+from ralign.training.reward.judge_reward import open_judge_reward
 from ralign.training.reward.scored import BatchReward
 from ralign.training.tasks.task import CardText, Preflight, Task
 
@@ -38,6 +38,7 @@ class JudgeTask(Task):
     meta_prompt: Prompt | None
     """None where no meta-judge is asked."""
     files: tuple[str, ...]
+    """Names of the pairs files, for the model card."""
 
     @classmethod
     def load(cls, config: TrainConfig) -> Self:
@@ -51,12 +52,10 @@ class JudgeTask(Task):
         prompt = Prompt.load(config.judge_prompt, JUDGE_PROMPT)
         meta_prompt = Prompt.load(config.reward.meta_prompt, META_PROMPT) if config.needs_meta_judge else None
         data = load_examples(
-            files,
+            PairSource(files, limit=config.training.limit, skip_bad_rows=config.training.skip_bad_rows),
             judge_example(prompt, imitate=config.stage == "sft", needs_gold=config.needs_meta_judge),
             orders=config.orders,
             seed=config.training.seed,
-            limit=config.training.limit,
-            skip_bad_rows=config.training.skip_bad_rows,
         )
         digests = {"judge_prompt_digest": prompt.digest, "pairs_digest": data.digest}
         if meta_prompt is not None:
@@ -64,20 +63,17 @@ class JudgeTask(Task):
         names = tuple(file.name for file in files)
         return cls(config=config, data=data, digests=digests, meta_prompt=meta_prompt, files=names)
 
-    @property
-    def source_names(self) -> tuple[str, ...]:
-        """Names of the pairs files."""
-        return self.files
-
     def open_reward(
         self, local_model: LoadLocalModel, *, processes: int, log: Callable[[str], object]
     ) -> AbstractAsyncContextManager[BatchReward]:
         """The judge's reward, with its meta-judge; see `Task.open_reward`."""
+        # --concurrency is what the endpoint bears, whatever the number of GPUs: each process takes its share of it.
         share = max(1, self.calls.concurrency // processes)
         return open_judge_reward(
             self.config.reward,
             replace(self.calls, concurrency=share),
             local_model,
+            # Where no meta-judge is asked its prompt is not read either.
             prompt=self.meta_prompt or Prompt.load(None, META_PROMPT),
             seed=self.training.seed,
             log=log,
@@ -87,10 +83,9 @@ class JudgeTask(Task):
     def preflight(self) -> Sequence[Preflight]:
         """The meta-judge."""
         reward = self.config.reward
-        spec = meta_judge_spec(reward)
-        if self.meta_prompt is None or spec is None:
+        if self.meta_prompt is None or reward.meta_judge is None:
             return ()
-        return (Preflight("meta-judge", spec, reward.meta_temperature, reward.meta_max_tokens),)
+        return (Preflight("meta-judge", reward.spec(None), reward.sampling),)
 
     @property
     def priced(self) -> Mapping[str, str | None]:
@@ -102,6 +97,7 @@ class JudgeTask(Task):
         tokens = self.config.expected_completion_tokens
         expected = expect(self.training, self.stage, self.data, completion_tokens=tokens)
         if (prompt := self.meta_prompt) is not None:
+            # The rationales are still to be written: a text of the expected length stands for each.
             rationale = "x" * (CHARACTERS_PER_TOKEN * tokens)
             characters = 0
             for example in self.data.examples:

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from ralign.errors import InputError
 from ralign.evals.bench.plan import JUDGMENTS, META_JUDGMENTS
-from ralign.files import find_pairs_files
+from ralign.files import PairSource, find_pairs_files
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT
 from ralign.models import LoadLocalModel
@@ -32,6 +32,7 @@ class MetaJudgeTask(Task):
 
     config: TrainConfig  # pyright: ignore[reportIncompatibleVariableOverride]
     files: tuple[str, ...]
+    """Names of the pairs files, for the model card."""
 
     @classmethod
     def load(cls, config: TrainConfig) -> Self:
@@ -46,7 +47,7 @@ class MetaJudgeTask(Task):
         files = find_pairs_files(config.pairs)
         prompt = Prompt.load(config.reward.meta_prompt, META_PROMPT)
         data = load_meta_examples(
-            files,
+            PairSource(files, limit=config.training.limit, skip_bad_rows=config.training.skip_bad_rows),
             Decisions(
                 judgments=config.judged / JUDGMENTS,
                 said=config.labels or config.judged / META_JUDGMENTS,
@@ -56,16 +57,9 @@ class MetaJudgeTask(Task):
             held_out=config.held_out,
             balance=config.balance == "decision",
             seed=config.training.seed,
-            limit=config.training.limit,
-            skip_bad_rows=config.training.skip_bad_rows,
         )
         digests = {"meta_prompt_digest": prompt.digest, "pairs_digest": data.digest}
         return cls(config=config, data=data, digests=digests, files=tuple(file.name for file in files))
-
-    @property
-    def source_names(self) -> tuple[str, ...]:
-        """Names of the pairs files."""
-        return self.files
 
     def open_reward(
         self, local_model: LoadLocalModel, *, processes: int, log: Callable[[str], object]
@@ -108,6 +102,7 @@ class MetaJudgeTask(Task):
         if not self.data.held_out:
             return f"The meta-judge: {model}. No pair was held out to measure it with."
         config = self.config
+        # The held-out judgments are recorded ones: an order that was never judged has none to measure with.
         shown = {example.order for example in self.data.examples}
         orders = "both" if len(shown) > 1 else shown.pop()
         prompt = f" --meta-prompt {config.reward.meta_prompt}" if config.reward.meta_prompt else ""

@@ -12,20 +12,11 @@ fall on one side, whatever the run's seed.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ralign.errors import BadRow, InputError
-from ralign.files import (
-    LogLine,
-    PairsDigest,
-    PairsFile,
-    RowLocation,
-    decode,
-    read_log,
-    read_pairs,
-)
+from ralign.errors import InputError
+from ralign.files import LogLine, PairsDigest, PairSource, RowLocation, decode, read_log
 from ralign.judging import Prompt, call_seed
 from ralign.metajudging import majority, meta_prompt_values, parse_meta_judgment
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
@@ -62,27 +53,17 @@ class _Said(NamedTuple):
 
 
 def load_meta_examples(
-    files: Sequence[PairsFile],
-    decisions: Decisions,
-    prompt: Prompt,
-    *,
-    held_out: float,
-    balance: bool,
-    seed: int,
-    limit: int | None = None,
-    skip_bad_rows: bool = False,
+    pairs: PairSource, decisions: Decisions, prompt: Prompt, *, held_out: float, balance: bool, seed: int
 ) -> TrainingData:
     """Read pairs, judgments and decisions, and make the examples.
 
     Args:
-        files: the pairs.
+        pairs: with gold rationales.
         decisions: what was judged, and what was said of it.
         prompt: the meta-judge's.
         held_out: the share of pairs, 0..1, that nothing is learned from.
         balance: leave out as many of the more frequent decision as it takes to have equally many of both.
         seed: draws which those are.
-        limit: only the first so many pairs.
-        skip_bad_rows: leave out pairs that cannot be used, instead of stopping at the first.
 
     Raises:
         BadRow: a row that cannot be used.
@@ -93,17 +74,16 @@ def load_meta_examples(
     by_pair: dict[tuple[str, str], list[_Key]] = {}
     for key in said:
         by_pair.setdefault((key.benchmark, key.pair_id), []).append(key)
-    bad_rows: list[BadRow] = []
     left_out: list[LeftOut] = []
     examples: list[Example] = []
     kept_back: list[PreferencePair] = []
     digest = PairsDigest()
-    count = 0
-    for pair in islice(read_pairs(files, skip_bad_rows=bad_rows if skip_bad_rows else None), limit):
-        count += 1
+    for pair in pairs:
+        # A file of people's labels may name no benchmark; the id alone must do there.
         keys = by_pair.get((pair.benchmark, pair.id)) or by_pair.get(("", pair.id), [])
         made = [_example(pair, key, said[key], judgments.get(key), decisions, prompt) for key in sorted(keys)]
         found = [each for each in made if isinstance(each, Example)]
+        # With the targets: the same pairs under another meta-judge's answers make another run.
         digest.add(pair, [f"{each.order} {each.decision} {each.target}" for each in found])
         if found and is_held_out(pair, held_out):
             kept_back.append(pair)
@@ -119,8 +99,7 @@ def load_meta_examples(
     return TrainingData(
         examples=tuple(examples),
         left_out=tuple(left_out),
-        bad_rows=tuple(bad_rows),
-        pairs=count,
+        bad_rows=tuple(pairs.skipped),
         digest=digest.hexdigest(),
         held_out=tuple(kept_back),
     )
@@ -192,6 +171,8 @@ def _what_was_said(votes: Sequence[MetaJudgment], *, imitate: bool) -> _Said | s
         return f"the meta-judge failed ({failures[0]})" if failures else "the votes are even"
     if not imitate:
         return _Said(decision, None)
+    # Parsed again: the recorded decision may be an older parser's, and words that do not come to it would teach
+    # what the reward then punishes.
     agreeing = [vote for vote in votes if vote.aligned == decision]
     for vote in agreeing:
         if parse_meta_judgment(vote.text, vote.finish_reason).aligned == decision:
@@ -214,6 +195,7 @@ def _balanced(examples: Sequence[Example], seed: int, path: Path) -> tuple[list[
             "takes them as they are"
         )
     kept: set[int] = set()
+    # By hashes and no generator's state: which examples stay does not depend on the version of Python.
     for of_one_kind in places.values():
         kept.update(sorted(of_one_kind, key=lambda place: call_seed(seed, "balance", place))[:fewer])
     surplus = [

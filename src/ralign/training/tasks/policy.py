@@ -25,7 +25,7 @@ from ralign.training.config import PolicyConfig
 from ralign.training.examples import Example, LeftOut, TrainingData
 from ralign.training.expected import calls, expect, expected_lines, prompt_characters
 from ralign.training.reward.comparisons import BENCHMARK
-from ralign.training.reward.policy_reward import JudgedReward, ServedReward, judge_spec, open_policy_reward
+from ralign.training.reward.policy_reward import JudgedReward, ServedReward, open_policy_reward
 from ralign.training.reward.scored import BatchReward, Completion, ScoredAnswer, ScoredBatch
 from ralign.training.tasks.reward_hacking_watch import OnStep, RewardHackingWatch
 from ralign.training.tasks.task import CardText, Preflight, Task
@@ -52,13 +52,16 @@ class PolicyTask(Task):
             InputError: a file, a prompt or a stop rule that cannot be used.
             BadRow: a row that cannot be used, unless they are skipped.
         """
+        # First of all, as reading the prompts may take minutes that a misspelt rule should not cost.
         rules = StopRules.parse(config.stop_when)
-        prompt = None if config.judge is None else Prompt.load(config.judge_prompt, JUDGE_PROMPT)
+        judge = config.judge
+        prompt = None if judge.judge is None else Prompt.load(judge.judge_prompt, JUDGE_PROMPT)
         data = load_policy_data(config)
         digests = {"prompts_digest": data.digest}
         if prompt is not None:
             digests["judge_prompt_digest"] = prompt.digest
         lengths = SteeredLengthPenalty(
+            # A reward service has a length penalty, and its state, of its own.
             config.length_penalty if config.reward_url is None else "none",
             coefficient=config.length_coefficient,
             target=config.length_target,
@@ -77,6 +80,7 @@ class PolicyTask(Task):
             InputError: groups are compared, and the processes cut them.
         """
         training = self.training
+        # A process scores its own slice of the batch, and an answer is compared only with those it has.
         here = training.sequences_a_step("rl") // processes
         if self.config.against == "group" and here % training.group_size:
             raise InputError(
@@ -96,10 +100,8 @@ class PolicyTask(Task):
     @property
     def preflight(self) -> Sequence[Preflight]:
         """The judge."""
-        spec, config = judge_spec(self.config), self.config
-        if spec is None:
-            return ()
-        return (Preflight("judge", spec, config.judge_temperature, config.judge_max_tokens),)
+        judge = self.config.judge
+        return () if judge.judge is None else (Preflight("judge", judge.spec, judge.sampling),)
 
     @property
     def service_url(self) -> str | None:
@@ -109,7 +111,7 @@ class PolicyTask(Task):
     @property
     def priced(self) -> Mapping[str, str | None]:
         """Both judges."""
-        return {"judge": self.config.judge, "second judge": self.config.second_judge}
+        return {"judge": self.config.judge.judge, "second judge": self.config.second_judge}
 
     def forecast(self, prices: Mapping[str, Price]) -> list[str]:
         """With every answer judged; see `Task.forecast`."""
@@ -149,7 +151,9 @@ class PolicyTask(Task):
             "its prompt's reference answer" if config.against == "reference" else "the others of its group"
         )
         judge = (
-            f"the judge {config.judge}" if config.judge is not None else "a reward service (`ralign serve`)"
+            f"the judge {config.judge.judge}"
+            if config.reward_url is None
+            else "a reward service (`ralign serve`)"
         )
         left_out = len(trained_on.left_out)
         names = (
@@ -208,6 +212,7 @@ def load_policy_data(config: PolicyConfig) -> TrainingData:
         reference = ""
         if column is not None:
             text = prompt.row.get(column)
+            # A reference that is all thinking, cut off before its answer, is none to be compared with.
             reference = visible_answer(text) if isinstance(text, str) else ""
             if not reference:
                 left_out.append(LeftOut(prompt.id, f"no reference answer in the column {column}"))
@@ -225,6 +230,5 @@ def load_policy_data(config: PolicyConfig) -> TrainingData:
         examples=tuple(examples),
         left_out=tuple(left_out),
         bad_rows=tuple(bad_rows),
-        pairs=len(prompts),
         digest=prompts_digest(prompts, [] if column is None else [column]),
     )

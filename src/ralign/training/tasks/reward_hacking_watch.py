@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from ralign.errors import InputError
-from ralign.files import read_log, write_atomically
+from ralign.files import write_atomically
 from ralign.rewards.length_penalty import LengthState, SteeredLengthPenalty
 from ralign.rewards.reward_hacking import RewardHackingSigns, signs_of
 from ralign.rewards.stop_rules import StopRules
@@ -75,6 +75,7 @@ class RewardHackingWatch:
 
     def take(self) -> list[ScoredAnswer]:
         """Answers scored by this process since it was last asked, in the order of the completions."""
+        # Emptied as it is read: what a step has counted must not count in the next one.
         scored, self._scored = self._scored, []
         return scored
 
@@ -82,6 +83,7 @@ class RewardHackingWatch:
         """Take in one step's answers, those of all processes."""
         size = self._group_size
         groups = [scored[start : start + size] for start in range(0, len(scored), size)]
+        # After the rewards of this step, so that all of its answers were penalized with one coefficient.
         self.lengths.step([each.answer.length for each in scored])
         self.signs = signs_of(step, [[each.graded() for each in group] for group in groups])
         if self._on_step is not None:
@@ -93,6 +95,7 @@ class RewardHackingWatch:
         """The last step's signs as an engine logs them; NaN where the step cannot tell."""
         signs = {} if self.signs is None else self.signs.as_dict()
         return {
+            # An engine's loggers take numbers alone; the training log turns NaN into null.
             f"signs/{name}": math.nan if value is None else float(value)
             for name, value in signs.items()
             if name not in ("step", "answers")
@@ -109,6 +112,7 @@ class RewardHackingWatch:
             InputError: it is not there, or not readable.
         """
         try:
+            # Without it a dynamic penalty would start over: refused, as the run would silently become another.
             self.lengths.state = LengthState(**orjson.loads((checkpoint / STATE).read_bytes()))
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{checkpoint / STATE}: no state of a length penalty ({error})") from None
@@ -117,11 +121,3 @@ class RewardHackingWatch:
 def encode_signs(signs: RewardHackingSigns) -> bytes:
     """One line of `signs.jsonl`, without its newline."""
     return orjson.dumps(signs.as_dict())
-
-
-def cut_signs_after(path: Path, step: int) -> None:
-    """Drop the signs of later steps: a run that is resumed makes those steps again."""
-    lines = [line.data for line in read_log(path, skip_partial=True)]
-    kept = [line for line in lines if orjson.loads(line)["step"] <= step]
-    if len(kept) < len(lines):
-        write_atomically(path, b"".join(line + b"\n" for line in kept))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from ralign.errors import InputError
-from ralign.models import LoadLocalModel, ModelSpec
+from ralign.models import LoadLocalModel, ModelSpec, Sampling
 from ralign.models.price import Price, parse_prices
 from ralign.training.config import PolicyConfig, TrainConfig
 from ralign.training.examples import Example, TrainingData
@@ -22,8 +22,7 @@ class Preflight(NamedTuple):
 
     role: str
     spec: ModelSpec
-    temperature: float | None
-    max_tokens: int | None
+    sampling: Sampling
 
 
 class CardText(NamedTuple):
@@ -68,11 +67,6 @@ class Task(ABC):
     def stage(self) -> Stage:
         """sft or rl."""
         return self.config.stage if isinstance(self.config, TrainConfig) else "rl"
-
-    @property
-    def source_names(self) -> tuple[str, ...]:
-        """Names of the data's files, for the model card."""
-        return ()
 
     def completion(
         self, example: Example, text: str, finish_reason: str | None, *, thought_opened: bool
@@ -136,6 +130,7 @@ class Task(ABC):
         """
         prices = parse_prices(self.training.price)
         for model in prices:
+            # A misspelt name would leave its calls without a price, and the forecast too cheap.
             if model not in self.priced.values():
                 raise InputError(
                     f"--price names {model!r}, which is not {' or '.join(f'the {role}' for role in self.priced)}"

@@ -41,7 +41,9 @@ def test_settings_come_back_as_they_were_sent():
 
 @pytest.mark.parametrize("fields", [{}, {"meta_judge": "m"}, {"meta_judge_url": "http://127.0.0.1:1"}])
 async def test_a_reward_that_asks_needs_someone_to_ask(fields):
-    with pytest.raises(InputError, match="needs meta_judge and meta_judge_url"):
+    with pytest.raises(
+        InputError, match=r"needs meta_judge and meta_judge_url|--meta-judge-url needs --meta-judge"
+    ):
         async with open_worker(RewardSettings.of(fields), None):
             pass
 

@@ -192,7 +192,7 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> A
     options = settings.reward
     rule = reward_rule(options)
     url = options.meta_judge_url
-    if url is None and router_address is not None:
+    if url is None and router_address is not None and options.meta_judge is not None:
         url = f"http://{router_address}/v1"
     if rule.asks != "nothing" and (options.meta_judge is None or url is None):
         raise InputError(
