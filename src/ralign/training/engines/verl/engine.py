@@ -8,7 +8,9 @@ A judge's reward is computed by verl's reward workers (`ralign.training.engines.
 `ralign serve`, which `ralign.serving.client` asks.
 """
 
+import shlex
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,20 +18,32 @@ from typing import Any, cast
 
 from transformers import PreTrainedTokenizerBase
 
-from ralign.errors import InputError
+from ralign.errors import InputError, RalignError
 from ralign.files import write_atomically
 from ralign.training.config import PolicyConfig, TrainConfig
 from ralign.training.engines.base_model import BaseModel, fitting, load_base_model
 from ralign.training.engines.verl.config import RewardFunction, ServedMetaJudge, config_text
 from ralign.training.engines.verl.data import judge_row, policy_row, write_verl_data
 from ralign.training.engines.verl.files import VerlFiles
-from ralign.training.engines.verl.launch import EngineFailed, check_run, launch, write_launch
 from ralign.training.engines.verl.log import gather_steps
 from ralign.training.engines.verl.worker import RewardSettings
 from ralign.training.examples import list_left_out
 from ralign.training.options import RewardCalls
 from ralign.training.run import Trained, TrainingRun
 from ralign.training.train_log import encode_step
+
+_LAUNCH = """\
+#!/usr/bin/env bash
+# Written by ralign --engine verl. Starts the run, or goes on from its last checkpoint. Arguments are Hydra's
+# overrides, such as trainer.nnodes=2.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+exec {python} -m verl.trainer.main_ppo --config-path "$here" --config-name config "$@"
+"""
+
+
+class EngineFailed(RalignError):
+    """verl's own process ended with an error, which it has printed."""
 
 
 def train(run: TrainingRun) -> Trained | None:
@@ -73,6 +87,53 @@ def train(run: TrainingRun) -> Trained | None:
     launch(files)
     _take_model(run, files)
     return Trained(replace(run.data, examples=fit.examples, left_out=run.data.left_out + fit.left_out))
+
+
+def write_launch(files: VerlFiles, *, python: str) -> None:
+    """Write `launch.sh`.
+
+    Raises:
+        WriteFailed: the disk is full, or the folder cannot be written.
+    """
+    write_atomically(files.launch, _LAUNCH.format(python=shlex.quote(python)).encode())
+    files.launch.chmod(0o755)
+
+
+def check_run(files: VerlFiles, *, python: str) -> list[str]:
+    """Let the installed verl read the configuration; gives what is worth saying, a line each.
+
+    Raises:
+        InputError: verl is not there, does not know a key, or refuses a value.
+    """
+    command = [python, "-W", "ignore", "-m", "ralign.training.engines.verl.check", str(files.config)]
+    try:
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise InputError(f"{python}: cannot be run ({error.strerror})") from None
+    if checked.returncode == 0:
+        return [
+            line.removeprefix("note: ") for line in checked.stdout.splitlines() if line.startswith("note: ")
+        ]
+    said = checked.stderr.strip().splitlines() or ["no reason given"]
+    if said[-1].startswith("ModuleNotFoundError"):
+        raise InputError(
+            f"{python} has not all that the engine verl needs ({said[-1].partition(': ')[2]}): pip install "
+            "'ralign[verl]' in an environment of its own, see docs/cluster.md"
+        )
+    raise InputError(said[-1])
+
+
+def launch(files: VerlFiles) -> None:
+    """Run verl until it ends; its output is the caller's.
+
+    Raises:
+        EngineFailed: it ended with an error.
+    """
+    code = subprocess.run(["bash", str(files.launch)], check=False).returncode
+    if code != 0:
+        raise EngineFailed(
+            f"verl ended with exit code {code}, see above; the same command goes on from its last checkpoint"
+        )
 
 
 def refuse_what_verl_cannot(config: TrainConfig | PolicyConfig) -> None:
