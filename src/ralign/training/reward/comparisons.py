@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from ralign.judging import Judge
-from ralign.records import Judgment, Order, PreferencePair
+from ralign.records import Judgment, Order, PreferencePair, Verdict
 from ralign.rewards.policy import Comparison, Side, mean_outcome, orders_shown, round_robin, win_rates
 from ralign.training.reward.batched_calls import BatchedCalls
 from ralign.training.reward.outage import Guard, problem_of
@@ -94,7 +94,9 @@ class ReferenceComparison:
         # The reference stays `response_b` in every pair: verdict A is the policy's win in either order.
         pairs = [replace(answers[place].completion.pair, response_a=answers[place].text) for place in ended]
         for place, judgments in zip(ended, await self._judge.judgments(pairs), strict=True):
-            verdicts = {order: judgment.verdict for order, judgment in judgments.items()}
+            verdicts: dict[Order, Verdict | None] = {
+                order: judgment.verdict for order, judgment in judgments.items()
+            }
             grades[place] = Grade(
                 mean_outcome(list(verdicts.values())), verdicts, _problem(list(judgments.values()))
             )

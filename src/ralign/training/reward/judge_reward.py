@@ -266,10 +266,8 @@ async def open_judge_reward(
 
     Args:
         options: which reward, and its meta-judge.
-        calls: bounds on this process's calls.
+        calls: bounds on this process's calls, a share of the run's.
         local_model: loads a meta-judge without a URL.
-        prompt: the meta-judge's.
-        seed: the run's.
         outage: when the meta-judge counts as down; as `calls` has it, unless given.
         log: takes one line that training waits, and one that it goes on.
 

@@ -175,7 +175,7 @@ async def open_policy_reward(
     concurrency = max(1, calls.concurrency // processes)
     plan = OutagePlan(policy=calls.on_outage, patience=calls.outage_patience)
     async with AsyncExitStack() as stack:
-        judge, second = judge_spec(config), second_judge_spec(config)
+        judge = judge_spec(config)
         if config.reward_url is not None or judge is None:
             url = config.reward_url or ""
             session = await stack.enter_async_context(reward_session(config.token_variable))
@@ -210,7 +210,8 @@ async def open_policy_reward(
 
         guard = Guard(plan, name=named("the judge", judge), log=log)
         asked_besides = None
-        if second is not None:
+        if config.second_judge is not None:
+            second = _spec(config, config.second_judge, config.second_judge_url or config.judge_url)
             unguarded = Unguarded(plan, name=named("the second judge", second), log=log)
             asked_besides = SecondJudge(await grader(second, unguarded), config.second_judge_every)
         yield JudgedReward(
@@ -225,12 +226,6 @@ async def open_policy_reward(
 def judge_spec(config: PolicyConfig) -> ModelSpec | None:
     """The judge as the flags name it; None where a reward service judges."""
     return None if config.judge is None else _spec(config, config.judge, config.judge_url)
-
-
-def second_judge_spec(config: PolicyConfig) -> ModelSpec | None:
-    """The second judge as the flags name it; None where there is none."""
-    url = config.second_judge_url or config.judge_url
-    return None if config.second_judge is None else _spec(config, config.second_judge, url)
 
 
 def _spec(config: PolicyConfig, name: str, url: str | None) -> ModelSpec:

@@ -46,7 +46,7 @@ def say(request: ChatRequest) -> str:
 
 @asynccontextmanager
 async def reward_over_http(
-    server: ChatServer, outage: OutagePlan | None = None, **options: Any
+    server: ChatServer, outage: OutagePlan | None = None, **times: Any
 ) -> AsyncGenerator[GenRMReward]:
     """R-Align's reward with the server's meta-judge, one try a call: what fails there fails here."""
     retry = RetryPolicy(max_tries=1, try_timeout=5, deadline=5)
@@ -56,8 +56,8 @@ async def reward_over_http(
             prompt=Prompt("{gold_rationale}\nRATIONALE: {rationale}", META_PROMPT),
             sampling=Sampling(),
         )
-        guard = Guard(outage or OutagePlan(), name=f"'meta' at {server.url}")
-        yield GenRMReward("ralign", meta_judge, guard=guard, **options)
+        guard = Guard(outage or OutagePlan(), name=f"'meta' at {server.url}", **times)
+        yield GenRMReward("ralign", meta_judge, guard=guard)
 
 
 PAIRS = [make_pair(f"quay {row}") for row in range(8)]

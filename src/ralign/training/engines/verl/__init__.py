@@ -9,6 +9,5 @@
 | `check`  | a program in verl's own environment: does verl take the configuration?           |
 | `reward` | a judge's reward as verl's reward workers call it                                |
 | `worker` | what such a worker holds: the meta-judge, the reward in the loop, the fallbacks  |
-| `score`  | a sample's score and flags; the fallback's formula; pure                         |
-| `log`    | what samples got, written by the workers, gathered into the training log         |
+| `score`  | a sample's score and flags, the fallback's formula, the log of what samples got  |
 """

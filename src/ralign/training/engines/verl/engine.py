@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 from transformers import PreTrainedTokenizerBase
@@ -25,7 +24,7 @@ from ralign.training.engines.base_model import BaseModel, fitting, load_base_mod
 from ralign.training.engines.verl.config import RewardFunction, ServedMetaJudge, config_text
 from ralign.training.engines.verl.data import judge_row, policy_row, write_verl_data
 from ralign.training.engines.verl.files import VerlFiles
-from ralign.training.engines.verl.log import gather_steps
+from ralign.training.engines.verl.score import gather_steps
 from ralign.training.engines.verl.worker import RewardSettings
 from ralign.training.examples import list_left_out
 from ralign.training.options import RewardCalls
@@ -53,14 +52,14 @@ def train(run: TrainingRun) -> Trained | None:
         What was trained on; None after a dry run.
 
     Raises:
-        InputError: a flag that verl has no use for, or what verl refuses.
-        EngineFailed: verl ended with an error.
+        InputError: a flag that verl has no use for, what verl refuses, or a reward log that is none of ours.
+        EngineFailed: verl ended with an error, or has left no checkpoint with a model.
     """
     training, config = run.training, run.task.config
     refuse_what_verl_cannot(config)
     base = load_base_model(training)
-    fit = fitting(run.data.examples, base, training)
-    for line in list_left_out(fit.left_out):
+    examples, left_out = fitting(run.data.examples, base, training)
+    for line in list_left_out(left_out):
         run.warn(line)
     files = VerlFiles(out=training.out.resolve())
     reward, served, row = _reward_function(config, files, base), _served_meta_judge(config), judge_row
@@ -71,9 +70,9 @@ def train(run: TrainingRun) -> Trained | None:
                 "The policy's prompt opens its thought: start the service with `ralign serve --policy-thinks`."
             )
     text = config_text(
-        training, files, reward, examples=len(fit.examples), command=run.task.command, served=served
+        training, files, reward, examples=len(examples), command=run.task.command, served=served
     )
-    write_verl_data(files.data, fit.examples, row, control_tokens(base.tokenizer))
+    write_verl_data(files.data, examples, row, control_tokens(base.tokenizer))
     write_atomically(files.config, text.encode())
     python = training.verl_python or sys.executable
     write_launch(files, python=python)
@@ -85,8 +84,16 @@ def train(run: TrainingRun) -> Trained | None:
         return None
     run.say(command)
     launch(files)
-    _take_model(run, files)
-    return Trained(replace(run.data, examples=fit.examples, left_out=run.data.left_out + fit.left_out))
+    step = files.last_step()
+    if step is None or not (model := files.model_of(step)).is_dir():
+        raise EngineFailed(f"verl ended without a checkpoint in {files.checkpoints}; see its output above")
+    # The last checkpoint's model and the log of its rewards go where runs are published from.
+    lines = (encode_step(each) + b"\n" for each in gather_steps(files.rewards))
+    write_atomically(run.log_file, b"".join(lines))
+    # What an interrupted copy left, a `copytree` would refuse to write over.
+    shutil.rmtree(run.unfinished, ignore_errors=True)
+    shutil.copytree(model, run.unfinished)
+    return Trained(replace(run.data, examples=examples, left_out=run.data.left_out + left_out))
 
 
 def write_launch(files: VerlFiles, *, python: str) -> None:
@@ -164,6 +171,7 @@ def refuse_what_verl_cannot(config: TrainConfig | PolicyConfig) -> None:
         }
     else:
         default = RewardCalls()
+        # Refused, not ignored: who gives a cap on calls believes in it.
         for name in ("concurrency", "try_timeout", "on_outage", "outage_patience"):
             flag = f"--{name.replace('_', '-')}"
             wrong[f"{flag}: verl's workers ask the service, each sample on its own; leave it out"] = getattr(
@@ -192,6 +200,7 @@ def _reward_function(config: TrainConfig | PolicyConfig, files: VerlFiles, base:
         reward = replace(reward, meta_prompt=files.meta_prompt)
     settings = RewardSettings(
         reward=reward,
+        # The cap is the run's, and every worker has a process of its own.
         calls=replace(calls, concurrency=max(1, calls.concurrency // config.training.reward_workers)),
         unscored=config.unscored,
         reward_log=str(files.rewards),
@@ -217,19 +226,3 @@ def control_tokens(tokenizer: PreTrainedTokenizerBase) -> frozenset[str]:
     added = cast("dict[str, int]", cast(Any, tokenizer).get_added_vocab())
     tags = {token for token in added if token[:1] in ("<", "[") and token[-1:] in (">", "]")}
     return frozenset(token for token in tags.union(tokenizer.all_special_tokens) if len(token) > 1)
-
-
-def _take_model(run: TrainingRun, files: VerlFiles) -> None:
-    """Put the last checkpoint's model, and the log of its rewards, where runs are published from.
-
-    Raises:
-        EngineFailed: verl has left no checkpoint with a model.
-        InputError: a reward log that is none of ours.
-    """
-    step = files.last_step()
-    if step is None or not (model := files.model_of(step)).is_dir():
-        raise EngineFailed(f"verl ended without a checkpoint in {files.checkpoints}; see its output above")
-    lines = (encode_step(each) + b"\n" for each in gather_steps(files.rewards))
-    write_atomically(run.log_file, b"".join(lines))
-    shutil.rmtree(run.unfinished, ignore_errors=True)
-    shutil.copytree(model, Path(run.unfinished))

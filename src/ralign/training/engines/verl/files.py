@@ -5,7 +5,7 @@ config.yaml       our hyper-parameters, over verl's           `ralign.training.e
 composed.yaml     every key as verl will see it               `ralign.training.engines.verl.check`
 launch.sh         the command; further arguments are Hydra's overrides
 meta_prompt.txt   the meta-judge prompt, where the user brought one
-rewards/          what every sample got, a file a worker      `ralign.training.engines.verl.log`
+rewards/          what every sample got, a file a worker      `ralign.training.engines.verl.score`
 rollouts/         `N.jsonl`: every completion of step N with its score and flags, by verl
 checkpoints/      verl's
 """
