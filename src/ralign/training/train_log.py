@@ -58,7 +58,7 @@ def cut_after(path: Path, step: int) -> None:
     Raises:
         InputError: a line that names no step.
     """
-    lines = [line.data for line in read_log(path, skip_torn=True)]
+    lines = [line.data for line in read_log(path, skip_partial=True)]
     try:
         kept = [line for line in lines if orjson.loads(line)["step"] <= step]
     except (ValueError, KeyError, TypeError):

@@ -45,7 +45,7 @@ def test_a_template_that_thinks_renders_the_same_prompt_with_and_without_an_answ
     base, config = started(tmp_path, THINKING, thinking=thinking)
     assert base.template_kwargs.get("enable_thinking", "unset") == (False if thinking == "off" else "unset")
     assert not base.thought_opened
-    assert len(fitting([example()], base, config).examples) == 1
+    assert len(fitting([example()], base, config)[0]) == 1
 
 
 def test_a_template_that_renders_another_prompt_once_an_answer_follows_is_refused(tmp_path) -> None:
@@ -75,9 +75,9 @@ def test_a_candidate_answer_cannot_end_its_turn(tmp_path) -> None:
 def test_prompts_and_answers_that_are_too_long_are_told_apart(tmp_path) -> None:
     base, config = started(tmp_path, CHAT_TEMPLATE, max_prompt_tokens=12, max_completion_tokens=6)
     long_prompt, long_answer = example(text="red blue " * 10), example(target="right, " * 10)
-    found = fitting([example(), long_prompt, long_answer, example(target=None)], base, config)
-    assert len(found.examples) == 2
-    assert [each.why for each in found.left_out] == [
+    fit, left_out = fitting([example(), long_prompt, long_answer, example(target=None)], base, config)
+    assert len(fit) == 2
+    assert [each.why for each in left_out] == [
         "prompt longer than 12 tokens",
         "answer to imitate longer than 6 tokens",
     ]

@@ -11,18 +11,17 @@ from ralign.records import GoldPoint, MetaJudgment
 from ralign.rewards.judge import HybridReward
 from ralign.training.reward.circuit_breaker import Limits
 from ralign.training.reward.judge_reward import REWARDS, GenRMReward, RewardRule, read_completion
-from ralign.training.reward.outage import OutagePlan
+from ralign.training.reward.outage import Guard, OutagePlan
 from ralign.training.reward.scored import Completion
 
 NO_VERDICT = Completion(pair=make_pair(), text="The tide, I think.", finish_reason="stop")
 ALIGNED, SPURIOUS = right("the tide is named"), right("it is longer")
 
 
-def outage(hours=None, **fields):
-    limits = Limits(threshold=0.5, window=8, minimum=4)
-    return {"outage": OutagePlan(limits=limits, first_wait=5, **fields)} | (
-        {} if hours is None else {"clock": hours, "sleep": hours.sleep, "log": lambda line: None}
-    )
+def guard(hours=None, **fields):
+    plan = OutagePlan(limits=Limits(threshold=0.5, window=8, minimum=4), first_wait=5, **fields)
+    times = {} if hours is None else {"clock": hours, "sleep": hours.sleep, "log": lambda line: None}
+    return Guard(plan, name="'m' at http://quay", **times)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +91,7 @@ async def test_a_few_stragglers_are_no_outage_but_a_batch_of_them_is():
             self.latency = 30.0 if "slow" in judgment.rationale else 0.0
             return await super().meta_judge(pair, judgment, vote)
 
-    reward = GenRMReward("ralign", Stuck(), deadline=0.4, **outage(policy="stop"))
+    reward = GenRMReward("ralign", Stuck(), deadline=0.4, guard=guard(policy="stop"))
     few = [*(right(f"slow tide {n}") for n in range(10)), *(right(f"tide {n}") for n in range(11))]
     assert (await reward.score(few)).metrics["late"] == 10 / 21
     with pytest.raises(MetaJudgeDown, match=r"last: no answer within 0.4 s"):
@@ -183,7 +182,7 @@ async def test_when_the_meta_judge_is_down_the_batch_waits_and_all_that_failed_i
     hours, up = Hours(), []
     meta_judge = OrderedMetaJudge(lambda rationale: "tide" in rationale if up else "down")
     hours.on_sleep = lambda: up.append(True) if hours.now > 60 else None
-    reward = GenRMReward("ralign", meta_judge, concurrency=1, **outage(hours))
+    reward = GenRMReward("ralign", meta_judge, concurrency=1, guard=guard(hours))
     batch = await reward.score([*(right(f"tide {n}") for n in range(20)), SPURIOUS, wrong()])
     assert batch.rewards == [1.0] * 20 + [0.0, 0.0]
     assert hours.slept == [5, 10, 20, 40]
@@ -196,7 +195,7 @@ async def test_probes_take_turns_so_that_one_hopeless_question_cannot_keep_train
     hours, up = Hours(), []
     meta_judge = OrderedMetaJudge(lambda rationale: bool(up and "hopeless" not in rationale) or "down")
     hours.on_sleep = lambda: up.append(True)
-    reward = GenRMReward("ralign", meta_judge, **outage(hours))
+    reward = GenRMReward("ralign", meta_judge, guard=guard(hours))
     batch = await reward.score([right("hopeless"), *(right(f"tide {n}") for n in range(4))])
     assert batch.rewards == [None, 1.0, 1.0, 1.0, 1.0]
     assert hours.slept == [5, 10]
@@ -206,7 +205,7 @@ async def test_single_calls_wait_out_an_outage_together():
     hours, up = Hours(), []
     meta_judge = OrderedMetaJudge(lambda _: bool(up) or "down", latency=0.001)
     hours.on_sleep = lambda: up.append(True) if hours.now > 30 else None
-    reward = GenRMReward("ralign", meta_judge, **outage(hours))
+    reward = GenRMReward("ralign", meta_judge, guard=guard(hours))
     singles = await asyncio.gather(*(reward.score_one(right(f"tide {n}")) for n in range(16)))
     assert [each.reward for each in singles].count(1.0) == 16
     assert hours.slept == [5, 10, 20]
@@ -214,18 +213,13 @@ async def test_single_calls_wait_out_an_outage_together():
 
 async def test_few_failures_are_no_outage():
     meta_judge = OrderedMetaJudge(lambda rationale: "500" if rationale[-1] in "258" else True)
-    reward = GenRMReward("ralign", meta_judge, **outage(policy="stop"))
+    reward = GenRMReward("ralign", meta_judge, guard=guard(policy="stop"))
     batch = await reward.score([right(f"tide {n}") for n in range(100)])
     assert batch.metrics["not_scored"] == 0.3
 
 
 async def test_told_to_stop_it_raises_what_names_the_endpoint():
-    reward = GenRMReward(
-        "ralign",
-        OrderedMetaJudge(lambda _: "503"),
-        meta_judge_name="'m' at http://quay",
-        **outage(policy="stop"),
-    )
+    reward = GenRMReward("ralign", OrderedMetaJudge(lambda _: "503"), guard=guard(policy="stop"))
     with pytest.raises(
         MetaJudgeDown, match=r"^'m' at http://quay failed 4 of the last 4 calls, last: 503; stopped"
     ):
@@ -266,8 +260,8 @@ def test_whatever_comes_it_earns_what_it_would_have_earned_alone(drawn, says, na
 
     async def both():
         said = OrderedMetaJudge(lambda rationale: says[int(rationale.split()[1])])
-        options = {"outage": OutagePlan(limits=Limits(window=1000, minimum=1000))}
-        batch = await GenRMReward(name, said, concurrency=3, **options).score(completions)
+        patient = Guard(OutagePlan(limits=Limits(window=1000, minimum=1000)), name="the meta-judge")
+        batch = await GenRMReward(name, said, concurrency=3, guard=patient).score(completions)
         return batch.rewards, [reward async for reward in plainly(said)]
 
     together, alone = asyncio.run(both())
@@ -305,7 +299,7 @@ async def test_a_rationale_that_says_nothing_is_misaligned_and_no_sign_that_the_
     silent = [right(reason) for reason in ("...", "!", "?", "...?")]
     assert (await GenRMReward("ralign", meta_judge).score(silent)).rewards == [0.0] * 4
     assert meta_judge.rationales == []
-    reward = GenRMReward("ralign", meta_judge, **outage(policy="stop"))
+    reward = GenRMReward("ralign", meta_judge, guard=guard(policy="stop"))
     with pytest.raises(MetaJudgeDown, match="failed 4 of the last 4 calls"):
         await reward.score([each for n in range(4) for each in (*silent, right(f"tide {n}"))])
 

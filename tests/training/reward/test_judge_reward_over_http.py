@@ -15,20 +15,21 @@ from ralign.models.testing.faults import Fault, every_fault
 from ralign.models.testing.server import ChatServer
 from ralign.training.reward.circuit_breaker import Limits
 from ralign.training.reward.judge_reward import GenRMReward
-from ralign.training.reward.outage import OutagePlan
+from ralign.training.reward.outage import Guard, OutagePlan
 
 
 def say(request):
     return f"VERDICT: {'Correct' if 'tide' in request.prompt else 'Incorrect'}"
 
 
-def reward_with(endpoint, **options):
+def reward_with(endpoint, plan=None, **times):
     meta_judge = ChatMetaJudge(
         model=EndpointModel(endpoint, "meta"),
         prompt=Prompt("{gold_rationale} {rationale}", META_PROMPT),
         sampling=Sampling(),
     )
-    return GenRMReward("ralign", meta_judge, **options)
+    guard = Guard(plan or OutagePlan(), name="the meta-judge", **times)
+    return GenRMReward("ralign", meta_judge, guard=guard)
 
 
 async def test_a_server_that_goes_away_and_comes_back_is_waited_for():
@@ -79,7 +80,7 @@ async def test_every_fault_there_is_leaves_the_rest_scored_and_no_reward_wrong()
         ChatServer(answer=say, faults=faults) as server,
         Endpoint(server.url, retry=retry) as endpoint,
     ):
-        batch = await reward_with(endpoint, outage=plan).score([right(f"tide {n}") for n in range(200)])
+        batch = await reward_with(endpoint, plan).score([right(f"tide {n}") for n in range(200)])
     assert set(batch.rewards) == {1.0, None}
     assert 0.1 < batch.metrics["not_scored"] < 0.4
     assert batch.metrics["not_scored"] == batch.metrics["meta_failed"]

@@ -6,10 +6,10 @@ from tests.training.reward_pieces import Hours
 
 from ralign.errors import EndpointRefused, InputError, MetaJudgeDown
 from ralign.training.reward.circuit_breaker import Limits
-from ralign.training.reward.outage import Guard, OutagePlan, Probe, Unguarded
+from ralign.training.reward.outage import Guard, OutagePlan, Unguarded
 
-ANSWER = Probe(None)
-FAILURE = Probe("503 Service Unavailable: down")
+ANSWER = None
+FAILURE = "503 Service Unavailable: down"
 
 
 def guard_of(hours, said, *, policy="pause", **times):
@@ -58,7 +58,7 @@ async def test_patience_has_an_end_which_names_the_endpoint_the_failure_and_what
         r"^'meta' at http://quay did not answer for 60 s, last: no verdict at the end; stopped; bring it back and "
         "resume from the last checkpoint$"
     )
-    unreadable = Probe("no verdict at the end")
+    unreadable = "no verdict at the end"
     with pytest.raises(MetaJudgeDown, match=message):
         await guard.wait_until_answered(probes_of([unreadable] * 9, sent))
     assert hours.slept == [5, 10, 20, 25]

@@ -41,13 +41,6 @@ class BaseModel(NamedTuple):
     """The template opens the thought itself, so that an answer begins inside it."""
 
 
-class Fitting(NamedTuple):
-    """Examples that fit the limits, and those that do not."""
-
-    examples: tuple[Example, ...]
-    left_out: tuple[LeftOut, ...]
-
-
 def load_base_model(config: TrainingOptions) -> BaseModel:
     """Load the tokenizer, and check that the model can be trained to chat within the limits.
 
@@ -70,6 +63,7 @@ def load_base_model(config: TrainingOptions) -> BaseModel:
             f"the tokenizer of '{name}' names no end-of-text token, so no completion would ever end"
         )
     context: int | None = getattr(shape.get_text_config(), "max_position_embeddings", None)
+    # Checked before hours of training: vLLM would refuse such a context, transformers would read beyond it and drift.
     if context is not None and config.max_prompt_tokens + config.max_completion_tokens > context:
         raise InputError(
             f"--max-prompt-tokens {config.max_prompt_tokens:,} and --max-completion-tokens "
@@ -107,8 +101,10 @@ def load_base_model(config: TrainingOptions) -> BaseModel:
     )
 
 
-def fitting(examples: Sequence[Example], base: BaseModel, config: TrainingOptions) -> Fitting:
-    """Examples whose prompt and target are within the limits.
+def fitting(
+    examples: Sequence[Example], base: BaseModel, config: TrainingOptions
+) -> tuple[tuple[Example, ...], tuple[LeftOut, ...]]:
+    """Examples whose prompt and target are within the limits, and those left out.
 
     Raises:
         InputError: the chat template refuses a prompt, or renders it otherwise once an answer follows.
@@ -121,6 +117,7 @@ def fitting(examples: Sequence[Example], base: BaseModel, config: TrainingOption
         whole = iter(_tokens(answered, base, answered=True))
         for example, prompt in zip(batch, _tokens(batch, base, answered=False), strict=True):
             answer = [] if example.target is None else next(whole)
+            # TRL masks the prompt by its length: tokens that differ would be imitated, or left out of the loss.
             if answer and answer[: len(prompt)] != prompt:
                 raise InputError(
                     f"the chat template of '{config.model}' renders a prompt otherwise once an answer follows: what is "
@@ -139,7 +136,7 @@ def fitting(examples: Sequence[Example], base: BaseModel, config: TrainingOption
                 )
             else:
                 fit.append(example)
-    return Fitting(tuple(fit), tuple(left_out))
+    return tuple(fit), tuple(left_out)
 
 
 def chat(example: Example) -> list[dict[str, str]]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
 
 from ralign.errors import EndpointDown, InputError
-from ralign.training.reward.outage import Guard, Outcome, Probe
+from ralign.training.reward.outage import Guard, Outcome
 
 Key = TypeVar("Key", bound=Hashable)
 About = TypeVar("About")
@@ -102,6 +102,7 @@ class BatchedCalls(Generic[Key, About, Answer]):
             call.task.add_done_callback(lambda _: self._forget(key, call))
         call.waiting += 1
         try:
+            # Shielded: others may wait for the same call when one of them is cancelled.
             return await asyncio.shield(call.task)
         finally:
             call.waiting -= 1
@@ -110,23 +111,25 @@ class BatchedCalls(Generic[Key, About, Answer]):
                 # Now: nobody may join a call that is about to end.
                 self._forget(key, call)
 
-    async def probe(self, key: Key, about: About) -> Probe:
-        """Call although the guard is open; the outcome is not noted there, but an answer is remembered.
+    async def probe(self, key: Key, about: About) -> str | None:
+        """Call although the guard is open, and give why it failed. Not noted there, but an answer is remembered.
 
         Raises:
             EndpointRefused: no call can succeed.
         """
         try:
+            # A probe belongs to no batch, so it has a deadline of its own: a model that hangs would hold the pause.
             async with asyncio.timeout(self.deadline):
                 async with self._slots:
                     answer = await self._answer(about)
         except TimeoutError:
-            return Probe(self.lateness)
+            return self.lateness
         self._remember(key, answer)
-        return Probe(self.problem(answer))
+        return self.problem(answer)
 
     async def _guarded(self, key: Key, about: About) -> Answer:
         async with self._slots:
+            # Asked here and not before the slot: hundreds may have waited for one while the model went down.
             if self.guard.is_open:
                 return self.failed(about, "not asked: too many calls before it failed")
             answer = await self._answer(about)
@@ -195,6 +198,7 @@ class CallBatch(Generic[Key, About, Answer]):
             # A single call may be one that it can never answer: each probe takes another.
             probes = (calls.probe(key, self._asked[key]) for key in itertools.cycle(missing))
             await calls.guard.wait_until_answered(probes)
+            # What comes late in the new round is late; the first round's cut-offs were the outage.
             self.late.clear()
             self._until = asyncio.get_running_loop().time() + calls.deadline
             for key in missing:
@@ -210,6 +214,7 @@ class CallBatch(Generic[Key, About, Answer]):
             return
         calls = self._calls
         left = self._until - asyncio.get_running_loop().time()
+        # Not `gather`, which knows no deadline that leaves the finished ones their results.
         done, _ = await asyncio.wait(
             self._tasks.values(), timeout=max(left, 0.0), return_when=asyncio.FIRST_EXCEPTION
         )

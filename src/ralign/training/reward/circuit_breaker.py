@@ -59,10 +59,10 @@ class Breaker:
         """A call was answered, or failed. Only a closed breaker listens: stragglers of an outage change nothing."""
         if self.phase != "closed":
             return self
-        recent = (*self.recent, answered)[-self.limits.window :]
-        failed = len(recent) - sum(recent)
-        trips = len(recent) >= self.limits.minimum and failed >= self.limits.threshold * len(recent)
-        return replace(self, recent=recent, phase="open" if trips else "closed")
+        heard = replace(self, recent=(*self.recent, answered)[-self.limits.window :])
+        calls = len(heard.recent)
+        trips = calls >= self.limits.minimum and heard.failed >= self.limits.threshold * calls
+        return replace(heard, phase="open") if trips else heard
 
     def probing(self) -> "Breaker":
         """A probe is sent.
@@ -82,6 +82,7 @@ class Breaker:
         """
         if self.phase != "half_open":
             raise ValueError(f"the breaker is {self.phase}, no probe is out")
+        # With nothing remembered: the outage's failures would open it again at the first one after it.
         if answered:
             return Breaker(limits=self.limits)
         return replace(self, phase="open", probes=self.probes + 1)

@@ -9,7 +9,7 @@ Two answers of the same words draw, without a call.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from ralign.judging import Judge
 from ralign.records import Judgment, Order, PreferencePair, Verdict
@@ -35,20 +35,8 @@ class AnswerGrader(Protocol):
         ...
 
 
-class Question(NamedTuple):
-    """One call of a judge; equal ones have one answer."""
-
-    prompt_id: str
-    response_a: str
-    response_b: str
-    order: Order
-
-
-class _Shown(NamedTuple):
-    """Content of a question."""
-
-    pair: PreferencePair
-    order: Order
+Question = tuple[str, str, str, Order]
+"""One call of a judge: prompt's id, first answer, second answer, order. Equal ones have one answer."""
 
 
 class PairJudge:
@@ -66,10 +54,10 @@ class PairJudge:
     ) -> None:
         self._side: Side = side
         self._seed = seed
-        self._calls = BatchedCalls[Question, _Shown, Judgment](
-            lambda shown: judge.judge(shown.pair, shown.order, 0),
+        self._calls = BatchedCalls[Question, tuple[PreferencePair, Order], Judgment](
+            lambda shown: judge.judge(*shown, 0),
             lambda shown, why: Judgment(
-                pair_id=shown.pair.id, benchmark=BENCHMARK, order=shown.order, failure="call", detail=why
+                pair_id=shown[0].id, benchmark=BENCHMARK, order=shown[1], failure="call", detail=why
             ),
             # A judge whose answer holds no verdict has answered, and waiting would not change what it says.
             lambda judgment: problem_of(judgment) if judgment.failure == "call" else None,
@@ -84,11 +72,9 @@ class PairJudge:
             asked: list[dict[Order, Question]] = []
             for pair in pairs:
                 orders = orders_shown(self._side, pair.id, seed=self._seed)
-                asked.append(
-                    {order: Question(pair.id, pair.response_a, pair.response_b, order) for order in orders}
-                )
+                asked.append({order: (pair.id, pair.response_a, pair.response_b, order) for order in orders})
                 for order, question in asked[-1].items():
-                    batch.ask(question, _Shown(pair, order))
+                    batch.ask(question, (pair, order))
             await batch.finish()
         return [
             {order: batch.answers[question] for order, question in questions.items()} for questions in asked
@@ -105,6 +91,7 @@ class ReferenceComparison:
         """+1, 0 or -1 each; see `AnswerGrader`."""
         grades = [Grade()] * len(answers)
         ended = [place for place, answer in enumerate(answers) if answer.ended]
+        # The reference stays `response_b` in every pair: verdict A is the policy's win in either order.
         pairs = [replace(answers[place].completion.pair, response_a=answers[place].text) for place in ended]
         for place, judgments in zip(ended, await self._judge.judgments(pairs), strict=True):
             verdicts: dict[Order, Verdict | None] = {
@@ -137,6 +124,7 @@ class GroupComparison:
         for number, group in enumerate(groups):
             for comparison in self._comparisons:
                 a, b = group[comparison.a], group[comparison.b]
+                # Decided without a call, and not left out: or an answer that never ends would be compared with nobody.
                 if a.ended != b.ended:
                     decided[number][comparison] = 1.0 if a.ended else -1.0
                 elif a.ended and a.text == b.text:

@@ -11,14 +11,13 @@ not answered by then, or failed, is not scored.
 | `outcome`   | nothing                                                                     |
 | `ralign`    | completions with the right verdict: a wrong one earns 0 whatever its reason |
 | `hybrid`    | all                                                                         |
-| `points` | all                                                                         |
+| `points`    | all                                                                         |
 
 When the meta-judge as a whole is down (`ralign.training.reward.outage`), a batch waits, and what failed in it is asked
 again with a deadline of its own.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -36,7 +35,7 @@ from ralign.runs.gc_pause import gc_pause
 from ralign.thinking import split_thinking
 from ralign.training.options import JudgeRewardOptions, RewardCalls, RewardName
 from ralign.training.reward.batched_calls import BatchedCalls, CallBatch
-from ralign.training.reward.outage import Clock, Guard, OutagePlan, Sleep, problem_of, warn
+from ralign.training.reward.outage import Guard, OutagePlan, named, problem_of, warn
 from ralign.training.reward.reward_metrics import judge_metrics
 from ralign.training.reward.scored import Completion, ScoredBatch, ScoredJudgment
 
@@ -90,12 +89,8 @@ class Question(NamedTuple):
     vote: int = 0
 
 
-class _About(NamedTuple):
-    """Content of a question."""
-
-    pair: PreferencePair
-    judgment: Judgment
-    vote: int
+About = tuple[PreferencePair, Judgment, int]
+"""Content of a question: pair, judgment, vote."""
 
 
 def read_completion(completion: Completion) -> Judgment:
@@ -120,11 +115,7 @@ class GenRMReward:
         concurrency: meta-judge calls in flight from this process.
         deadline: seconds a batch may take, reading included; after a pause it starts anew.
         votes: meta-judgments per completion; the majority counts.
-        outage: when the meta-judge counts as down, and what is done then.
-        meta_judge_name: what messages call it; best with its address.
-        clock: for the seconds that are logged, and for pauses.
-        sleep: for pauses.
-        log: takes one line that training waits, and one that it goes on.
+        guard: of the meta-judge; by itself one with the usual plan.
 
     Raises:
         InputError: a reward that needs a meta-judge has none, or a number is out of range.
@@ -138,11 +129,7 @@ class GenRMReward:
         concurrency: int = 512,
         deadline: float = 600.0,
         votes: int = 1,
-        outage: OutagePlan | None = None,
-        meta_judge_name: str = "the meta-judge",
-        clock: Clock = time.monotonic,
-        sleep: Sleep = asyncio.sleep,
-        log: Callable[[str], object] = warn,
+        guard: Guard | None = None,
     ) -> None:
         self._rule = REWARDS[reward] if isinstance(reward, str) else reward
         if self._rule.asks != "nothing" and meta_judge is None:
@@ -151,16 +138,16 @@ class GenRMReward:
             raise InputError(f"votes is {votes}, expected an odd number so that there is a majority")
         self._meta_judge = meta_judge
         self._votes = votes
-        self._clock = clock
-        self._guard = Guard(outage or OutagePlan(), name=meta_judge_name, clock=clock, sleep=sleep, log=log)
-        self._calls = BatchedCalls[Question, _About, MetaJudgment](
+        self._guard = guard or Guard(OutagePlan(), name="the meta-judge")
+        self._calls = BatchedCalls[Question, About, MetaJudgment](
             self._ask,
-            _failed,
+            lambda about, why: replace(_about(about[1], about[2]), failure="call", detail=why),
             # An answer that cannot be read counts like none: there would be as little to train on.
             lambda meta: None if meta.aligned is not None else problem_of(meta),
             self._guard,
             concurrency=concurrency,
             deadline=deadline,
+            # By completions, not by calls: a rationale's votes are remembered and forgotten together.
             remembered=1024 * votes,
         )
 
@@ -171,7 +158,7 @@ class GenRMReward:
             InputError: a pair without a gold rationale, where the reward needs one.
         """
         del step
-        started, paused = self._clock(), self._guard.paused_seconds
+        started, paused = self._guard.clock(), self._guard.paused_seconds
         with gc_pause():
             async with self._calls.batch() as batch:
                 judgments: list[Judgment] = []
@@ -182,12 +169,14 @@ class GenRMReward:
                         judgment.rationale
                     ):
                         for question in self._questions(judgment):
-                            batch.ask(question, _About(completion.pair, judgment, question.vote))
+                            batch.ask(question, (completion.pair, judgment, question.vote))
+                    # A task starts its call only when the loop gets its turn: without it, reading a whole batch comes
+                    # first and judging after.
                     if number % SLICE == 0:
                         await asyncio.sleep(0)
                 await batch.finish()
             scored = self._scored(completions, judgments, batch)
-        seconds, paused = self._clock() - started, self._guard.paused_seconds - paused
+        seconds, paused = self._guard.clock() - started, self._guard.paused_seconds - paused
         return ScoredBatch(
             scored=scored, metrics=judge_metrics(scored, seconds=seconds, paused_seconds=paused)
         )
@@ -200,7 +189,7 @@ class GenRMReward:
         """
         return (await self.score((completion,))).scored[0]
 
-    async def _ask(self, about: _About) -> MetaJudgment:
+    async def _ask(self, about: About) -> MetaJudgment:
         assert self._meta_judge is not None, "a reward that asks has a meta-judge"
         return await self._meta_judge.meta_judge(*about)
 
@@ -222,7 +211,7 @@ class GenRMReward:
         self,
         completions: Sequence[Completion],
         judgments: Sequence[Judgment],
-        batch: CallBatch[Question, _About, MetaJudgment],
+        batch: CallBatch[Question, About, MetaJudgment],
     ) -> list[ScoredJudgment]:
         seen: set[Question] = set()
         scored: list[ScoredJudgment] = []
@@ -234,15 +223,19 @@ class GenRMReward:
                 if says_nothing(judgment.rationale):
                     # Misaligned without a call. The guard hears nothing of it: a batch full of such rationales would
                     # pass for a meta-judge that is up.
-                    meta_judgment = MetaJudgment(
-                        pair_id=judgment.pair_id,
-                        benchmark=judgment.benchmark,
-                        order=judgment.order,
-                        aligned=False,
-                    )
+                    meta_judgment = replace(_about(judgment), aligned=False)
                 else:
-                    meta_judgment = _decision([batch.answers[question] for question in questions])
+                    votes = [batch.answers[question] for question in questions]
+                    decision = majority(vote.aligned for vote in votes)
+                    # The majority's first vote, whose points count. Without a majority the first that failed: of an odd
+                    # number, one has.
+                    meta_judgment = next(
+                        vote
+                        for vote in votes
+                        if (vote.failure is not None if decision is None else vote.aligned == decision)
+                    )
                     late = meta_judgment.aligned is None and not batch.late.isdisjoint(questions)
+                # Logged, as a rising share is a policy that collapses onto one text.
                 duplicate = questions[0] in seen
                 seen.add(questions[0])
             scored.append(
@@ -273,10 +266,8 @@ async def open_judge_reward(
 
     Args:
         options: which reward, and its meta-judge.
-        calls: bounds on this process's calls.
+        calls: bounds on this process's calls, a share of the run's.
         local_model: loads a meta-judge without a URL.
-        prompt: the meta-judge's.
-        seed: the run's.
         outage: when the meta-judge counts as down; as `calls` has it, unless given.
         log: takes one line that training waits, and one that it goes on.
 
@@ -297,35 +288,24 @@ async def open_judge_reward(
             sampling=options.sampling,
             seed=seed,
         )
+        plan = outage or OutagePlan(policy=calls.on_outage, patience=calls.outage_patience)
+        guard = Guard(plan, name=named("the meta-judge", spec), log=log)
         yield GenRMReward(
             rule,
             meta_judge,
             concurrency=calls.concurrency,
             deadline=calls.deadline,
             votes=options.meta_votes,
-            outage=outage or OutagePlan(policy=calls.on_outage, patience=calls.outage_patience),
-            meta_judge_name=f"the meta-judge {spec.name}" + (f" at {spec.url}" if spec.url else ""),
-            log=log,
+            guard=guard,
         )
 
 
-def _decision(votes: Sequence[MetaJudgment]) -> MetaJudgment:
-    """The majority's first vote, whose points count; where there is no majority, the first that failed."""
-    decision = majority(vote.aligned for vote in votes)
-    if decision is not None:
-        return next(vote for vote in votes if vote.aligned == decision)
-    # Of an odd number, one at least.
-    return next(vote for vote in votes if vote.failure is not None)
-
-
-def _failed(about: _About, detail: str) -> MetaJudgment:
-    judgment = about.judgment
+def _about(judgment: Judgment, vote: int = 0) -> MetaJudgment:
+    """The meta-judgment of a judgment before anything is known."""
     return MetaJudgment(
         pair_id=judgment.pair_id,
         benchmark=judgment.benchmark,
         order=judgment.order,
         draw=judgment.draw,
-        vote=about.vote,
-        failure="call",
-        detail=detail,
+        vote=vote,
     )

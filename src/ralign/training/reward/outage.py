@@ -13,9 +13,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 from ralign.errors import InputError, MetaJudgeDown
+from ralign.models import ModelSpec
 from ralign.records import Failure
 from ralign.training.reward.circuit_breaker import Breaker, Limits
 
@@ -39,15 +40,9 @@ class Outcome(Protocol):
         ...
 
 
-class Probe(NamedTuple):
-    """Outcome of a probe."""
-
-    problem: str | None
-    """Why it failed; None where it was answered."""
-
-
-Probes = Iterator[Awaitable[Probe]]
-"""Calls of the model, each made when it is awaited, whatever the breaker's state; without end."""
+Probes = Iterator[Awaitable[str | None]]
+"""Calls of the model, each made when it is awaited, whatever the breaker's state; without end. Each gives why it
+failed; None where it was answered."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +74,7 @@ class OutagePlan:
 
     def wait(self, probes: int) -> float:
         """Seconds to wait after so many failed probes."""
+        # 2.0 ** 1024 overflows, and nobody waits 2 ** 30 times the first wait.
         return min(self.longest_wait, self.first_wait * 2.0 ** min(probes, 30))
 
 
@@ -88,7 +84,7 @@ class Guard:
     Args:
         plan: the limits and the policy.
         name: what messages call the model: its role, its name and its address.
-        clock: tells the time.
+        clock: tells the time, here and for the seconds that rewards log.
         sleep: waits between probes.
         log: takes one line that training waits, and one that it goes on.
     """
@@ -107,11 +103,12 @@ class Guard:
         """All pauses together."""
         self._plan = plan
         self._name = name
-        self._clock = clock
+        self.clock = clock
         self._sleep = sleep
         self._log = log
         self._last_problem = ""
         self._down_since: float | None = None
+        # Many batches may wait at once; a model that is starting up must not be met by a probe from each.
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -136,7 +133,7 @@ class Guard:
         else:
             self._last_problem = problem
         if self.is_open and self._down_since is None:
-            self._down_since = self._clock()
+            self._down_since = self.clock()
 
     async def wait_until_answered(self, probes: Probes) -> None:
         """Come back when the breaker is closed: at once, or after a pause. Callers wait for one prober.
@@ -156,26 +153,29 @@ class Guard:
                 f"{self._symptom()}; training waits, asks again in {self._plan.wait(0):g} s and then ever more "
                 f"rarely, and goes on by itself once it answers; bring it back within {self._plan.patience:g} s"
             )
-            started = self._clock()
+            started = self.clock()
             try:
                 await self._probe_until_answered(probes)
             finally:
-                self.paused_seconds += self._clock() - started
-            self._log(f"{self._name} answers again after {self._clock() - started:.0f} s; training goes on")
+                self.paused_seconds += self.clock() - started
+            self._log(f"{self._name} answers again after {self.clock() - started:.0f} s; training goes on")
 
     async def _probe_until_answered(self, probes: Probes) -> None:
         assert self._down_since is not None, "an open breaker has a time when it opened"
         give_up_at = self._down_since + self._plan.patience
-        if not self.breaker.probes and self._clock() >= give_up_at:
+        # It answered a probe, which closed the breaker, and then failed its way open again, for all of its patience:
+        # another probe would only start the next round.
+        if not self.breaker.probes and self.clock() >= give_up_at:
             self.breaker = self.breaker.probing().probed(False)
             raise self._given_up("answered single questions and failed all others")
         while True:
-            left = max(give_up_at - self._clock(), 0.0)
+            # Not past the end of patience: the last probe is made then.
+            left = max(give_up_at - self.clock(), 0.0)
             await self._sleep(min(self._plan.wait(self.breaker.probes), left))
             self.breaker = self.breaker.probing()
             answered = False
             try:
-                problem = (await next(probes)).problem
+                problem = await next(probes)
                 answered = problem is None
                 self._last_problem = problem or self._last_problem
             # Cancelled or refused, it is open again.
@@ -183,13 +183,13 @@ class Guard:
                 self.breaker = self.breaker.probed(answered)
             if answered:
                 return
-            if self._clock() >= give_up_at:
+            if self.clock() >= give_up_at:
                 raise self._given_up("did not answer")
 
     def _given_up(self, symptom: str) -> MetaJudgeDown:
         assert self._down_since is not None, "only what is down is given up"
         return MetaJudgeDown(
-            f"{self._name} {symptom} for {self._clock() - self._down_since:.0f} s, last: {self._last_problem}; "
+            f"{self._name} {symptom} for {self.clock() - self._down_since:.0f} s, last: {self._last_problem}; "
             "stopped; bring it back and resume from the last checkpoint"
         )
 
@@ -198,13 +198,18 @@ class Guard:
         return f"{self._name} failed {self.breaker.failed} of the last {len(recent)} calls, last: {self._last_problem}"
 
 
+def named(role: str, spec: ModelSpec) -> str:
+    """A model as messages call it, with its address: who reads of an outage has to know which server to bring back."""
+    return f"{role} {spec.name}" + (f" at {spec.url}" if spec.url else "")
+
+
 def problem_of(outcome: Outcome) -> str:
     """Reason of a failure, in one line."""
     return outcome.detail or outcome.failure or "no majority"
 
 
 class Unguarded(Guard):
-    """Guard that never opens: for a judge that training can do without."""
+    """Guard that never opens: for a judge that training can do without, such as a policy's second judge."""
 
     def note(self, problem: str | None) -> None:
         """Count nothing."""

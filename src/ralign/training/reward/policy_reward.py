@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import NamedTuple
 
 import aiohttp
@@ -31,7 +30,7 @@ from ralign.training.reward.comparisons import (
     PairJudge,
     ReferenceComparison,
 )
-from ralign.training.reward.outage import Guard, OutagePlan, Unguarded, problem_of
+from ralign.training.reward.outage import Guard, OutagePlan, Unguarded, named, problem_of
 from ralign.training.reward.reward_metrics import policy_metrics
 from ralign.training.reward.scored import Completion, Grade, PolicyAnswer, ScoredAnswer, ScoredBatch
 
@@ -76,19 +75,17 @@ class JudgedReward:
         graders = [self._grader]
         if self._second is not None and step % self._second.every == 0:
             graders.append(self._second.grader)
-        grades, *second = await asyncio.gather(*(grader.grade(answers) for grader in graders))
+        # Both judges at once: the second must not add its own waiting to the step.
+        grades = await asyncio.gather(*(grader.grade(answers) for grader in graders))
         scored: list[ScoredAnswer] = []
-        for answer, grade in zip(answers, grades, strict=True):
+        for answer, grade, *second in zip(answers, *grades, strict=True):
             penalty = self._lengths.penalty(answer.length)
             if answer.ended:
                 parts = policy_reward(grade.score, length_penalty=penalty)
             else:
                 parts = unended_reward(format_penalty=self._format_penalty, length_penalty=penalty)
-            scored.append(ScoredAnswer(answer=answer, grade=grade, parts=parts))
-        if second:
-            scored = [
-                replace(one, second_score=grade.score) for one, grade in zip(scored, second[0], strict=True)
-            ]
+            second_score = second[0].score if second else None
+            scored.append(ScoredAnswer(answer=answer, grade=grade, parts=parts, second_score=second_score))
         metrics = policy_metrics(
             scored,
             length_coefficient=self._lengths.state.coefficient,
@@ -210,13 +207,13 @@ async def open_policy_reward(
                 return ReferenceComparison(asked)
             return GroupComparison(asked, group_size=config.training.group_size, neighbors=config.neighbors)
 
-        guard = Guard(plan, name=_called("the judge", judge.spec), log=log)
+        guard = Guard(plan, name=named("the judge", judge.spec), log=log)
         asked_besides = None
         if config.second_judge is not None:
             second = replace(
                 judge.spec, name=config.second_judge, url=config.second_judge_url or judge.judge_url
             )
-            unguarded = Unguarded(plan, name=_called("the second judge", second), log=log)
+            unguarded = Unguarded(plan, name=named("the second judge", second), log=log)
             asked_besides = SecondJudge(await grader(second, unguarded), config.second_judge_every)
         yield JudgedReward(
             await grader(judge.spec, guard),
@@ -225,10 +222,6 @@ async def open_policy_reward(
             format_penalty=config.format_penalty,
             second=asked_besides,
         )
-
-
-def _called(role: str, spec: ModelSpec) -> str:
-    return f"{role} {spec.name}" + (f" at {spec.url}" if spec.url else "")
 
 
 def _scored(answer: PolicyAnswer, served: ServedAnswer) -> ScoredAnswer:

@@ -30,6 +30,7 @@ from ralign.models.testing.server import ChatServer
 from ralign.records import PreferencePair
 from ralign.training.engines.trl.reward import TrlReward
 from ralign.training.reward.judge_reward import GenRMReward
+from ralign.training.reward.outage import Guard, OutagePlan
 from ralign.training.reward.scored import Completion
 
 WORDS = ["[PAD]", "[EOS]", "[UNK]", "\\boxed{A}", "\\boxed{B}", "tide", "longer", "fair", "high"]
@@ -44,7 +45,9 @@ def say(request: ChatRequest) -> str:
 
 
 @asynccontextmanager
-async def reward_over_http(server: ChatServer, **options: Any) -> AsyncGenerator[GenRMReward]:
+async def reward_over_http(
+    server: ChatServer, outage: OutagePlan | None = None, **times: Any
+) -> AsyncGenerator[GenRMReward]:
     """R-Align's reward with the server's meta-judge, one try a call: what fails there fails here."""
     retry = RetryPolicy(max_tries=1, try_timeout=5, deadline=5)
     async with Endpoint(server.url, retry=retry) as endpoint:
@@ -53,7 +56,8 @@ async def reward_over_http(server: ChatServer, **options: Any) -> AsyncGenerator
             prompt=Prompt("{gold_rationale}\nRATIONALE: {rationale}", META_PROMPT),
             sampling=Sampling(),
         )
-        yield GenRMReward("ralign", meta_judge, meta_judge_name=f"'meta' at {server.url}", **options)
+        guard = Guard(outage or OutagePlan(), name=f"'meta' at {server.url}", **times)
+        yield GenRMReward("ralign", meta_judge, guard=guard)
 
 
 PAIRS = [make_pair(f"quay {row}") for row in range(8)]

@@ -7,7 +7,7 @@ import yaml
 from tests.training.configs import train_config
 
 from ralign.errors import InputError
-from ralign.training.engines.verl.config import RewardFunction, ServedMetaJudge, config_text, settings
+from ralign.training.engines.verl.config import RewardFunction, ServedMetaJudge, config_text
 from ralign.training.engines.verl.files import VerlFiles
 from ralign.training.options import TrainingOptions
 
@@ -20,8 +20,8 @@ def options(**fields: object) -> TrainingOptions:
     return train_config(**{"reward": "outcome", "engine": "verl", "steps": 10} | fields).training
 
 
-def ours(training: TrainingOptions, **more: object) -> dict:
-    return settings(training, FILES, REWARD, examples=640, **more)
+def ours(training: TrainingOptions, *, examples: int = 640, **more: object) -> dict:
+    return yaml.safe_load(config_text(training, FILES, REWARD, examples=examples, **more))
 
 
 def test_ppo_has_a_critic_and_grpo_has_none():
@@ -67,7 +67,7 @@ def test_a_mini_batch_is_counted_in_prompts_as_verl_counts_it():
 
 
 def test_epochs_are_enough_for_the_steps():
-    trainer = settings(options(batch=8, steps=7), FILES, REWARD, examples=24)["trainer"]
+    trainer = ours(options(batch=8, steps=7), examples=24)["trainer"]
     assert (trainer["total_training_steps"], trainer["total_epochs"]) == (7, 3)
 
 

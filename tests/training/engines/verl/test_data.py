@@ -22,7 +22,7 @@ def test_a_row_gives_its_pair_and_order_back(order, label):
 
 
 def test_a_pair_without_gold_comes_back_without_gold():
-    assert shown_pair(judge_row(example(make_pair(gold=None)), 0)["extra_info"]).pair.gold_rationale is None
+    assert shown_pair(judge_row(example(make_pair(gold=None)), 0)["extra_info"])[0].gold_rationale is None
 
 
 def test_thinking_in_a_gold_judgment_does_not_travel():
@@ -48,7 +48,7 @@ def test_what_verl_adds_and_turns_into_arrays_changes_nothing():
         "num_turns": np.int64(2),
         "turn_scores": [],
     }
-    assert shown_pair(info).pair == make_pair()
+    assert shown_pair(info)[0] == make_pair()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_the_file_has_plain_columns_even_where_some_pairs_have_no_gold(tmp_path)
     assert schema.field("extra_info").type.field("gold_rationale").type == pa.string()
     rows = pq.read_table(path).to_pylist()
     assert [row["extra_info"]["index"] for row in rows] == [0, 1]
-    assert shown_pair(rows[0]["extra_info"]).pair == make_pair()
+    assert shown_pair(rows[0]["extra_info"])[0] == make_pair()
     assert shown_pair(rows[1]["extra_info"]) == (make_pair("pier", gold=None), "ba")
 
 
@@ -101,9 +101,5 @@ def test_roles_and_turns_of_a_longer_conversation_travel():
         Message(role="assistant", content="At six."),
         Message(role="user", content="Sure?"),
     )
-    assert (
-        shown_pair(
-            judge_row(example(replace(make_pair(), conversation=talk)), 0)["extra_info"]
-        ).pair.conversation
-        == talk
-    )
+    pair, _ = shown_pair(judge_row(example(replace(make_pair(), conversation=talk)), 0)["extra_info"])
+    assert pair.conversation == talk

@@ -13,9 +13,8 @@ from tests.training.toy_judge import prepared, toy_config, train
 
 from ralign.errors import InputError
 from ralign.training.config import TrainConfig
-from ralign.training.engines.verl.engine import refuse_what_verl_cannot
+from ralign.training.engines.verl.engine import EngineFailed, refuse_what_verl_cannot
 from ralign.training.engines.verl.files import VerlFiles
-from ralign.training.engines.verl.launch import EngineFailed
 from ralign.training.engines.verl.worker import RewardSettings
 from ralign.training.train_log import read_steps
 

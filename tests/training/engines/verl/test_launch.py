@@ -8,8 +8,8 @@ import pytest
 
 from ralign.errors import InputError
 from ralign.files import write_atomically
+from ralign.training.engines.verl.engine import EngineFailed, check_run, launch, write_launch
 from ralign.training.engines.verl.files import VerlFiles
-from ralign.training.engines.verl.launch import EngineFailed, check_run, launch, write_launch
 
 
 def program(path: Path, script: str) -> str:

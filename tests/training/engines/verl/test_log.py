@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from ralign.errors import InputError, WriteFailed
-from ralign.training.engines.verl.log import RewardLog, gather_steps
-from ralign.training.engines.verl.score import VerlScore
+from ralign.training.engines.verl.score import RewardLog, VerlScore, gather_steps
 
 
 def score(value: float, *, acc: float = 1, asked: float = 1, judge_ok: float = 1) -> VerlScore:

@@ -18,8 +18,7 @@ from tests.training.reward_pieces import make_pair
 from ralign.models.testing.faults import Fault, every_fault
 from ralign.models.testing.server import ChatServer
 from ralign.training.engines.verl.data import judge_row
-from ralign.training.engines.verl.log import gather_steps
-from ralign.training.engines.verl.score import NotScored
+from ralign.training.engines.verl.score import NotScored, gather_steps
 from ralign.training.reward.circuit_breaker import Limits
 
 

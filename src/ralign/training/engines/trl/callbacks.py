@@ -50,7 +50,6 @@ class StepLog(TrainerCallback):
     def __init__(self, run: TrainingRun, log: AppendLog | None, take_rows: TakeRows) -> None:
         """Take the run, its log (None in processes that do not write), and who knows the rows."""
         self._run: Final = run
-        self._updates: Final = run.training.updates
         self._log: Final = log
         self._take_rows: Final = take_rows
         self._pairs: tuple[str, ...] = ()
@@ -59,8 +58,9 @@ class StepLog(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Bring together which pairs the step was about, over all processes."""
-        if state.global_step % self._updates:
+        if state.global_step % self._run.training.updates:
             return
+        # Of all ranks, and so by all ranks: a collective that only the first one entered would hang.
         rows: list[int] = gather_object(self._take_rows())
         examples = self._run.data.examples
         self._pairs = tuple(dict.fromkeys(examples[row].pair.id for row in rows))
@@ -76,7 +76,8 @@ class StepLog(TrainerCallback):
         """Write the step's figures; the summary that transformers gives at the end is no step."""
         if self._log is None or logs is None or "train_runtime" in logs:
             return
-        step, steps = state.global_step // self._updates, state.max_steps // self._updates
+        updates = self._run.training.updates
+        step, steps = state.global_step // updates, state.max_steps // updates
         self._log.append(encode_step(Step(step, logs, self._pairs)))
         self._run.say(step_line(step, steps, logs))
 

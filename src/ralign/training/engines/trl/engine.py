@@ -9,14 +9,14 @@ import warnings
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import torch
 from accelerate import PartialState
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
 from peft import LoraConfig, PeftModel
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback
+from transformers import PreTrainedModel, PrinterCallback, Trainer
 
 from ralign.errors import InputError
 from ralign.files import AppendLog
@@ -31,8 +31,6 @@ from ralign.training.options import TrainingOptions
 from ralign.training.run import Trained, TrainingRun
 from ralign.training.tasks.reward_hacking_watch import SIGNS
 
-_UNSCORED: Final = "All reward functions returned None"
-
 
 def train(run: TrainingRun) -> Trained:
     """Train, from the last complete checkpoint where there is one, and leave the model in `run.unfinished`.
@@ -46,12 +44,12 @@ def train(run: TrainingRun) -> Trained:
     check_extras(training)
     processes = _processes(run)
     base = load_base_model(training)
-    fit = fitting(task.data.examples, base, training)
-    for line in list_left_out(fit.left_out):
+    examples, left_out = fitting(task.data.examples, base, training)
+    for line in list_left_out(left_out):
         run.warn(line)
-    data = replace(task.data, examples=fit.examples, left_out=task.data.left_out + fit.left_out)
+    data = replace(task.data, examples=examples, left_out=task.data.left_out + left_out)
     run = replace(run, data=data)
-    steps = training.steps_over(len(data.examples), task.stage)
+    steps = training.steps_over(len(examples), task.stage)
     disable_progress_bar()
     with ExitStack() as stack:
         # TRL 1.16 and peft 0.21 ask a model for this by a name that transformers 5.23 has given up.
@@ -71,21 +69,30 @@ def train(run: TrainingRun) -> Trained:
         else:
             # TRL prints a whole prompt for each step with an unscored completion; the metrics say how many there were.
             trl_log = logging.getLogger("trl.trainer.grpo_trainer")
-            trl_log.addFilter(lambda record: _UNSCORED not in record.getMessage())
-            reward = _reward(run, base, processes)
+            unscored = "All reward functions returned None"
+            trl_log.addFilter(lambda record: unscored not in record.getMessage())
+            opened = task.open_reward(run.local_model, processes=processes, log=run.warn)
+            reward = TrlReward(
+                lambda: opened,
+                lambda row, text, finish_reason: task.completion(
+                    examples[row], text, finish_reason, thought_opened=base.thought_opened
+                ),
+                end_tokens=base.end_tokens,
+                updates=training.updates,
+                name=task.reward_name,
+            )
             args = grpo_config(training, base, folder, steps=steps, processes=processes)
             trainer = RowGRPO(reward=reward, args=args, **common)
             stack.callback(trainer.close)
             # Left first: it ends what it runs in the trainer's event loop.
             stack.enter_context(reward)
-        callbacks: list[TrainerCallback] = [StepLog(run, log, trainer.take_rows), MarkCheckpoints(run)]
         if task.watch is not None:
             signs = stack.enter_context(AppendLog(training.out / SIGNS)) if run.main else None
             # Before all others, transformers' own reporters too: it adds to what they log.
             trainer.callback_handler.callbacks.insert(0, WatchRewardHacking(run, task.watch, signs))
         trainer.remove_callback(PrinterCallback)
-        for callback in callbacks:
-            trainer.add_callback(callback)
+        trainer.add_callback(StepLog(run, log, trainer.take_rows))
+        trainer.add_callback(MarkCheckpoints(run))
         last = last_complete(run.checkpoints, run.digest)
         try:
             trainer.train(resume_from_checkpoint=None if last is None else str(last.path))
@@ -108,6 +115,7 @@ def _processes(run: TrainingRun) -> int:
     # The others wait in their next collective while one rank waits for a judge that is down.
     timeout = timedelta(seconds=calls.outage_patience + calls.deadline + 1800)
     state = PartialState(cpu=not on_gpu(), timeout=timeout)
+    # transformers would wrap the model in DataParallel, which gathers the batch on the first GPU.
     if state.num_processes == 1 and torch.cuda.device_count() > 1:
         raise InputError(
             f"{torch.cuda.device_count()} GPUs are visible to one process; start one process a GPU with `accelerate "
@@ -115,21 +123,6 @@ def _processes(run: TrainingRun) -> int:
         )
     state.wait_for_everyone()
     return state.num_processes
-
-
-def _reward(run: TrainingRun, base: BaseModel, processes: int) -> TrlReward:
-    """The task's reward, for rows of the run's data."""
-    task, examples = run.task, run.data.examples
-    opened = task.open_reward(run.local_model, processes=processes, log=run.warn)
-    return TrlReward(
-        lambda: opened,
-        lambda row, text, finish_reason: task.completion(
-            examples[row], text, finish_reason, thought_opened=base.thought_opened
-        ),
-        end_tokens=base.end_tokens,
-        updates=run.training.updates,
-        name=task.reward_name,
-    )
 
 
 def _dataset(run: TrainingRun, base: BaseModel) -> Dataset:
@@ -168,11 +161,13 @@ def _save(trainer: Trainer, base: BaseModel, run: TrainingRun) -> None:
             cast(Any, trainer.accelerator.state.fsdp_plugin).set_state_dict_type("FULL_STATE_DICT")
         trainer.save_model(str(run.unfinished))
     else:
+        # The adapters too, before they are merged: merging in bfloat16 rounds them away in part.
         if isinstance(model, PeftModel):
             trainer.save_model(str(run.training.out / "adapter"))
         if run.main:
             if isinstance(model, PeftModel):
                 model = cast(Any, model).merge_and_unload()
+            # Trained in float32, published as it came: twice the size would say nothing more.
             if base.dtype is not None:
                 cast(Any, model).to(base.dtype)
             cast(PreTrainedModel, model).save_pretrained(run.unfinished)

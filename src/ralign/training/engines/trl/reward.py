@@ -10,7 +10,9 @@ advantage 0 throughout. Every completion is in the loss's denominator, scored or
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, Protocol, Self, cast
+from typing import Any, Self, cast
+
+from transformers import TrainerState
 
 from ralign.errors import InputError
 from ralign.thinking import CLOSER, OPENER
@@ -18,12 +20,6 @@ from ralign.training.reward.scored import BatchReward, Completion, Scored, Score
 
 ReadCompletion = Callable[[int, str, str], Completion]
 """Takes the row of the data, the sampled text, and its finish reason."""
-
-
-class TrainerState(Protocol):
-    """Trainer's state, as far as it is read."""
-
-    global_step: int
 
 
 class TrlReward:
@@ -48,7 +44,7 @@ class TrlReward:
         updates: int = 1,
         name: str = "ralign",
     ) -> None:
-        # Where TRL looks for it.
+        # Where TRL looks for the name that it logs a reward under.
         self.__name__ = name
         self._open_reward = open_reward
         self._read = read
@@ -102,11 +98,13 @@ class TrlReward:
             )
             for completion, ids, number in zip(completions, completion_ids, row, strict=True)
         ]
+        # In the trainer's loop, at the first batch: no earlier moment of ours runs in it.
         async with self._opening:
             if self._reward is None:
                 self._loop = asyncio.get_running_loop()
                 self._reward = await self._stack.enter_async_context(self._open_reward())
         step = 0 if trainer_state is None else trainer_state.global_step // self._updates
+        # A task, so that what an interrupted step (Ctrl-C, out of memory) leaves running can be ended at the close.
         scoring = asyncio.create_task(self._reward.score(read, step=step))
         self._scoring.add(scoring)
         scoring.add_done_callback(self._scoring.discard)

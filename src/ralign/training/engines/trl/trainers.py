@@ -5,6 +5,7 @@ Which pairs a step saw is the proof of a resumed run's data order, and what one 
 
 import asyncio
 import atexit
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -48,7 +49,13 @@ class RowSFT(SFTTrainer):
         """Take what SFTTrainer takes."""
         super().__init__(**given)
         self._rows: list[int] = []
-        self.data_collator = _WithRows(self.data_collator)
+        collate = cast("Callable[[list[dict[str, Any]]], dict[str, Any]]", self.data_collator)
+
+        # TRL's collator drops every column that it does not know.
+        def with_rows(examples: list[dict[str, Any]]) -> dict[str, Any]:
+            return collate(examples) | {"row": torch.tensor([example["row"] for example in examples])}
+
+        self.data_collator = with_rows
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
@@ -64,15 +71,3 @@ class RowSFT(SFTTrainer):
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Ours is written at the end."""
-
-
-class _WithRows:
-    """A collator that keeps the column `row`."""
-
-    def __init__(self, collator: Any) -> None:
-        self._collator = collator
-
-    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        """The batch, and beside it `row`, shape (batch,)."""
-        batch: dict[str, Any] = self._collator(examples)
-        return batch | {"row": torch.tensor([example["row"] for example in examples])}

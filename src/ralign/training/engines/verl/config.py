@@ -85,37 +85,18 @@ def config_text(
         "hydra": {"searchpath": ["pkg://verl.trainer.config"], "run": {"dir": str(files.folder / "hydra")}},
         "defaults": ["ppo_trainer", "_self_"],
     }
-    ours = settings(training, files, reward, examples=examples, served=served)
-    for option in training.engine_option:
-        _set(ours, option)
-    for key, text in _texts(ours):
-        if "${" in text:
-            raise InputError(f"{key} is {text!r}: Hydra takes ${{ for a variable")
-    return (
-        f"# Written by ralign {command} --engine verl. What is not here is as verl has it: see composed.yaml.\n"
-        + yaml.safe_dump({**head, **ours}, sort_keys=False, allow_unicode=True, width=110)
-    )
-
-
-def settings(
-    training: TrainingOptions,
-    files: VerlFiles,
-    reward: RewardFunction,
-    *,
-    examples: int,
-    served: ServedMetaJudge | None = None,
-) -> Settings:
-    """Our part of verl's configuration, by verl's keys."""
     ours: Settings = {
         "data": _data(training, files),
         "actor_rollout_ref": {
             "model": _model(training),
             "actor": _actor(training),
+            # Read once a batch, for the KL penalty: its weights rest in CPU memory otherwise.
             "ref": {"fsdp_config": {"param_offload": True}},
             "rollout": {
                 "name": "vllm",
                 "n": training.group_size,
                 "temperature": training.temperature,
+                # The importance ratio needs the log-probabilities of what was sampled from: no truncated sampling.
                 "top_p": 1.0,
                 "top_k": -1,
                 "seed": training.seed,
@@ -131,13 +112,22 @@ def settings(
     if training.algorithm == "ppo":
         ours["critic"] = {
             "model": _model(training),
+            # A value a token in place of a vocabulary of logits: twice as many tokens fit.
             "ppo_max_token_len_per_gpu": 2 * _context(training),
             "cliprange_value": 0.5,
             "grad_clip": training.clip_norm,
             "optim": _optimizer(training, training.critic_learning_rate),
             "fsdp": _offload(),
         }
-    return ours
+    for option in training.engine_option:
+        _set(ours, option)
+    for key, text in _texts(ours):
+        if "${" in text:
+            raise InputError(f"{key} is {text!r}: Hydra takes ${{ for a variable")
+    return (
+        f"# Written by ralign {command} --engine verl. What is not here is as verl has it: see composed.yaml.\n"
+        + yaml.safe_dump({**head, **ours}, sort_keys=False, allow_unicode=True, width=110)
+    )
 
 
 def _context(training: TrainingOptions) -> int:
@@ -193,10 +183,12 @@ def _actor(training: TrainingOptions) -> Settings:
     return {
         # In prompts: verl multiplies by the completions of each.
         "ppo_mini_batch_size": training.mini_batch or training.batch,
+        # One pass over a rollout: every further one would go further off-policy.
         "ppo_epochs": 1,
         # Micro-batches by tokens, not by sequences: answers differ tenfold in length. One must hold the longest.
         "use_dynamic_bsz": True,
         "ppo_max_token_len_per_gpu": _context(training),
+        # verl's lower and upper bound have defaults of their own, which `clip_ratio` alone would not move.
         "clip_ratio": clip,
         "clip_ratio_low": clip,
         "clip_ratio_high": clip if training.clip_high is None else training.clip_high,
@@ -261,7 +253,7 @@ def _trainer(training: TrainingOptions, files: VerlFiles, examples: int) -> Sett
     return {
         "nnodes": training.nodes,
         "n_gpus_per_node": training.gpus_per_node,
-        # Enough for the steps.
+        # verl drops an epoch's last, incomplete batch; epochs enough for the steps, which are what ends training.
         "total_epochs": ceil(steps / (examples // training.batch)),
         "total_training_steps": steps,
         "critic_warmup": training.critic_warmup_steps if training.algorithm == "ppo" else 0,
@@ -269,6 +261,7 @@ def _trainer(training: TrainingOptions, files: VerlFiles, examples: int) -> Sett
         "max_actor_ckpt_to_keep": training.keep_checkpoints,
         "max_critic_ckpt_to_keep": training.keep_checkpoints,
         "default_local_dir": str(files.checkpoints),
+        # The same command goes on from the last checkpoint: what `launch.sh` promises.
         "resume_mode": "auto",
         "rollout_data_dir": str(files.rollouts),
         "val_before_train": False,

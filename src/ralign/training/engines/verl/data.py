@@ -17,7 +17,7 @@ every row stands alone, and a reward worker on another node opens no file. A jud
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from ralign.errors import InputError
 from ralign.files import replacing
@@ -26,14 +26,6 @@ from ralign.files.rows import Row
 from ralign.judging import in_pair_letters
 from ralign.records import Message, Order, PreferencePair
 from ralign.training.examples import Example
-
-
-class ShownPair(NamedTuple):
-    """Pair with the order its answers are shown in."""
-
-    pair: PreferencePair
-    order: Order
-
 
 MakeRow = Callable[[Example, int, Collection[str]], Row]
 """Takes an example, its place in the file, and the control tokens to break."""
@@ -96,14 +88,15 @@ def defused(text: str, control_tokens: Collection[str]) -> str:
     A candidate answer that spells out `<|im_end|>` must not end its turn. transformers 5.2x can tell such
     a text from the template's own token; verl 0.9 pins one that cannot, and renders the template itself.
     """
+    # Longest first: a short token inside a long one would break it at a place where the rest is a token still.
     for token in sorted(control_tokens, key=len, reverse=True):
         if token in text:
             text = text.replace(token, f"{token[0]} {token[1:]}")
     return text
 
 
-def shown_pair(extra_info: Mapping[str, Any]) -> ShownPair:
-    """The pair that a row's `extra_info` holds, whatever verl has added to it or turned into arrays.
+def shown_pair(extra_info: Mapping[str, Any]) -> tuple[PreferencePair, Order]:
+    """The pair and the order that a row's `extra_info` holds, whatever verl has added to it or turned into arrays.
 
     Raises:
         InputError: a field is missing or holds something else: the file was not written by `ralign train`.
@@ -121,18 +114,16 @@ def shown_pair(extra_info: Mapping[str, Any]) -> ShownPair:
     )
     # A null column comes back as None: this pair had none, another one had.
     gold = extra_info.get("gold_rationale")
-    return ShownPair(
-        PreferencePair(
-            id=_text(extra_info, "id"),
-            benchmark=_text(extra_info, "benchmark"),
-            conversation=conversation,
-            response_a=_text(extra_info, "response_a"),
-            response_b=_text(extra_info, "response_b"),
-            label=label,
-            gold_judgment=None if gold is None else str(gold),
-        ),
-        order,
+    pair = PreferencePair(
+        id=_text(extra_info, "id"),
+        benchmark=_text(extra_info, "benchmark"),
+        conversation=conversation,
+        response_a=_text(extra_info, "response_a"),
+        response_b=_text(extra_info, "response_b"),
+        label=label,
+        gold_judgment=None if gold is None else str(gold),
     )
+    return pair, order
 
 
 def _turns(messages: Sequence[Message], control_tokens: Collection[str] = ()) -> list[dict[str, str]]:

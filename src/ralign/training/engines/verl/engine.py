@@ -8,28 +8,41 @@ A judge's reward is computed by verl's reward workers (`ralign.training.engines.
 `ralign serve`, which `ralign.serving.client` asks.
 """
 
+import shlex
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 from transformers import PreTrainedTokenizerBase
 
-from ralign.errors import InputError
+from ralign.errors import InputError, RalignError
 from ralign.files import write_atomically
 from ralign.training.config import PolicyConfig, TrainConfig
 from ralign.training.engines.base_model import BaseModel, fitting, load_base_model
 from ralign.training.engines.verl.config import RewardFunction, ServedMetaJudge, config_text
 from ralign.training.engines.verl.data import judge_row, policy_row, write_verl_data
 from ralign.training.engines.verl.files import VerlFiles
-from ralign.training.engines.verl.launch import EngineFailed, check_run, launch, write_launch
-from ralign.training.engines.verl.log import gather_steps
+from ralign.training.engines.verl.score import gather_steps
 from ralign.training.engines.verl.worker import RewardSettings
 from ralign.training.examples import list_left_out
 from ralign.training.options import RewardCalls
 from ralign.training.run import Trained, TrainingRun
 from ralign.training.train_log import encode_step
+
+_LAUNCH = """\
+#!/usr/bin/env bash
+# Written by ralign --engine verl. Starts the run, or goes on from its last checkpoint. Arguments are Hydra's
+# overrides, such as trainer.nnodes=2.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+exec {python} -m verl.trainer.main_ppo --config-path "$here" --config-name config "$@"
+"""
+
+
+class EngineFailed(RalignError):
+    """verl's own process ended with an error, which it has printed."""
 
 
 def train(run: TrainingRun) -> Trained | None:
@@ -39,14 +52,14 @@ def train(run: TrainingRun) -> Trained | None:
         What was trained on; None after a dry run.
 
     Raises:
-        InputError: a flag that verl has no use for, or what verl refuses.
-        EngineFailed: verl ended with an error.
+        InputError: a flag that verl has no use for, what verl refuses, or a reward log that is none of ours.
+        EngineFailed: verl ended with an error, or has left no checkpoint with a model.
     """
     training, config = run.training, run.task.config
     refuse_what_verl_cannot(config)
     base = load_base_model(training)
-    fit = fitting(run.data.examples, base, training)
-    for line in list_left_out(fit.left_out):
+    examples, left_out = fitting(run.data.examples, base, training)
+    for line in list_left_out(left_out):
         run.warn(line)
     files = VerlFiles(out=training.out.resolve())
     reward, served, row = _reward_function(config, files, base), _served_meta_judge(config), judge_row
@@ -57,9 +70,9 @@ def train(run: TrainingRun) -> Trained | None:
                 "The policy's prompt opens its thought: start the service with `ralign serve --policy-thinks`."
             )
     text = config_text(
-        training, files, reward, examples=len(fit.examples), command=run.task.command, served=served
+        training, files, reward, examples=len(examples), command=run.task.command, served=served
     )
-    write_verl_data(files.data, fit.examples, row, control_tokens(base.tokenizer))
+    write_verl_data(files.data, examples, row, control_tokens(base.tokenizer))
     write_atomically(files.config, text.encode())
     python = training.verl_python or sys.executable
     write_launch(files, python=python)
@@ -71,8 +84,63 @@ def train(run: TrainingRun) -> Trained | None:
         return None
     run.say(command)
     launch(files)
-    _take_model(run, files)
-    return Trained(replace(run.data, examples=fit.examples, left_out=run.data.left_out + fit.left_out))
+    step = files.last_step()
+    if step is None or not (model := files.model_of(step)).is_dir():
+        raise EngineFailed(f"verl ended without a checkpoint in {files.checkpoints}; see its output above")
+    # The last checkpoint's model and the log of its rewards go where runs are published from.
+    lines = (encode_step(each) + b"\n" for each in gather_steps(files.rewards))
+    write_atomically(run.log_file, b"".join(lines))
+    # What an interrupted copy left, a `copytree` would refuse to write over.
+    shutil.rmtree(run.unfinished, ignore_errors=True)
+    shutil.copytree(model, run.unfinished)
+    return Trained(replace(run.data, examples=examples, left_out=run.data.left_out + left_out))
+
+
+def write_launch(files: VerlFiles, *, python: str) -> None:
+    """Write `launch.sh`.
+
+    Raises:
+        WriteFailed: the disk is full, or the folder cannot be written.
+    """
+    write_atomically(files.launch, _LAUNCH.format(python=shlex.quote(python)).encode())
+    files.launch.chmod(0o755)
+
+
+def check_run(files: VerlFiles, *, python: str) -> list[str]:
+    """Let the installed verl read the configuration; gives what is worth saying, a line each.
+
+    Raises:
+        InputError: verl is not there, does not know a key, or refuses a value.
+    """
+    command = [python, "-W", "ignore", "-m", "ralign.training.engines.verl.check", str(files.config)]
+    try:
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise InputError(f"{python}: cannot be run ({error.strerror})") from None
+    if checked.returncode == 0:
+        return [
+            line.removeprefix("note: ") for line in checked.stdout.splitlines() if line.startswith("note: ")
+        ]
+    said = checked.stderr.strip().splitlines() or ["no reason given"]
+    if said[-1].startswith("ModuleNotFoundError"):
+        raise InputError(
+            f"{python} has not all that the engine verl needs ({said[-1].partition(': ')[2]}): pip install "
+            "'ralign[verl]' in an environment of its own, see docs/cluster.md"
+        )
+    raise InputError(said[-1])
+
+
+def launch(files: VerlFiles) -> None:
+    """Run verl until it ends; its output is the caller's.
+
+    Raises:
+        EngineFailed: it ended with an error.
+    """
+    code = subprocess.run(["bash", str(files.launch)], check=False).returncode
+    if code != 0:
+        raise EngineFailed(
+            f"verl ended with exit code {code}, see above; the same command goes on from its last checkpoint"
+        )
 
 
 def refuse_what_verl_cannot(config: TrainConfig | PolicyConfig) -> None:
@@ -103,6 +171,7 @@ def refuse_what_verl_cannot(config: TrainConfig | PolicyConfig) -> None:
         }
     else:
         default = RewardCalls()
+        # Refused, not ignored: who gives a cap on calls believes in it.
         for name in ("concurrency", "try_timeout", "on_outage", "outage_patience"):
             flag = f"--{name.replace('_', '-')}"
             wrong[f"{flag}: verl's workers ask the service, each sample on its own; leave it out"] = getattr(
@@ -131,6 +200,7 @@ def _reward_function(config: TrainConfig | PolicyConfig, files: VerlFiles, base:
         reward = replace(reward, meta_prompt=files.meta_prompt)
     settings = RewardSettings(
         reward=reward,
+        # The cap is the run's, and every worker has a process of its own.
         calls=replace(calls, concurrency=max(1, calls.concurrency // config.training.reward_workers)),
         unscored=config.unscored,
         reward_log=str(files.rewards),
@@ -156,19 +226,3 @@ def control_tokens(tokenizer: PreTrainedTokenizerBase) -> frozenset[str]:
     added = cast("dict[str, int]", cast(Any, tokenizer).get_added_vocab())
     tags = {token for token in added if token[:1] in ("<", "[") and token[-1:] in (">", "]")}
     return frozenset(token for token in tags.union(tokenizer.all_special_tokens) if len(token) > 1)
-
-
-def _take_model(run: TrainingRun, files: VerlFiles) -> None:
-    """Put the last checkpoint's model, and the log of its rewards, where runs are published from.
-
-    Raises:
-        EngineFailed: verl has left no checkpoint with a model.
-        InputError: a reward log that is none of ours.
-    """
-    step = files.last_step()
-    if step is None or not (model := files.model_of(step)).is_dir():
-        raise EngineFailed(f"verl ended without a checkpoint in {files.checkpoints}; see its output above")
-    lines = (encode_step(each) + b"\n" for each in gather_steps(files.rewards))
-    write_atomically(run.log_file, b"".join(lines))
-    shutil.rmtree(run.unfinished, ignore_errors=True)
-    shutil.copytree(model, Path(run.unfinished))

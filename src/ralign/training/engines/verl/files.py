@@ -1,67 +1,37 @@
-"""Files of one run on verl.
+"""Files of one run on verl, by the module that writes them.
 
 train.parquet     the data                                    `ralign.training.engines.verl.data`
 config.yaml       our hyper-parameters, over verl's           `ralign.training.engines.verl.config`
 composed.yaml     every key as verl will see it               `ralign.training.engines.verl.check`
 launch.sh         the command; further arguments are Hydra's overrides
-rewards/          what every sample got                       `ralign.training.engines.verl.log`
+meta_prompt.txt   the meta-judge prompt, where the user brought one
+rewards/          what every sample got, a file a worker      `ralign.training.engines.verl.score`
+rollouts/         `N.jsonl`: every completion of step N with its score and flags, by verl
+checkpoints/      verl's
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class VerlFiles:
-    """Paths of a run for all of its processes: absolute, and on several nodes in a folder they share."""
+    """Paths of a run for all of its processes.
 
-    out: Path
-    """The run directory."""
+    Args:
+        out: the run directory; absolute, as Hydra and Ray change the working directory, and on several nodes in a
+            folder they share.
+    """
 
-    @property
-    def folder(self) -> Path:
-        """Folder of all that is verl's."""
-        return self.out / "verl"
-
-    @property
-    def data(self) -> Path:
-        """The rows that are trained on."""
-        return self.folder / "train.parquet"
-
-    @property
-    def config(self) -> Path:
-        """Our configuration, over verl's."""
-        return self.folder / "config.yaml"
-
-    @property
-    def composed(self) -> Path:
-        """Every key as verl will see it; written by the check."""
-        return self.folder / "composed.yaml"
-
-    @property
-    def launch(self) -> Path:
-        """The command."""
-        return self.folder / "launch.sh"
-
-    @property
-    def meta_prompt(self) -> Path:
-        """The meta-judge prompt, where the user brought one."""
-        return self.folder / "meta_prompt.txt"
-
-    @property
-    def rewards(self) -> Path:
-        """Rewards of every sample, a file for each reward worker."""
-        return self.folder / "rewards"
-
-    @property
-    def rollouts(self) -> Path:
-        """`N.jsonl`: every completion of step N with its score and flags."""
-        return self.folder / "rollouts"
-
-    @property
-    def checkpoints(self) -> Path:
-        """verl's, of the older ones those that are kept."""
-        return self.folder / "checkpoints"
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.folder = out / "verl"
+        self.data = self.folder / "train.parquet"
+        self.config = self.folder / "config.yaml"
+        self.composed = self.folder / "composed.yaml"
+        self.launch = self.folder / "launch.sh"
+        self.meta_prompt = self.folder / "meta_prompt.txt"
+        self.rewards = self.folder / "rewards"
+        self.rollouts = self.folder / "rollouts"
+        self.checkpoints = self.folder / "checkpoints"
 
     def model_of(self, step: int) -> Path:
         """The model after a step, as transformers and vLLM load it."""
@@ -69,6 +39,7 @@ class VerlFiles:
 
     def last_step(self) -> int | None:
         """Step of verl's last complete checkpoint; None where there is none."""
+        # verl writes this file once all ranks have saved: a folder that is newer than it may be partial.
         try:
             return int((self.checkpoints / "latest_checkpointed_iteration.txt").read_text())
         except (FileNotFoundError, ValueError):

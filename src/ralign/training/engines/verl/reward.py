@@ -29,7 +29,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from ralign.errors import RalignError
@@ -41,16 +41,11 @@ from ralign.training.reward.scored import Completion
 __all__ = ["compute_score"]
 
 
-class _Opened(NamedTuple):
-    """A worker, and what keeps it open."""
+# A worker beside what keeps it open. A worker of verl's is not told of its end, so nobody leaves this context. It is an
+# asynchronous generator, which asyncio closes with the loop: so are its connections.
+Opened = tuple[asyncio.Task[RewardWorker], AbstractAsyncContextManager[RewardWorker]]
 
-    # A worker of verl's is not told of its end, so nobody leaves this context. It is an asynchronous generator, which
-    # asyncio closes with the loop: so are its connections.
-    context: AbstractAsyncContextManager[RewardWorker]
-    worker: asyncio.Task[RewardWorker]
-
-
-_workers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[RewardSettings, str | None], _Opened]] = (
+_workers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[RewardSettings, str | None], Opened]] = (
     WeakKeyDictionary()
 )
 """A reward worker of verl's has one loop and one set of settings; connections belong to a loop."""
@@ -84,16 +79,17 @@ async def compute_score(
     """
     settings = RewardSettings.of(reward_kwargs)
     try:
-        shown = shown_pair(extra_info or {})
+        pair, order = shown_pair(extra_info or {})
         opened = _workers.setdefault(asyncio.get_running_loop(), {})
         key = settings, reward_router_address
         # By whoever comes first.
         if key not in opened:
             context = open_worker(settings, reward_router_address)
-            opened[key] = _Opened(context, asyncio.ensure_future(context.__aenter__()))
-        worker = await asyncio.shield(opened[key].worker)
+            opened[key] = asyncio.ensure_future(context.__aenter__()), context
+        # Shielded: a sample that verl gives up must not end the opening that all others wait for.
+        worker = await asyncio.shield(opened[key][0])
         completion = Completion(
-            pair=shown.pair, order=shown.order, text=solution_str, thought_opened=settings.thought_opened
+            pair=pair, order=order, text=solution_str, thought_opened=settings.thought_opened
         )
         # verl's rollout notes which weights it sampled with; other callers do not.
         weights = (extra_info or {}).get("max_global_steps")

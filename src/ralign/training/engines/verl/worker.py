@@ -19,8 +19,7 @@ from ralign.metajudging import META_PROMPT
 from ralign.models import ChatModel
 from ralign.rewards.judge import JudgeReward
 from ralign.training.config import Unscored
-from ralign.training.engines.verl.log import RewardLog
-from ralign.training.engines.verl.score import FallbackScore, NotScored, VerlScore
+from ralign.training.engines.verl.score import FallbackScore, NotScored, RewardLog, VerlScore
 from ralign.training.options import JudgeRewardOptions, RewardCalls
 from ralign.training.reward.judge_reward import (
     GenRMReward,
@@ -57,6 +56,7 @@ class RewardSettings:
     def kwargs(self) -> dict[str, object]:
         """One field a key, every one of them, so that the configuration says what the run was rewarded for."""
         own = {field.name: getattr(self, field.name) for field in fields(self)[2:]}
+        # Hydra's configuration knows numbers, texts and None: a path travels as its text.
         prompt = self.reward.meta_prompt
         named = {"meta_prompt": None if prompt is None else str(prompt)}
         return {**asdict(self.reward), **named, **asdict(self.calls), **own}
@@ -152,20 +152,17 @@ class RewardWorker:
             await asyncio.wait((scoring, gave_up), return_when=asyncio.FIRST_COMPLETED)
             return scoring.result() if scoring.done() else self._without_meta_judge(completion)
         except (MetaJudgeDown, EndpointRefused) as error:
-            self._give_up(str(error))
+            # All samples of a worker fail together: the first gives up for all that wait, and says so once.
+            if monotonic() >= self._rest_until:
+                then = "fallbacks are given" if self._unscored == "fallback" else "samples are left out"
+                _log.error("the meta-judge is given up for %g s, %s until then: %s", _REST, then, error)
+                self._rest_until = monotonic() + _REST
+                self._gave_up.set()
+                self._gave_up = asyncio.Event()
             return self._without_meta_judge(completion)
         finally:
             scoring.cancel()
             gave_up.cancel()
-
-    def _give_up(self, why: str) -> None:
-        if monotonic() < self._rest_until:
-            return
-        then = "fallbacks are given" if self._unscored == "fallback" else "samples are left out"
-        _log.error("the meta-judge is given up for %g s, %s until then: %s", _REST, then, why)
-        self._rest_until = monotonic() + _REST
-        self._gave_up.set()
-        self._gave_up = asyncio.Event()
 
     def _without_meta_judge(self, completion: Completion) -> ScoredJudgment:
         judgment = read_completion(completion)
