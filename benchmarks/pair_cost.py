@@ -10,7 +10,7 @@ from typing import NamedTuple
 from benchmarks.simulated_fleet import Fleet
 from benchmarks.simulated_step import TrainingStep
 
-from ralign.models.price import Price
+from ralign.models.model import Price
 
 STAGES = ("gold", "judge", "update", "meta_judge")
 

@@ -21,7 +21,7 @@ from benchmarks.simulated_step import (
     replicas_needed,
 )
 
-from ralign.models.price import parse_prices
+from ralign.models.model import parse_prices
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 MODES = (False, True)  # at the end, streaming

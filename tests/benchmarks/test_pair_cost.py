@@ -8,7 +8,7 @@ from benchmarks.pair_cost import STAGES, GoldWriting, pair_cost
 from benchmarks.simulated_fleet import Fleet
 from benchmarks.simulated_step import Lengths, TrainingStep, roll_out
 
-from ralign.models.price import Price
+from ralign.models.model import Price
 
 STEP = TrainingStep(
     group_size=4,

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ralign.errors import BadRow
-from ralign.files.pair_rows import KNOWN_COLUMNS, pair_from_row, row_from_pair
-from ralign.files.rows import Row, RowLocation
+from ralign.files.pair_rows import KNOWN_COLUMNS, Row, RowLocation, pair_from_row, row_from_pair
 from ralign.records import Message
 
 PLACE = RowLocation("pairs.jsonl", 17)

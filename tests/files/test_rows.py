@@ -1,7 +1,7 @@
 import pytest
 
 from ralign.errors import BadRow
-from ralign.files.rows import RowLocation, parse_row, shown
+from ralign.files.pair_rows import RowLocation, parse_row, shown
 
 PLACE = RowLocation("pairs.jsonl", 17)
 

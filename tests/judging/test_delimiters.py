@@ -3,7 +3,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ralign.judging.delimiters import Markers, fresh_nonce
+from ralign.judging.prompt import Markers, fresh_nonce
 
 
 @given(st.lists(st.text(max_size=50), max_size=4), st.lists(st.text(max_size=50), max_size=2))

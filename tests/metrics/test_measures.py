@@ -9,17 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ralign.metrics.measures import (
-    Bounds,
-    Values,
-    count,
-    fidelity_bounds,
-    label_accuracy_bounds,
-    pair_shares,
-    spurious_correctness_bounds,
-    values,
-    was_meta_judged,
-)
 from ralign.metrics.outcomes import (
     ALIGNED,
     META_FAILED,
@@ -31,7 +20,18 @@ from ralign.metrics.outcomes import (
     VERDICT_B,
     Outcomes,
 )
-from ralign.metrics.summary import sum_over_pairs
+from ralign.metrics.summary import (
+    Bounds,
+    Values,
+    count,
+    fidelity_bounds,
+    label_accuracy_bounds,
+    pair_shares,
+    spurious_correctness_bounds,
+    sum_over_pairs,
+    values,
+    was_meta_judged,
+)
 from ralign.records import Order
 
 SHARED = Path(__file__).parents[2].parent / "shared"

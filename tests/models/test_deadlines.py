@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ralign.models.deadlines import Deadlines
+from ralign.models.retry import Deadlines
 
 
 async def run(deadlines: Deadlines, seconds: float, work) -> str:

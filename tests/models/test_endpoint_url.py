@@ -2,7 +2,7 @@ import pytest
 from yarl import URL
 
 from ralign.errors import InputError
-from ralign.models.endpoint_url import chat_url, proxy_for, read_key, shown
+from ralign.models.endpoint import chat_url, proxy_for, read_key, shown
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from ralign.errors import InputError
-from ralign.models.price import parse_prices
+from ralign.models.model import parse_prices
 from ralign.records import Usage
 
 

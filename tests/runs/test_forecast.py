@@ -6,7 +6,7 @@ import pytest
 from tests.runs.seventh_command import BuoyCalls, BuoyPlan, Said
 
 from ralign.models import ModelSpec
-from ralign.models.price import Price
+from ralign.models.model import Price
 from ralign.records import Usage
 from ralign.runs.forecast import Forecast, forecast, forecast_lines
 from ralign.runs.plan import Ask, Live

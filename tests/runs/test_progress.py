@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from tests.runs.seventh_command import BuoyPlan, Said
 
-from ralign.models.price import Price
+from ralign.models.model import Price
 from ralign.records import Usage
 from ralign.runs import progress as module
 from ralign.runs.progress import Progress, money

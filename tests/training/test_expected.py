@@ -8,7 +8,7 @@ from tests.training.gardens import write_prompts
 
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT
-from ralign.models.price import Price
+from ralign.models.model import Price
 from ralign.records import Message, PreferencePair
 from ralign.training.examples import Example, TrainingData
 from ralign.training.expected import expect

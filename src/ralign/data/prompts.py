@@ -18,8 +18,7 @@ from pathlib import Path
 
 from ralign.errors import BadRow, InputError
 from ralign.files import PairsFile, find_pairs_files, read_rows, replacing
-from ralign.files.pair_rows import read_conversation
-from ralign.files.rows import Row, RowLocation, expected, identifier
+from ralign.files.pair_rows import Row, RowLocation, expected, identifier, read_conversation
 from ralign.records import Message
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode

@@ -22,7 +22,7 @@ from ralign.downstream.table import (
 )
 from ralign.errors import InputError
 from ralign.files import write_table
-from ralign.models.endpoint_url import chat_url, read_key
+from ralign.models.endpoint import chat_url, read_key
 
 
 def run_downstream(config: DownstreamConfig, console: Console) -> None:

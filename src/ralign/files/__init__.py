@@ -13,16 +13,19 @@ Two modules are imported inside the functions that need them, against the house 
 0.15 s) and `hub` (huggingface_hub, 0.2 s). Most runs touch neither, and a command line should answer at once.
 """
 
-from ralign.files.atomic import replacing, write_atomically
-from ralign.files.digest import PairsDigest, digest_of_file
-from ralign.files.fingerprint import check_fingerprint, versions
-from ralign.files.log import AppendLog, LogLine, lock_directory, read_line_at, read_log
-from ralign.files.pair_source import PairSource
-from ralign.files.pairs import read_pairs, read_rows, write_pairs
-from ralign.files.records import Decoded, decode, decode_row, encode
-from ralign.files.rows import RowLocation, list_bad_rows
-from ralign.files.scores import read_scores, write_scores
-from ralign.files.sources import PairsFile, find_pairs_files
+from ralign.files.fingerprint import PairsDigest, check_fingerprint, digest_of_file, versions
+from ralign.files.log import (
+    AppendLog,
+    LogLine,
+    lock_directory,
+    read_line_at,
+    read_log,
+    replacing,
+    write_atomically,
+)
+from ralign.files.pair_rows import RowLocation, list_bad_rows
+from ralign.files.pairs import PairsFile, PairSource, find_pairs_files, read_pairs, read_rows, write_pairs
+from ralign.files.records import Decoded, decode, decode_row, encode, read_scores, write_scores
 from ralign.files.table import Table, read_table, write_table
 
 __all__ = [

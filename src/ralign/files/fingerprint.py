@@ -1,5 +1,9 @@
-"""`config.toml` of a run directory: what was asked for, and the part of it that makes two runs the same run."""
+"""`config.toml` of a run directory: what was asked for, and the part of it that makes two runs the same run.
 
+One short name for the content of a set of pairs: a run is resumed only with the pairs it began with.
+"""
+
+import hashlib
 import platform
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -7,11 +11,48 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import cast
 
+import orjson
 import tomli_w
 
 from ralign import __version__
 from ralign.errors import ConfigMismatch, InputError
-from ralign.files.atomic import write_atomically
+from ralign.files.log import write_atomically
+from ralign.records import PreferencePair
+
+
+class PairsDigest:
+    """The digest of the pairs added so far, in their order: all that a judge or a meta-judge reads of them."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.blake2b(digest_size=8)
+
+    def add(self, pair: PreferencePair, also: Sequence[str] = ()) -> None:
+        """Add a pair: benchmark, id, conversation, answers, label, gold rationale, and whatever else matters."""
+        turns = [(message.role, message.content) for message in pair.conversation]
+        # As JSON, which no two different pairs share.
+        texts = (pair.response_a, pair.response_b, pair.label, pair.gold_rationale)
+        self._digest.update(orjson.dumps((pair.benchmark, pair.id, turns, *texts, *also)))
+
+    def hexdigest(self) -> str:
+        """16 hexadecimal digits."""
+        return self._digest.hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    """16 hexadecimal digits of a file's bytes.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    return digest.hexdigest()
+
 
 _FINGERPRINT = "fingerprint"
 

@@ -14,12 +14,189 @@ What counts as a row that can be used:
 - `gt_label` is `A` or `B`. A tie carries no preference, so no judge can be right about it.
 - `gt_judgment` may be missing, null or blank: the pair then counts in L-Acc only.
 - `source` may be missing, a string, or an object, whose `benchmark`, where it has one, is a string.
+
+One row of a file: JSON text in, checked fields out, every problem named `file:line: found, expected`.
 """
 
-from typing import cast
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar, cast
 
-from ralign.files.rows import Row, RowLocation, expected, identifier, optional_string, shown, string
+from ralign.errors import BadRow
 from ralign.records import Message, PreferencePair
+
+Row = dict[str, object]
+Choice = TypeVar("Choice", bound=str)
+
+# An escape in the range of UTF-16 surrogates: only then can a row hold half a character.
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONGEST_SHOWN = 60
+_MOST_LISTED = 20
+
+
+class RowLocation(NamedTuple):
+    """Where a row stands: the file as the user named it, and the line (of Parquet: the row), from 1."""
+
+    path: str
+    line: int
+
+    def bad(self, problem: str) -> BadRow:
+        """The error to raise for a row that cannot be used."""
+        return BadRow(self.path, self.line, problem)
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+def list_bad_rows(rows: Sequence[BadRow]) -> Iterator[str]:
+    """Lines that say how many there are and name the first of them; none where there are none."""
+    if not rows:
+        return
+    yield f"{len(rows):,} bad {'row' if len(rows) == 1 else 'rows'} left out:"
+    yield from (f"  {row}" for row in rows[:_MOST_LISTED])
+    if len(rows) > _MOST_LISTED:
+        yield f"  … and {len(rows) - _MOST_LISTED:,} more"
+
+
+def parse_row(data: bytes, location: RowLocation) -> Row:
+    """Read one line of JSON as an object.
+
+    The standard library's parser, not orjson: integers of any size stay exact, and NaN, which pandas and
+    Python write, is read.
+
+    Raises:
+        BadRow: the line is not UTF-8, not JSON, not an object, or holds half a surrogate pair, which no
+            endpoint and no Parquet file would take.
+    """
+    # Decoded first: of bytes json.loads guesses the encoding, and our files are UTF-8.
+    try:
+        row: object = json.loads(data.decode())
+        # Only looked for where it can be: encoding every row again would double the time of reading.
+        if _SURROGATE_ESCAPE.search(data):
+            json.dumps(row, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise location.bad(f"not JSON at column {error.colno}: {error.msg}, expected an object") from None
+    except UnicodeDecodeError as error:
+        raise location.bad(f"not UTF-8 at byte {error.start + 1}, expected an object") from None
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start]).strip("'")
+        raise location.bad(f"holds {half}, half a surrogate pair, expected whole characters") from None
+    except RecursionError:
+        raise location.bad("nested too deeply to be read") from None
+    # An integer of more digits than Python converts.
+    except ValueError as error:
+        raise location.bad(f"not readable: {error}") from None
+    if not isinstance(row, dict):
+        raise location.bad(f"the row is {shown(row)}, expected an object")
+    return cast(Row, row)
+
+
+def shown(value: object) -> str:
+    """A value as an error message shows it: short, on one line, with JSON's names."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case str() | int() | float():
+            text = repr(value)
+            return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+        case Mapping():
+            return "an object"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def expected(
+    row: Mapping[str, object], key: str, what: str, location: RowLocation, *, at: str = ""
+) -> BadRow:
+    """The error for a key that is missing or is not `what`; `at` is the path to the object it is in."""
+    found = f"is {shown(row[key])}" if key in row else "is missing"
+    return location.bad(f"{at}{key} {found}, expected {what}")
+
+
+def string(row: Mapping[str, object], key: str, location: RowLocation, *, at: str = "") -> str:
+    """A key that must hold a string; it may be empty."""
+    value = row.get(key)
+    if not isinstance(value, str):
+        raise expected(row, key, "a string", location, at=at)
+    return value
+
+
+def optional_string(row: Mapping[str, object], key: str, location: RowLocation) -> str | None:
+    """A key that may be missing or null."""
+    value = row.get(key)
+    if value is not None and not isinstance(value, str):
+        raise expected(row, key, "a string or null", location)
+    return value
+
+
+def identifier(row: Mapping[str, object], key: str, location: RowLocation) -> str:
+    """An id: a string that is not blank, or an integer, which is read as its decimal digits."""
+    value = row.get(key)
+    # Public sets number their rows; every id of ours is text, so that 7 and "7" are one pair in all files.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise expected(row, key, "a string that is not blank, or an integer", location)
+    return value
+
+
+def optional_whole_number(row: Mapping[str, object], key: str, location: RowLocation) -> int | None:
+    """A count, or None where the key is missing or null: no score is no score of 0."""
+    return None if row.get(key) is None else whole_number(row, key, location)
+
+
+def optional_number(row: Mapping[str, object], key: str, location: RowLocation) -> float | None:
+    """A number, an integer too, or None where the key is missing or null."""
+    value = row.get(key)
+    # Python counts True among the integers, JSON does not.
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise expected(row, key, "a number or null", location)
+    return None if value is None else float(value)
+
+
+def optional_boolean(row: Mapping[str, object], key: str, location: RowLocation) -> bool | None:
+    """A truth value, or None where the key is missing or null."""
+    value = row.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise expected(row, key, "true, false or null", location)
+    return value
+
+
+def boolean(row: Mapping[str, object], key: str, location: RowLocation, *, at: str = "") -> bool:
+    """A key that must hold a truth value."""
+    value = row.get(key)
+    if not isinstance(value, bool):
+        raise expected(row, key, "true or false", location, at=at)
+    return value
+
+
+def whole_number(row: Mapping[str, object], key: str, location: RowLocation, *, at: str = "") -> int:
+    """A count from 0; 0 where the key is missing or null."""
+    value = row.get(key)
+    if value is None:
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise expected(row, key, "a whole number from 0", location, at=at)
+    return value
+
+
+def optional_choice(
+    row: Mapping[str, object], key: str, choices: Sequence[Choice], location: RowLocation
+) -> Choice | None:
+    """One of a closed set of strings, or None where the key is missing or null."""
+    value = row.get(key)
+    if value is None:
+        return None
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise expected(row, key, f"{', '.join(map(repr, choices))} or null", location)
+
 
 KNOWN_COLUMNS = ("id", "conversations", "response_A", "response_B", "gt_label", "gt_judgment", "source")
 PROMPT_COLUMNS = ("conversation", "conversations", "prompt")

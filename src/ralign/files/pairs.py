@@ -1,22 +1,114 @@
 """Files of preference pairs <-> `PreferencePair`, streamed: no file is ever in memory as one.
 
 What a row is: `pair_rows.py`. JSONL (also gzipped) and Parquet, by the file's ending.
+
+The pairs of a run: read from disk as often as they are needed, or kept where the files are small.
+
+Sources of pairs as the user names them (a path, a glob, a hub name) -> the files to read.
 """
 
+import glob
 import gzip
 import json
+import re
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import BinaryIO, cast
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple, cast
 
 from ralign.errors import BadRow, InputError
-from ralign.files.atomic import replacing
-from ralign.files.pair_rows import pair_from_row, row_from_pair
-from ralign.files.rows import Row, RowLocation, parse_row
-from ralign.files.sources import PAIRS_SUFFIXES, PairsFile
+from ralign.files.log import replacing
+from ralign.files.pair_rows import Row, RowLocation, pair_from_row, parse_row, row_from_pair
 from ralign.records import PreferencePair
+
+PAIRS_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+_HUB_PREFIX = "hf://"
+
+# The hub's naming of a table cut in pieces: train-00000-of-00002.parquet. The pieces are one benchmark.
+_SHARD = re.compile(r"-\d{5}-of-\d{5}(?=\.)")
+
+
+class PairsFile(NamedTuple):
+    """One file of preference pairs."""
+
+    path: Path
+    """Where it lies on this machine."""
+    name: str
+    """Its name in messages: as the user gave it, or as the glob or the hub found it."""
+    benchmark: str
+    """The benchmark of its pairs whose `source` names none."""
+
+
+def find_pairs_files(sources: Sequence[str], *, cache_dir: Path | None = None) -> list[PairsFile]:
+    """Find the files that the sources mean: each once, in the order of the sources, a glob's sorted by path.
+
+    A file's benchmark is its name without its ending. Where two files would share it, both take as many of
+    their folders' names with it as tell them apart: two benchmarks never become one by accident.
+
+    Args:
+        sources: paths, globs (`**` spans folders), or `hf://datasets/OWNER/NAME[@REVISION]/[PATH or GLOB]`.
+        cache_dir: where files of the hub go; the hub library's own cache where None.
+
+    Raises:
+        InputError: a source that means no file, a file of another kind, or a hub that does not deliver.
+    """
+    # By the path that benchmark names are taken from: absolute, or OWNER/NAME/path on the hub.
+    found: dict[PurePosixPath, tuple[Path, str]] = {}
+    for source in sources:
+        if source.startswith(_HUB_PREFIX):
+            from ralign.files import hub  # the exception the package's docstring tells of
+
+            for file in hub.fetch(source, PAIRS_SUFFIXES, cache_dir=cache_dir):
+                key = PurePosixPath(file.repository) / file.path_in_repository
+                found.setdefault(key, (file.path, file.name))
+        else:
+            for path in _on_disk(source):
+                # Not resolved: in the hub's cache two files with the same content are links to one blob.
+                found.setdefault(PurePosixPath(path.absolute().as_posix()), (path, str(path)))
+    names = _benchmark_names(list(found))
+    return [PairsFile(path, name, names[key]) for key, (path, name) in found.items()]
+
+
+def _on_disk(source: str) -> list[Path]:
+    path = Path(source).expanduser()
+    if path.is_file():
+        if not path.name.endswith(PAIRS_SUFFIXES):
+            raise InputError(f"{source}: not a file of pairs, expected {', '.join(PAIRS_SUFFIXES)}")
+        paths = [path]
+    elif path.is_dir():
+        raise InputError(f"{source}: a folder, expected a file or a glob such as {path / '*.jsonl'}")
+    else:
+        matched = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  (Path.glob takes no absolute glob)
+        paths = [Path(match) for match in matched if match.endswith(PAIRS_SUFFIXES) and Path(match).is_file()]
+    if not paths:
+        raise InputError(
+            f"{source}: no such file, expected {', '.join(PAIRS_SUFFIXES)}, a glob or hf://datasets/…"
+        )
+    return paths
+
+
+def _benchmark_names(paths: Sequence[PurePosixPath]) -> dict[PurePosixPath, str]:
+    """The shortest ending of each path that no other path shares; the pieces of one table share theirs."""
+    tables = {path: path.with_name(_SHARD.sub("", path.name)) for path in paths}
+    names: dict[PurePosixPath, str] = {}
+    # One folder more in each round; the first ending that only one table has is its name.
+    for folders in range(max((len(path.parts) for path in paths), default=0)):
+        endings: dict[PurePosixPath, str] = {}
+        for table in set(tables.values()):
+            stem = table.name
+            for suffix in PAIRS_SUFFIXES:
+                stem = stem.removesuffix(suffix)
+            parents = [part for part in table.parent.parts if part != "/"]
+            endings[table] = "/".join([*parents[max(0, len(parents) - folders) :], stem])
+        shared = Counter(endings.values())
+        for table, ending in endings.items():
+            if shared[ending] == 1:
+                names.setdefault(table, ending)
+    # Left over: the same folder and name with two suffixes.
+    return {path: names.get(table, str(table)) for path, table in tables.items()}
+
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -130,3 +222,48 @@ def _write_lines(file: BinaryIO, rows: Iterable[Row]) -> None:
             file.write(_ENCODE(row).encode() + b"\n")
         except TypeError as error:
             raise InputError(f"pair {row['id']!r}: JSON cannot hold it: {error}") from error
+
+
+# Larger files are read twice, once to count and once to ask, so that memory stays flat.
+_KEPT_BYTES = 8 << 20
+
+
+class PairSource:
+    """Pairs files as a run takes them.
+
+    Args:
+        files: from `find_pairs_files`.
+        limit: only the first so many pairs.
+        skip_bad_rows: leave rows out that cannot be used, and list them in `skipped`.
+    """
+
+    def __init__(
+        self, files: Sequence[PairsFile], *, limit: int | None = None, skip_bad_rows: bool = False
+    ) -> None:
+        self.files = files
+        self.skipped: list[BadRow] = []
+        """The rows left out, once the pairs have been read."""
+        self._limit = limit
+        self._skips = skip_bad_rows
+        self._kept: list[PreferencePair] | None = None
+        if sum(file.path.stat().st_size for file in files) <= _KEPT_BYTES:
+            self._kept = list(self._read())
+
+    def __iter__(self) -> Iterator[PreferencePair]:
+        """The pairs, one by one.
+
+        Raises:
+            BadRow: a row cannot be used, unless bad rows are skipped.
+            InputError: there is no usable pair.
+        """
+        none = True
+        for pair in self._read() if self._kept is None else self._kept:
+            none = False
+            yield pair
+        if none:
+            raise InputError(f"{', '.join(file.name for file in self.files)}: no usable pair")
+
+    def _read(self) -> Iterator[PreferencePair]:
+        self.skipped.clear()
+        skipped = self.skipped if self._skips else None
+        return islice(read_pairs(self.files, skip_bad_rows=skipped), self._limit)

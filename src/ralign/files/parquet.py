@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ralign.errors import InputError
-from ralign.files.rows import Row
+from ralign.files.pair_rows import Row
 
 # Rows held in memory at once, and to a row group.
 _BATCH_ROWS = 512

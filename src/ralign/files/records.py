@@ -3,18 +3,22 @@
 The keys are the record's field names, so a new kind of call needs no code here. Written: every field that is not
 None or empty, and always `failure` and the outcome (`verdict`, `aligned`, ...). Read: unknown keys are passed over and
 missing ones take the record's defaults, so other people's files need only `pair_id` and either the outcome or `text`.
+
+`scores.jsonl` of a run directory <-> `Score`: one line a judgment that the run owes, written when it ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, fields
 from functools import cache, partial
 from operator import attrgetter
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import orjson
 
-from ralign.files.rows import (
+from ralign.files.log import read_log, replacing
+from ralign.files.pair_rows import (
     Row,
     RowLocation,
     boolean,
@@ -30,7 +34,7 @@ from ralign.files.rows import (
     string,
     whole_number,
 )
-from ralign.records import Answered, GoldPoint, Judgment, Usage
+from ralign.records import Answered, GoldPoint, Judgment, Order, Score, Usage, Verdict
 
 Record = TypeVar("Record", bound=Answered)
 # Compared by identity, which CPython grants the empty tuple: `!=` would call the equality of every value.
@@ -198,3 +202,41 @@ def _without_surrogates(value: object) -> object:
         points = cast("tuple[GoldPoint, ...]", value)
         return [{"text": _without_surrogates(point.text), "stated": point.stated} for point in points]
     return value
+
+
+_VERDICTS: tuple[Verdict, ...] = ("A", "B")
+_ORDERS: tuple[Order, ...] = ("ab", "ba")
+
+
+def write_scores(path: Path, scores: Iterable[Score]) -> None:
+    """Write the scores; the file is there complete or not at all. Raises as `replacing` does."""
+    with replacing(path) as file:
+        for score in scores:
+            file.write(orjson.dumps(score, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def read_scores(path: Path) -> Iterator[Score]:
+    """Read the scores one by one.
+
+    Raises:
+        InputError: the file cannot be read.
+        BadRow: a line that is not a score.
+    """
+    for line in read_log(path):
+        location = RowLocation(str(path), line.number)
+        row = parse_row(line.data, location)
+        label = optional_choice(row, "label", _VERDICTS, location)
+        if label is None:
+            raise expected(row, "label", "'A' or 'B'", location)
+        yield Score(
+            pair_id=identifier(row, "pair_id", location),
+            benchmark=optional_string(row, "benchmark", location) or "",
+            subset=optional_string(row, "subset", location),
+            order=optional_choice(row, "order", _ORDERS, location) or "ab",
+            draw=whole_number(row, "draw", location),
+            label=label,
+            answered=boolean(row, "answered", location),
+            verdict=optional_choice(row, "verdict", _VERDICTS, location),
+            aligned=optional_boolean(row, "aligned", location),
+            meta_failed=boolean(row, "meta_failed", location),
+        )

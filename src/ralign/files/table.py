@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ralign.errors import BadRow, InputError
-from ralign.files.atomic import write_atomically
+from ralign.files.log import write_atomically
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

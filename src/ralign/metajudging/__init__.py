@@ -6,10 +6,12 @@ from ralign.metajudging.meta_judge import (
     ChatMetaJudge,
     MetaJudge,
     MetaJudgeCalls,
+    ParsedMetaJudgment,
+    majority,
     meta_prompt_values,
+    parse_meta_judgment,
     says_nothing,
 )
-from ralign.metajudging.parse import ParsedMetaJudgment, majority, parse_meta_judgment
 from ralign.metajudging.recorded import RecordedMetaJudge
 
 __all__ = [

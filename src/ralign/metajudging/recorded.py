@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ralign.judging import RecordedAnswers
-from ralign.metajudging.parse import parse_meta_judgment
+from ralign.metajudging.meta_judge import parse_meta_judgment
 from ralign.records import Judgment, MetaJudgment, PreferencePair
 
 

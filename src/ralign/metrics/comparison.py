@@ -11,9 +11,18 @@ import numpy as np
 from scipy import stats
 
 from ralign.metrics.intervals import RESAMPLES, resampled_sums
-from ralign.metrics.measures import Floats, PairShares, Values, pair_shares, values, was_meta_judged
 from ralign.metrics.outcomes import Outcomes
-from ralign.metrics.summary import Measures, sum_over_pairs, with_intervals
+from ralign.metrics.summary import (
+    Floats,
+    Measures,
+    PairShares,
+    Values,
+    pair_shares,
+    sum_over_pairs,
+    values,
+    was_meta_judged,
+    with_intervals,
+)
 from ralign.records import Order
 
 

@@ -1,10 +1,13 @@
-"""The protocol of a chat model: messages in, one reply out. Endpoint, local and scripted model all follow it."""
+"""The protocol of a chat model: messages in, one reply out. Endpoint, local and scripted model all follow it.
 
-from collections.abc import Callable, Sequence
+Prices of tokens: `--price MODEL=INPUT/OUTPUT`, in money per million tokens.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from ralign.errors import CallFailed
+from ralign.errors import CallFailed, InputError
 from ralign.records import Message, Usage
 
 
@@ -90,3 +93,54 @@ class ModelSpec:
     """More fields for its requests, as a JSON object."""
     body_flag: str = "--body"
     """The flag that errors about `body` name."""
+
+
+CHARACTERS_PER_TOKEN = 4
+"""For forecasts of a run. English prose with today's tokenizers; code and other scripts have fewer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """Money per million tokens, in whatever currency the user counts in."""
+
+    input: float
+    output: float
+
+    def of(self, usage: Usage) -> float:
+        """The cost of these tokens."""
+        return (usage.prompt_tokens * self.input + usage.completion_tokens * self.output) / 1_000_000
+
+
+class Expected(NamedTuple):
+    """The calls and tokens that one stage of a run still takes."""
+
+    calls: int
+    usage: Usage
+    price: Price | None
+
+    @property
+    def money(self) -> float | None:
+        """Their cost; None without a price."""
+        return None if self.price is None else self.price.of(self.usage)
+
+
+def parse_prices(flags: Iterable[str]) -> dict[str, Price]:
+    """Prices by model name.
+
+    Raises:
+        InputError: a flag that is not MODEL=INPUT/OUTPUT.
+    """
+    prices: dict[str, Price] = {}
+    for flag in flags:
+        model, equals, amounts = flag.rpartition("=")
+        # From the right: a model's name may hold an equals sign, and prices never do.
+        try:
+            first, second = (float(amount) for amount in amounts.split("/"))
+        except ValueError:
+            first = second = -1.0
+        if not equals or not model or first < 0 or second < 0:
+            raise InputError(
+                f"--price is {flag!r}, expected MODEL=INPUT/OUTPUT per million tokens, as in m=0.25/2"
+            )
+        prices[model] = Price(input=first, output=second)
+    return prices

@@ -21,9 +21,8 @@ from ralign import __version__
 from ralign.errors import InputError, RalignError, first_error
 from ralign.files import check_fingerprint, lock_directory, versions, write_atomically
 from ralign.models.endpoint_model import EndpointModel
-from ralign.models.model import ChatModel, LoadLocalModel
+from ralign.models.model import ChatModel, LoadLocalModel, Price, parse_prices
 from ralign.models.pool import ModelPool
-from ralign.models.price import Price, parse_prices
 from ralign.records import Answered, Usage
 from ralign.runs.forecast import forecast, forecast_lines
 from ralign.runs.gc_pause import gc_pause

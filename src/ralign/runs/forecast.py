@@ -8,8 +8,7 @@ given.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ralign.models.model import Request
-from ralign.models.price import CHARACTERS_PER_TOKEN, Price
+from ralign.models.model import CHARACTERS_PER_TOKEN, Price, Request
 from ralign.records import Usage
 from ralign.runs.plan import Call, Plan
 

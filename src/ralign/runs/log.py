@@ -13,8 +13,8 @@ from typing import BinaryIO, Generic, Self
 
 from ralign.errors import InputError
 from ralign.files.log import AppendLog, read_line_at, read_log
+from ralign.files.pair_rows import RowLocation
 from ralign.files.records import Record, decode, encode
-from ralign.files.rows import RowLocation
 from ralign.records import Usage
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ralign.models.price import Price
+from ralign.models.model import Price
 from ralign.runs.plan import Plan, Role
 
 _REFRESH_SECONDS = 0.25

@@ -7,7 +7,7 @@ user expects, and a judge or meta-judge as if it had to be asked about every com
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ralign.models.price import CHARACTERS_PER_TOKEN, Expected, Price
+from ralign.models.model import CHARACTERS_PER_TOKEN, Expected, Price
 from ralign.records import Usage
 from ralign.training.examples import Example, TrainingData
 from ralign.training.options import Stage, TrainingOptions

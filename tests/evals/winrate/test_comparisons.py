@@ -4,7 +4,7 @@ from ralign.data.prompts import PolicyPrompt, prompt_from_row
 from ralign.errors import BadRow, InputError
 from ralign.evals.winrate.comparisons import Comparisons, match_answers
 from ralign.evals.winrate.config import Missing
-from ralign.files.rows import RowLocation
+from ralign.files.pair_rows import RowLocation
 
 
 def prompts(name: str, **answers: str | None) -> list[PolicyPrompt]:

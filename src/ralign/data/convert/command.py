@@ -25,7 +25,7 @@ from ralign.data.convert.schemas import (
 )
 from ralign.errors import BadRow
 from ralign.files import find_pairs_files, list_bad_rows, read_rows, write_pairs
-from ralign.files.rows import Row, RowLocation
+from ralign.files.pair_rows import Row, RowLocation
 from ralign.records import PreferencePair
 
 

@@ -10,8 +10,18 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from ralign.data.convert.position import Preference
-from ralign.files.pair_rows import KNOWN_COLUMNS, read_messages, read_turns
-from ralign.files.rows import Row, RowLocation, expected, identifier, optional_string, shown, string
+from ralign.files.pair_rows import (
+    KNOWN_COLUMNS,
+    Row,
+    RowLocation,
+    expected,
+    identifier,
+    optional_string,
+    read_messages,
+    read_turns,
+    shown,
+    string,
+)
 from ralign.judging import call_seed
 from ralign.records import Message
 

@@ -23,7 +23,7 @@ from ralign.data.gold.comments import human_comments
 from ralign.data.gold.review import REASONS, Reason, Review, review
 from ralign.errors import InputError
 from ralign.files import PairsDigest, replacing, write_pairs
-from ralign.models.price import CHARACTERS_PER_TOKEN
+from ralign.models.model import CHARACTERS_PER_TOKEN
 from ralign.records import Judgment, PreferencePair
 from ralign.runs.log import Log
 from ralign.runs.plan import Ask, Call, Live, Role

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralign.errors import InputError
-from ralign.evals.bench.pairs_index import PairsIndex, index_pairs
-from ralign.evals.bench.scores import scores_of
+from ralign.evals.bench.scores import PairsIndex, index_pairs, scores_of
 from ralign.files import write_scores
 from ralign.judging import Judge
 from ralign.metajudging import MetaJudge
@@ -30,7 +29,7 @@ from ralign.metrics.outcomes import (
     Outcomes,
 )
 from ralign.metrics.summary import summarise
-from ralign.models.price import CHARACTERS_PER_TOKEN
+from ralign.models.model import CHARACTERS_PER_TOKEN
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
 from ralign.runs.execute import Results, run
 from ralign.runs.log import Log

@@ -18,7 +18,7 @@ from ralign.errors import InputError
 from ralign.evals.rubric.config import Columns, Missing
 from ralign.evals.rubric.parse import Kind
 from ralign.files import find_pairs_files, read_rows
-from ralign.files.rows import Row, RowLocation, expected, identifier
+from ralign.files.pair_rows import Row, RowLocation, expected, identifier
 from ralign.records import Message
 from ralign.rewards.policy import visible_answer
 

@@ -10,7 +10,7 @@ from ralign.files import PairSource, find_pairs_files
 from ralign.judging import JUDGE_PROMPT, Prompt
 from ralign.metajudging import META_PROMPT, meta_prompt_values
 from ralign.models import LoadLocalModel
-from ralign.models.price import CHARACTERS_PER_TOKEN, Price
+from ralign.models.model import CHARACTERS_PER_TOKEN, Price
 from ralign.records import Judgment
 from ralign.training.config import TrainConfig
 from ralign.training.examples import TrainingData, judge_example, load_examples

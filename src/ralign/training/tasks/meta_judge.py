@@ -12,7 +12,7 @@ from ralign.files import PairSource, find_pairs_files
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT
 from ralign.models import LoadLocalModel
-from ralign.models.price import Price
+from ralign.models.model import Price
 from ralign.training.config import TrainConfig
 from ralign.training.examples import TrainingData
 from ralign.training.expected import expect, expected_lines

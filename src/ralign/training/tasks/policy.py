@@ -16,7 +16,7 @@ from ralign.data.prompts import prompts_digest, read_prompts
 from ralign.errors import BadRow, InputError
 from ralign.judging import JUDGE_PROMPT, Prompt
 from ralign.models import LoadLocalModel
-from ralign.models.price import CHARACTERS_PER_TOKEN, Expected, Price
+from ralign.models.model import CHARACTERS_PER_TOKEN, Expected, Price
 from ralign.records import PreferencePair
 from ralign.rewards.length_penalty import SteeredLengthPenalty
 from ralign.rewards.policy import visible_answer

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 from ralign.errors import InputError
 from ralign.models import LoadLocalModel, ModelSpec, Sampling
-from ralign.models.price import Price, parse_prices
+from ralign.models.model import Price, parse_prices
 from ralign.training.config import PolicyConfig, TrainConfig
 from ralign.training.examples import Example, TrainingData
 from ralign.training.options import RewardCalls, Stage, TrainingOptions

@@ -21,8 +21,8 @@ from typing import Any, cast
 
 from ralign.errors import InputError
 from ralign.files import replacing
+from ralign.files.pair_rows import Row
 from ralign.files.parquet import write_rows
-from ralign.files.rows import Row
 from ralign.judging import in_pair_letters
 from ralign.records import Message, Order, PreferencePair
 from ralign.training.examples import Example
