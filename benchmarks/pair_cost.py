@@ -92,7 +92,7 @@ def pair_cost(
 
 def _tries(step: TrainingStep) -> float:
     """Expected tries of a call: 1 + f + f^2 + ... up to the limit."""
-    return sum(step.failure_rate**k for k in range(step.patience.max_tries))
+    return sum(step.failure_rate**k for k in range(step.retry.max_tries))
 
 
 def _gpu_seconds(fleet: Fleet, prompt_tokens: float, answer_tokens: float) -> float:

@@ -154,7 +154,7 @@ def serve(
     rng: random.Random,
     calls_at_once: int | None = None,
     failure_rate: float = 0.0,
-    patience: RetryPolicy | None = None,
+    retry: RetryPolicy | None = None,
 ) -> Served:
     """Let a fleet answer the calls, each by the replica with the fewest.
 
@@ -165,10 +165,10 @@ def serve(
         calls_at_once: the client's own cap. As in `EndpointModel`, a call holds its place through its retries.
         failure_rate: the share of tries that come to nothing, 0..1. Each has taken its slot for as long as an
             answer would: the dear kind of failure.
-        patience: how often a call is tried (`max_tries`), and how long it waits in between. Its deadlines are not
+        retry: how often a call is tried (`max_tries`), and how long it waits in between. Its deadlines are not
             looked at: the caller has the times.
     """
-    patience = patience or RetryPolicy()
+    retry = retry or RetryPolicy()
     cap = inf if calls_at_once is None else calls_at_once
     replicas = _Replicas(fleet)
     tokens = calls.answer_tokens.tolist()
@@ -188,8 +188,8 @@ def serve(
             call = replicas.finish()
             tries[call] += 1
             failed = rng.random() < failure_rate
-            if failed and tries[call] < patience.max_tries:
-                heapq.heappush(arrivals, (now + patience.wait(tries[call], None, rng), call))
+            if failed and tries[call] < retry.max_tries:
+                heapq.heappush(arrivals, (now + retry.wait(tries[call], None, rng), call))
             else:
                 ended[call], given_up[call] = now, failed
                 in_flight -= 1

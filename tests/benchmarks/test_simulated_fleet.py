@@ -105,7 +105,7 @@ def test_the_clients_cap_leaves_slots_empty() -> None:
 def test_failing_tries_cost_their_service_and_are_given_up_at_the_limit() -> None:
     given = calls(np.zeros(4_000), np.ones(4_000))
     fleet = Fleet(slots=4_000, seconds_per_step=1.0, seconds_per_call=0.0)
-    served = run(given, fleet, failure_rate=0.5, patience=RetryPolicy(max_tries=3, first_wait=0.01))
+    served = run(given, fleet, failure_rate=0.5, retry=RetryPolicy(max_tries=3, first_wait=0.01))
     assert np.mean(served.failed) == pytest.approx(0.5**3, abs=0.02)
     assert served.call_seconds == pytest.approx(4_000 * (1 + 0.5 + 0.25), rel=0.03)
     assert not run(given, fleet).failed.any()
@@ -130,6 +130,6 @@ def test_a_call_that_waits_for_its_retry_keeps_its_place_under_the_cap() -> None
         rng=FailsFirst(),
         calls_at_once=1,
         failure_rate=0.5,
-        patience=RetryPolicy(first_wait=3.0),
+        retry=RetryPolicy(first_wait=3.0),
     )
     assert served.ended == pytest.approx([5.0, 6.0])  # 1 s lost, 3 s of waiting, 1 s; then the other

@@ -24,7 +24,7 @@ class Said(Answered):
 
 class BuoyCalls:
     def request(self, number: int, *said: str) -> Request:
-        return Request([Message(role="user", content=f"{number}: {said}")], Sampling(max_tokens=9), number)
+        return Request([Message(role="user", content=f"Buoy {number}: {''.join(said)}")], Sampling(), number)
 
     def read(self, answer: Reply | Exception, number: int, *said: str) -> Said:
         if isinstance(answer, Reply):

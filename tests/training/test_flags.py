@@ -135,7 +135,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     noted: list[str] = []
     monkeypatch.setattr(Pool, "noted", noted, raising=False)
     for module, names in (
-        (judge_reward, ("GenRMReward",)),
+        (judge_reward, ("GenRMReward", "Guard")),
         (
             policy_reward,
             ("PairJudge", "GroupComparison", "ReferenceComparison", "Guard", "JudgedReward", "ServedReward"),
