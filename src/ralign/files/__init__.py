@@ -1,13 +1,10 @@
 """The only place where records meet disk.
 
     pairs           files of preference pairs -> PreferencePair, and back     (JSONL, Parquet; path, glob, hf://)
-    records         one line of JSON <-> a record of a model's call: Judgment, MetaJudgment, ...
-    scores          what a run's judgments count for, one line each
+    records         one line of JSON <-> a record of a model's call, or what one counts for (`scores.jsonl`)
     table           a CSV of figures, one row a model
-    log             append-only logs of such lines, and the lock on a run directory
-    digest          one short name for the content of a set of pairs
-    fingerprint     config.toml of a run directory, and whether it is the same run
-    atomic          files that are there complete or not at all
+    log             append-only logs of such lines, files that are there complete or not at all, a directory's lock
+    fingerprint     config.toml of a run directory, digests of its inputs, and whether it is the same run
 
 Two modules are imported inside the functions that need them, against the house rule: `parquet` (pyarrow,
 0.15 s) and `hub` (huggingface_hub, 0.2 s). Most runs touch neither, and a command line should answer at once.

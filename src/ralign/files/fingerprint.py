@@ -1,6 +1,6 @@
 """`config.toml` of a run directory: what was asked for, and the part of it that makes two runs the same run.
 
-One short name for the content of a set of pairs: a run is resumed only with the pairs it began with.
+Of the pairs that part is a digest: a run is resumed only with the pairs it began with.
 """
 
 import hashlib

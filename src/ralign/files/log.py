@@ -1,10 +1,9 @@
-"""Append-only logs of JSON lines that survive a kill at any moment, and the lock on their directory.
+"""Append-only logs of JSON lines that survive a kill at any moment, the lock on their directory,
+and files that are there complete or not at all.
 
 A line reaches the kernel in one `write`, so a killed process leaves complete lines and at most one partial one
 at the end. Opening a log for appending cuts that one off: what it said is owed again. Only the last line can be
 partial this way; a bad line anywhere else is damage, and whoever decodes it raises `BadRow`.
-
-Files that are there complete or not at all.
 """
 
 import fcntl

@@ -15,7 +15,8 @@ What counts as a row that can be used:
 - `gt_judgment` may be missing, null or blank: the pair then counts in L-Acc only.
 - `source` may be missing, a string, or an object, whose `benchmark`, where it has one, is a string.
 
-One row of a file: JSON text in, checked fields out, every problem named `file:line: found, expected`.
+First the checks that every kind of row shares: JSON text in, fields out, every problem named
+`file:line: found, expected`.
 """
 
 import json

@@ -1,10 +1,7 @@
-"""Files of preference pairs <-> `PreferencePair`, streamed: no file is ever in memory as one.
+"""Files of preference pairs, as the user names them (a path, a glob, a hub name), <-> `PreferencePair`, streamed.
 
-What a row is: `pair_rows.py`. JSONL (also gzipped) and Parquet, by the file's ending.
-
-The pairs of a run: read from disk as often as they are needed, or kept where the files are small.
-
-Sources of pairs as the user names them (a path, a glob, a hub name) -> the files to read.
+What a row is: `pair_rows.py`. JSONL (also gzipped) and Parquet, by the file's ending. A run reads them from
+disk as often as it needs them (`PairSource`), or keeps them where the files are small.
 """
 
 import glob

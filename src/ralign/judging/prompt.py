@@ -1,18 +1,12 @@
 """A prompt file: plain text with placeholders in, the messages of one call out. Used by judge and meta-judge.
 
-Only the names that a kind of prompt knows are placeholders; every other brace (`\boxed{A}`, JSON) stays as
+Only the names that a kind of prompt knows are placeholders; every other brace (`\\boxed{A}`, JSON) stays as
 it is, and what is put in is never looked at again. A line `[system]` or `[user]` begins a message; a file
 without such lines is one user message. `{{name}}` gives a literal `{name}`.
 
 No text that is put in can close its section. A prompt that writes `{nonce}` into its tags gets a nonce that
 occurs in none of the texts, and is trusted to delimit each of them with it. In a prompt without `{nonce}` the
-copies of its own markers that a text contains are broken instead (`ralign.judging.prompt.Markers`).
-
-Keeping texts that others wrote inside the section of a prompt that they are put into.
-
-In: the texts, and what is fixed in a prompt. Out: a nonce that no text contains, so that no text can close a
-tag that carries it; or, for prompts without such tags, the texts with every copy of the prompt's own markers
-broken.
+copies of its own markers that a text contains are broken instead (`Markers`).
 """
 
 import re

@@ -2,15 +2,14 @@
 
 | module           | holds                                                                           |
 | ---------------- | ------------------------------------------------------------------------------- |
-| `model`          | the protocol `ChatModel`; `Sampling`, `Reply`; `ModelSpec`, a model by its name |
+| `model`          | the protocol `ChatModel`; `Sampling`, `Reply`; `ModelSpec`; prices of tokens     |
 | `pool`           | `ModelPool`: the models of one run, connections shared                          |
 | `endpoint_model` | `EndpointModel`: a model behind an OpenAI-compatible endpoint                   |
-| `endpoint`       | `Endpoint`: its connections, its key, and one try of a call                     |
+| `endpoint`       | `Endpoint`: its URL, connections and key, and one try of a call                 |
 | `protocol`       | a call's request and its answer as bytes; `endpoint_error`: answers that are none |
-| `retry`          | `RetryPolicy`: how long a call is tried                                         |
+| `retry`          | `RetryPolicy`: how long a call is tried; one timer for many calls in flight     |
 | `local`          | `LocalModel`: a local Hugging Face model; needs torch and transformers          |
 | `batching`       | `Batcher`: gathers concurrent calls into batches                                |
-| `price`          | prices of tokens                                                                |
 | `testing`        | `ScriptedModel`, and `ChatServer`, an endpoint with faults to order             |
 """
 

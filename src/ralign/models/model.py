@@ -1,6 +1,6 @@
 """The protocol of a chat model: messages in, one reply out. Endpoint, local and scripted model all follow it.
 
-Prices of tokens: `--price MODEL=INPUT/OUTPUT`, in money per million tokens.
+Below it what a model's tokens cost: `--price MODEL=INPUT/OUTPUT`, in money per million tokens.
 """
 
 from collections.abc import Callable, Iterable, Sequence

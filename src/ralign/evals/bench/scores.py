@@ -1,11 +1,8 @@
-"""Scores and the arrays that the measures take: two spellings of the same thing, and the way between them.
+"""A run without its texts: the index of its pairs, and what each judgment counts for. 100,000 pairs take megabytes.
 
-Comes in: the outcomes of a run, or the scores of pairs read back from a run directory. Goes out: the other one.
-
-The pairs of a run without their texts, so that a run of 100,000 pairs fits in a few megabytes.
-
-Comes in: pairs files. Goes out: a row number for each pair, with its label, benchmark and subset, and one digest of
-everything that the judge and the meta-judge will read.
+`index_pairs` gives each pair a row, with its label, benchmark and subset, and one digest of everything that the judge
+and the meta-judge will read. `Score`s (lines of `scores.jsonl`) and `Outcomes` (the arrays that the measures take) are
+two spellings of the same thing; `scores_of` and `outcomes_of` lead from one to the other.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
