@@ -147,7 +147,7 @@ class MetaJudgment(Answered):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What one judgment counts for: all that the measures, a comparison and a correction need, without texts."""
+    """Score of one judgment: all that the measures, a comparison and a correction need, without texts."""
 
     pair_id: str
     benchmark: str

@@ -34,7 +34,7 @@ Item = TypeVar("Item")
 
 
 class Results(NamedTuple):
-    """What a run came to, as results.json has it."""
+    """Results of a run, as results.json has them."""
 
     document: dict[str, Any]
     complete: bool

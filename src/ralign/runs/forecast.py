@@ -14,7 +14,7 @@ from ralign.runs.plan import Call, Plan
 
 
 class Forecast(NamedTuple):
-    """What one role still takes."""
+    """Calls, tokens and money that one role still takes."""
 
     calls: int = 0
     usage: Usage = Usage()
@@ -23,14 +23,14 @@ class Forecast(NamedTuple):
 
 
 class Range(NamedTuple):
-    """What one role still takes, at least and at most."""
+    """Forecast of one role, at least and at most."""
 
     least: Forecast
     most: Forecast
 
 
 def forecast(plan: Plan[Any], prices: Mapping[str, Price], completion_tokens: int) -> dict[str, Range]:
-    """What each role that asks a model still takes; `prices` by role, `completion_tokens` of one answer."""
+    """Forecast of each role that asks a model; `prices` by role, `completion_tokens` of one answer."""
     asking = [role.name for role in plan.roles if role.live is not None]
     characters = {name: [0, 0] for name in asking}
     calls = {name: [0, 0] for name in asking}

@@ -21,7 +21,7 @@ class ModelCalls(Protocol):
 
     # `*about: Any, **unused: Any` is how the type system spells "any arguments": each role has its own.
     def request(self, *about: Any, **unused: Any) -> Request | Answered:
-        """What is sent; or the record itself, where there is nothing to ask."""
+        """Request to send; or the record itself, where there is nothing to ask."""
         ...
 
     def read(self, answer: Any, *about: Any, **unused: Any) -> Answered:

@@ -81,7 +81,7 @@ class Progress:
 
 
 def money(roles: Sequence[Role], prices: Mapping[str, Price]) -> float:
-    """What the recorded tokens cost, over all sessions of the run."""
+    """Cost of the recorded tokens, over all sessions of the run."""
     return sum(prices[role.name].of(role.log.usage) for role in roles if role.name in prices)
 
 
