@@ -15,7 +15,7 @@ Two modules are imported inside the functions that need them, against the house 
 
 from ralign.files.atomic import replacing, write_atomically
 from ralign.files.bad_rows import list_bad_rows
-from ralign.files.digest import PairsDigest, digest_of_file
+from ralign.files.digest import PairsDigest, digest_of_file, prompt_number
 from ralign.files.fingerprint import check_fingerprint, versions
 from ralign.files.log import AppendLog, DirectoryLock, LogLine, read_line_at, read_log
 from ralign.files.pair_source import PairSource
@@ -43,6 +43,7 @@ __all__ = [
     "encode",
     "find_pairs_files",
     "list_bad_rows",
+    "prompt_number",
     "read_line_at",
     "read_log",
     "read_pairs",

@@ -54,6 +54,7 @@ def read_scores(path: Path) -> Iterator[Score]:
             pair_id=identifier(row, "pair_id", place),
             benchmark=optional_string(row, "benchmark", place) or "",
             subset=optional_string(row, "subset", place),
+            prompt=whole_number(row, "prompt", place),
             order=optional_choice(row, "order", _ORDERS, place) or "ab",
             draw=whole_number(row, "draw", place),
             label=label,

@@ -6,18 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ralign.metrics.intervals import RESAMPLES, Interval, interval, resampled_sums
+from ralign.metrics.intervals import Interval, fidelity_interval
 from ralign.metrics.measures import (
     Bounds,
     Counts,
-    PairShares,
-    Values,
+    Shares,
     count,
     fidelity_bounds,
     label_accuracy_bounds,
-    pair_shares,
+    pair_sums,
+    shares,
     spurious_correctness_bounds,
-    values,
     was_meta_judged,
 )
 from ralign.metrics.outcomes import Outcomes
@@ -44,6 +43,8 @@ class Summary:
 
     pairs: int
     """All pairs, those without an answer included."""
+    prompts: int
+    """Conversations that they are about: the units of the intervals."""
     measures: Measures
     counts: Counts
     label_accuracy_bounds: Bounds | None
@@ -62,46 +63,33 @@ class Summary:
         }
         return {
             "pairs": self.pairs,
+            "prompts": self.prompts,
             **self.measures.as_dict(),
             **{name: None if each is None else each._asdict() for name, each in bounds.items()},
             "counts": asdict(self.counts),
         }
 
 
-def summarise(
-    outcomes: Outcomes,
-    orders: Sequence[Order],
-    *,
-    rng: np.random.Generator,
-    has_meta_judge: bool | None = None,
-    resamples: int = RESAMPLES,
-) -> Summary:
+def summarise(outcomes: Outcomes, orders: Sequence[Order], *, has_meta_judge: bool | None = None) -> Summary:
     """Measure everything there is to measure on these outcomes.
 
     Args:
         outcomes: one benchmark or subset.
         orders: what axis 1 of the outcomes is: ("ab",), ("ba",) or ("ab", "ba").
-        rng: draws the resamples.
         has_meta_judge: whether the run has one. Where nothing is right nothing is meta-judged either, and
             only the caller can know whether F-Score is 0 or was not measured. None: there was one if it was
             ever asked.
-        resamples: of the bootstrap over pairs.
 
     Raises:
         ValueError: outcomes and orders that do not fit together.
     """
-    shares = pair_shares(outcomes, orders)
-    sums = sum_over_pairs(shares)
+    sums = pair_sums(outcomes, orders)
     if has_meta_judge is None:
         has_meta_judge = was_meta_judged(outcomes)
-    # A pair without an answer is no part of the sample, so it is no part of the resamples.
-    answered = np.stack(shares, axis=1)[shares.answered > 0]
-    resampled = PairShares(*resampled_sums(answered, resamples, rng).T)
     return Summary(
         pairs=len(outcomes.label),
-        measures=with_intervals(
-            values(sums, has_meta_judge=has_meta_judge), values(resampled, has_meta_judge=has_meta_judge)
-        ),
+        prompts=len(np.unique(outcomes.prompt)),
+        measures=measures_of(shares(outcomes, orders), has_meta_judge=has_meta_judge),
         counts=count(outcomes, orders),
         label_accuracy_bounds=label_accuracy_bounds(outcomes),
         spurious_correctness_bounds=spurious_correctness_bounds(sums),
@@ -109,12 +97,16 @@ def summarise(
     )
 
 
-def sum_over_pairs(shares: PairShares) -> PairShares:
-    """The sums that the measures are ratios of; scalar arrays."""
-    return PairShares(*(np.asarray(each.sum()) for each in shares))
-
-
-def with_intervals(estimates: Values, resampled: Values) -> Measures:
-    """Each measure (scalar arrays) with the interval its resamples give (shape (resamples,))."""
-    pairs_of_arrays = zip(estimates, resampled, strict=True)
-    return Measures(*(interval(float(value), samples) for value, samples in pairs_of_arrays))
+def measures_of(found: Shares, *, has_meta_judge: bool) -> Measures:
+    """Each measure with its interval; without a meta-judge no S-Corr and no F-Score, even where nothing is right."""
+    label_accuracy = found.label_accuracy.interval()
+    spurious = found.spurious_correctness.interval() if has_meta_judge else None
+    return Measures(
+        label_accuracy=label_accuracy,
+        spurious_correctness=spurious,
+        fidelity_score=fidelity_interval(label_accuracy, spurious)
+        if label_accuracy is not None and has_meta_judge
+        else None,
+        order_consistency=found.order_consistency.interval(),
+        right_in_both_orders=found.right_in_both_orders.interval(),
+    )

@@ -51,8 +51,6 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
         orders=config.order_list,
         draws=config.draws,
         meta_votes=config.meta_votes,
-        seed=config.seed,
-        resamples=config.resamples,
         expected_tokens=config.calls.expected_completion_tokens,
     )
     for line in list_bad_rows(pairs.skipped):

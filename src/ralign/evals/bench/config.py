@@ -39,17 +39,15 @@ class BenchConfig:
     meta_votes: int = 1
     """Meta-judgments a judgment; the majority counts. Odd, so that there is one."""
     seed: int = 0
-    """Random seed of every call and of the bootstrap."""
+    """Random seed of every call."""
     limit: int | None = None
     """Only the first so many pairs."""
-    resamples: int = 10_000
-    """Bootstrap resamples behind each interval."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
     calls: CallFlags = CallOptions()
 
     OPERATIONAL: ClassVar = frozenset(
-        {"pairs", "out", "judgments", "meta_judgments", "resamples", "skip_bad_rows"}
+        {"pairs", "out", "judgments", "meta_judgments", "skip_bad_rows"}
     )
 
     def __post_init__(self) -> None:
@@ -64,7 +62,7 @@ class BenchConfig:
             raise InputError("give either --judge MODEL or --judgments FILE")
         if self.meta_judge.meta_judge is not None and self.meta_judgments is not None:
             raise InputError("give either --meta-judge MODEL or --meta-judgments FILE, not both")
-        at_least_one(draws=self.draws, resamples=self.resamples, limit=self.limit)
+        at_least_one(draws=self.draws, limit=self.limit)
         if self.meta_votes < 1 or self.meta_votes % 2 == 0:
             raise InputError(
                 f"--meta-votes is {self.meta_votes}, expected an odd number so that there is a majority"

@@ -4,13 +4,14 @@ Comes in: pairs files. Goes out: a row number for each pair, with its label, ben
 everything that the judge and the meta-judge will read.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ralign.files import PairsDigest
+from ralign.files import PairsDigest, prompt_number
 from ralign.metrics.outcomes import VERDICT_A, VERDICT_B
 from ralign.records import PreferencePair
 
@@ -25,6 +26,8 @@ class PairsIndex:
     subset: list[str | None]
     label: NDArray[np.int8]
     """Shape (pairs,): VERDICT_A or VERDICT_B."""
+    prompt: NDArray[np.intp]
+    """Shape (pairs,): a hash of the benchmark and the conversation, the same for pairs of one prompt."""
     has_gold: NDArray[np.bool_]
     """Shape (pairs,): whether there is a gold rationale to compare with."""
     rows: dict[tuple[str, str], int]
@@ -57,6 +60,7 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
     subsets: list[str | None] = []
     labels = bytearray()
     has_gold = bytearray()
+    prompts = array("q")
     rows: dict[tuple[str, str], int] = {}
     shared: dict[str, str] = {}
     digest = PairsDigest()
@@ -68,12 +72,14 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
         subsets.append(None if pair.subset is None else shared.setdefault(pair.subset, pair.subset))
         labels.append(VERDICT_A if pair.label == "A" else VERDICT_B)
         has_gold.append(pair.gold_rationale is not None)
+        prompts.append(prompt_number(pair))
         digest.add(pair)
     return PairsIndex(
         ids=ids,
         benchmark=benchmarks,
         subset=subsets,
         label=np.frombuffer(bytes(labels), dtype=np.int8),
+        prompt=np.frombuffer(prompts, dtype=np.int64).astype(np.intp),
         has_gold=np.frombuffer(bytes(has_gold), dtype=np.bool_),
         rows=rows,
         digest=digest.hexdigest(),

@@ -30,6 +30,7 @@ _ALIGNED = {ALIGNED: True, MISALIGNED: False}
 def scores_of(index: PairsIndex, outcomes: Outcomes, orders: Sequence[Order], draws: int) -> Iterator[Score]:
     """One score for every judgment that the run owes, answered or not."""
     labels: list[int] = outcomes.label.tolist()
+    prompts: list[int] = outcomes.prompt.tolist()
     verdicts: list[list[list[int]]] = outcomes.verdict.tolist()
     alignments: list[list[list[int]]] = outcomes.aligned.tolist()
     for row, pair_id in enumerate(index.ids):
@@ -40,6 +41,7 @@ def scores_of(index: PairsIndex, outcomes: Outcomes, orders: Sequence[Order], dr
                     pair_id=pair_id,
                     benchmark=index.benchmark[row],
                     subset=index.subset[row],
+                    prompt=prompts[row],
                     order=shown,
                     draw=draw,
                     label=_LETTER[labels[row]],
@@ -65,4 +67,5 @@ def outcomes_of(pairs: Sequence[Sequence[Score]], orders: Sequence[Order], draws
             elif score.aligned is not None:
                 aligned[at] = ALIGNED if score.aligned else MISALIGNED
     label = np.array([_CODE[scores[0].label] for scores in pairs], dtype=np.int8)
-    return Outcomes(label=label, verdict=verdict, aligned=aligned)
+    prompt = np.array([scores[0].prompt for scores in pairs], dtype=np.intp)
+    return Outcomes(label=label, prompt=prompt, verdict=verdict, aligned=aligned)
