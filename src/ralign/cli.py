@@ -178,13 +178,14 @@ def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
 def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
     """Write gold rationales for preference pairs with a strong model, each checked, into a run directory."""
     from ralign.data.gold.command import run_gold, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_gold(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 @app.command
@@ -200,13 +201,14 @@ def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
 def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
     """Answer prompts with a model, into a run directory: reference answers for `policy` and `winrate`."""
     from ralign.data.answers.command import run_answers, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_answers(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 @app.command

@@ -115,5 +115,5 @@ def test_a_task_without_its_metric_is_refused_with_those_it_has() -> None:
 @pytest.mark.parametrize("value", [-0.1, 1.5, 72.8])
 def test_a_figure_that_is_no_share_is_refused(value: float) -> None:
     """A percentage taken for a share, or a score from 1 to 10, would shift the average unseen."""
-    with pytest.raises(InputError, match="expected a share from 0 to 1; --figure aime24=PERCENT"):
+    with pytest.raises(InputError, match="expected a share from 0 to 1; --score aime24=PERCENT"):
         filled(file(("aime24", "avg@n:n=1", value)))

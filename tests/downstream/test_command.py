@@ -91,7 +91,7 @@ def test_each_figure_says_where_it_comes_from_and_a_missing_one_is_named(
 ) -> None:
     table = tmp_path / "policies.csv"
     (*_, aime24, aime25) = results_of(tmp_path / "a", 0.5)
-    assert ralign("downstream", aime24, "--model", "a", "--out", table, "--figure", "wildbench=72.8") == 0
+    assert ralign("downstream", aime24, "--model", "a", "--out", table, "--score", "wildbench=72.8") == 0
     said = capsys.readouterr().out
     assert f"aime24            50.00   lm-eval, aime24 exact_match,none, {aime24}" in said
     assert (
@@ -140,15 +140,15 @@ def test_a_mistake_leaves_the_table_as_it_was(tmp_path: Path, capsys: pytest.Cap
             (saved(tmp_path / "r.json", lm_eval({"mmlu": {"acc,none": 0.5}})),),
             "fits a column; --column NAME=TASK",
         ),
-        (("--figure", "aime24"), "--figure 'aime24': expected NAME=PERCENT"),
-        (("--figure", "aime24=nan"), "--figure 'aime24=nan': expected NAME=PERCENT"),
+        (("--score", "aime24"), "--score 'aime24': expected NAME=PERCENT"),
+        (("--score", "aime24=nan"), "--score 'aime24=nan': expected NAME=PERCENT"),
         (
-            ("--figure", "a=1", "--average-over", "b"),
+            ("--score", "a=1", "--average-over", "b"),
             "--average-over 'b': no such column; there are a, aime24",
         ),
         ((), "nothing to put into the table"),
-        (("--figure", "a=1", "--dry-run"), "--dry-run shows what lighteval would be run with"),
-        (("--figure", "a=1", "--bench-name", "x"), "--bench-name needs --bench RUN"),
+        (("--score", "a=1", "--dry-run"), "--dry-run shows what lighteval would be run with"),
+        (("--score", "a=1", "--bench-name", "x"), "--bench-name needs --bench RUN"),
         (
             ("--lighteval", tmp_path, "--lighteval-benchmark", "mmlu"),
             "--lighteval-benchmark is 'mmlu', expected aime24",

@@ -31,7 +31,9 @@ def policy(*, url: str | None = "http://127.0.0.1:9/v1", temperature: float = 0.
 def run(
     runs: list[Run], out: Path, *, key: str | None = None, allow_partial: bool = False
 ) -> dict[str, Path]:
-    return run_lighteval(runs, policy(), out, key=key, say=lambda line: None, allow_partial=allow_partial)
+    return run_lighteval(
+        runs, policy(), out, key=key, progress=lambda line: None, allow_partial=allow_partial
+    )
 
 
 def asked(folder: Path) -> list[dict[str, object]]:
@@ -121,7 +123,7 @@ def test_another_policy_in_the_same_directory_is_refused(program: str, tmp_path:
     run(runs, out)
     with pytest.raises(ConfigMismatch, match=r"temperature is 0\.6 in this run, and 1\.0 was asked for"):
         run_lighteval(
-            runs, policy(temperature=1.0), out, key=None, say=lambda line: None, allow_partial=False
+            runs, policy(temperature=1.0), out, key=None, progress=lambda line: None, allow_partial=False
         )
 
 

@@ -296,7 +296,7 @@ async def test_everything_is_counted(http: aiohttp.ClientSession) -> None:
         'ralign_model_answers_total{result="parse",stage="judge"} 2.0',
         'ralign_model_answers_total{result="call",stage="judge"} 2.0',
         "ralign_requests_in_flight 0.0",
-        "ralign_queue_places 1024.0",
+        "ralign_queue_capacity 1024.0",
         "ralign_overhead_seconds_count 3.0",
     ):
         assert line in text.splitlines()

@@ -1,4 +1,4 @@
-"""The paper's eight benchmarks (arXiv 2602.06763, section 5), and which figure of a results file is theirs.
+"""Benchmarks of the paper, eight (arXiv 2602.06763, section 5), and which figure of a results file is theirs.
 
 | column           | what it tests         | comes from                                                    |
 | ---------------- | --------------------- | ------------------------------------------------------------- |
@@ -25,8 +25,6 @@ from fnmatch import fnmatchcase
 from ralign.downstream.scores import Figure, ResultsFile
 from ralign.errors import InputError
 
-_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
@@ -49,16 +47,8 @@ class Benchmark:
 _AIME = ("avg@n*", "pass@k*", "exact_match,*", "*/accuracy", "*/mean")
 
 PAPER = (
-    Benchmark(
-        name="aime24",
-        tasks=("aime24", "aime24avg", "aime2024"),
-        metrics=_AIME,
-    ),
-    Benchmark(
-        name="aime25",
-        tasks=("aime25", "aime25avg", "aime2025"),
-        metrics=_AIME,
-    ),
+    Benchmark(name="aime24", tasks=("aime24", "aime24avg", "aime2024"), metrics=_AIME),
+    Benchmark(name="aime25", tasks=("aime25", "aime25avg", "aime2025"), metrics=_AIME),
     Benchmark(
         name="gpqa_diamond",
         tasks=("gpqadiamond*",),
@@ -80,9 +70,7 @@ PAPER = (
     Benchmark(name="ifbench", tasks=("ifbench", "ifbenchtest"), metrics=("prompt_level_loose_acc*",)),
     Benchmark(name="wildbench", tasks=("wildbench*",), metrics=("score", "length_controlled_win_rate")),
     Benchmark(
-        name="arena_hard_v2",
-        tasks=("arenahardv2*", "arenahard20*"),
-        metrics=("style_controlled_win_rate",),
+        name="arena_hard_v2", tasks=("arenahardv2*", "arenahard20*"), metrics=("style_controlled_win_rate",)
     ),
     Benchmark(name="multichallenge", tasks=("multichallenge*",), metrics=("score",)),
 )
@@ -102,7 +90,7 @@ class Found:
 
 def plain(task: str) -> str:
     """`gpqa:diamond` and `GPQA_diamond` are one name."""
-    return _NOT_ALPHANUMERIC.sub("", task.lower())
+    return re.sub(r"[^a-z0-9]+", "", task.lower())
 
 
 def columns_of(mappings: Sequence[str]) -> tuple[Benchmark, ...]:
@@ -136,40 +124,38 @@ def find(columns: Sequence[Benchmark], files: Sequence[ResultsFile]) -> list[Fou
     found: list[Found] = []
     for column in columns:
         fitting = [(file, figure) for file in files for figure in file.figures if column.fits(figure.task)]
-        if fitting:
-            found.append(_choose(column, fitting))
-    return found
-
-
-def _choose(column: Benchmark, fitting: Sequence[tuple[ResultsFile, Figure]]) -> Found:
-    for pattern in column.metrics:
-        chosen = [(file, figure) for file, figure in fitting if fnmatchcase(figure.metric, pattern)]
+        if not fitting:
+            continue
+        say_which = f"say which with --column '{column.name}=TASK METRIC'"
+        # The first pattern with any figure decides: an exact match is no fallback where pass@1 is ambiguous.
+        by_pattern = (
+            [(file, figure) for file, figure in fitting if fnmatchcase(figure.metric, pattern)]
+            for pattern in column.metrics
+        )
+        chosen = next(filter(None, by_pattern), [])
+        if not chosen:
+            metrics = ", ".join(column.metrics)
+            raise InputError(f"{column.name}: no metric like {metrics} ({_listed(fitting)}); {say_which}")
         if len(chosen) > 1:
             raise InputError(
-                f"{column.name}: {len(chosen)} figures fit ({_listed(chosen)}); give fewer files, or say which with "
-                f"--column '{column.name}=TASK METRIC'"
+                f"{column.name}: {len(chosen)} figures fit ({_listed(chosen)}); give fewer files, or {say_which}"
             )
-        if chosen:
-            ((file, figure),) = chosen
-            return _in_percent(column.name, file, figure)
-    raise InputError(
-        f"{column.name}: no metric like {', '.join(column.metrics)} ({_listed(fitting)}); say which with "
-        f"--column '{column.name}=TASK METRIC'"
-    )
-
-
-def _in_percent(column: str, file: ResultsFile, figure: Figure) -> Found:
-    if not 0 <= figure.value <= 1:
-        raise InputError(
-            f"{file.path}: {figure.task} {figure.metric} is {figure.value:g}, expected a share from 0 to 1; "
-            f"--figure {column}=PERCENT takes a figure as it is"
+        ((file, figure),) = chosen
+        # Programs write shares; a 72.8 is in another unit, and guessing which would hide a mistake.
+        if not 0 <= figure.value <= 1:
+            raise InputError(
+                f"{file.path}: {figure.task} {figure.metric} is {figure.value:g}, expected a share from 0 to 1; "
+                f"--score {column.name}=PERCENT takes a figure as it is"
+            )
+        found.append(
+            Found(
+                column=column.name,
+                percent=100 * figure.value,
+                source=f"{file.source}, {figure.task} {figure.metric}, {file.path}",
+                model=file.model,
+            )
         )
-    return Found(
-        column=column,
-        percent=100 * figure.value,
-        source=f"{file.source}, {figure.task} {figure.metric}, {file.path}",
-        model=file.model,
-    )
+    return found
 
 
 def _listed(figures: Sequence[tuple[ResultsFile, Figure]]) -> str:

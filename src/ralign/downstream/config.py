@@ -1,4 +1,4 @@
-"""What `ralign downstream` can be told: one field a flag, the string under it its help; a recipe has the same names."""
+"""Options of `ralign downstream`: one field a flag, the string under it its help; a recipe has the same names."""
 
 import math
 from dataclasses import KW_ONLY, dataclass
@@ -13,7 +13,7 @@ LIGHTEVAL_TASKS = {
     "livecodebench": "lcb:codegeneration",
     "ifbench": "ifbench_test",
 }
-"""The benchmarks that lighteval has, and what it calls them."""
+"""lighteval's tasks, by our name of the benchmark."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class DownstreamConfig:
     ralign winrate and ralign rubric. NAME=PATH says which benchmark it is; otherwise a run directory's name does."""
     _: KW_ONLY
     model: str
-    """What the policy is called in the table. Its row is made, or filled in; other rows stay."""
+    """The policy's name in the table. Its row is made, or filled in; other rows stay."""
     out: Path
     """The table, a CSV file: the paper's eight benchmarks and their mean. `ralign correlate` reads it."""
     bench: Path | None = None
     """A run directory of ralign bench: the measures of the judge that the policy was trained against."""
     bench_name: str | None = None
     """Which benchmark of --bench. Default: the one it has."""
-    figure: tuple[str, ...] = ()
-    """NAME=PERCENT: a figure from elsewhere, as it is; repeat for several."""
+    score: tuple[str, ...] = ()
+    """NAME=PERCENT: a score from elsewhere, as it is; repeat for several."""
     column: tuple[str, ...] = ()
     """NAME=TASK or 'NAME=TASK METRIC': another column, or another figure for one of the eight; names as the files have
     them, * for anything. Repeat for several."""
@@ -58,17 +58,17 @@ class DownstreamConfig:
     policy_body: str | None = None
     """For lighteval: more of its model's parameters, as a JSON object: '{"max_model_length": 40960}'."""
     samples: int = 16
-    """Answers to each AIME question, averaged: with one to each of 30 questions, the error is 8 points."""
+    """Samples of each AIME question (avg@n): with one to each of 30 questions, the standard error is 8 points."""
     temperature: float = 0.6
-    """The policy's sampling temperature (what Qwen3 advises for thinking)."""
+    """Sampling temperature of the policy (what Qwen3 advises for thinking)."""
     top_p: float = 0.95
-    """The policy's nucleus."""
+    """Top-p of the policy's sampling."""
     max_tokens: int = 32768
-    """The most tokens of an answer, thinking included; lighteval's own bound for IFBench is 1,280."""
+    """Maximum tokens of an answer, thinking included; lighteval's own for IFBench is 1,280."""
     seed: int = 0
-    """The policy's sampling seed."""
+    """Random seed of the policy's sampling."""
     concurrency: int = 64
-    """Calls in flight to the policy's endpoint."""
+    """Concurrent calls to the policy's endpoint."""
     dry_run: bool = False
     """Print the commands that lighteval would be run with, and run nothing."""
 
@@ -80,43 +80,44 @@ class DownstreamConfig:
         """
         if not self.model.strip():
             raise InputError("--model is blank, expected the policy's name")
-        if not (self.results or self.figure or self.bench or self.lighteval):
+        if not (self.results or self.score or self.bench or self.lighteval):
             raise InputError(
-                "nothing to put into the table: give files of results, --figure, --bench or --lighteval"
+                "nothing to put into the table: give files of results, --score, --bench or --lighteval"
             )
         if self.bench_name is not None and self.bench is None:
             raise InputError("--bench-name needs --bench RUN")
-        for flag, value in (
-            ("samples", self.samples),
-            ("max-tokens", self.max_tokens),
-            ("concurrency", self.concurrency),
-        ):
-            if value < 1:
-                raise InputError(f"--{flag} is {value}, expected 1 or more")
+        for name in ("samples", "max_tokens", "concurrency"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"--{name.replace('_', '-')} is {value}, expected 1 or more")
         if self.samples > 1 and self.temperature == 0:
             raise InputError("--samples above 1 needs a --temperature above 0: at 0 all answers are one")
         for name in self.lighteval_benchmark:
             if name not in LIGHTEVAL_TASKS:
                 raise InputError(f"--lighteval-benchmark is {name!r}, expected {', '.join(LIGHTEVAL_TASKS)}")
-        self.figures()
+        # Read here for their errors alone: a mistake in them must not wait for lighteval's hours.
+        self.scores()
         self.tasks()
 
-    def figures(self) -> dict[str, float]:
-        """What `--figure` says, by column.
+    def scores(self) -> dict[str, float]:
+        """Scores that `--score` gives, in percent by column.
 
         Raises:
             InputError: one that cannot be read.
         """
-        figures: dict[str, float] = {}
-        for text in self.figure:
+        scores: dict[str, float] = {}
+        for text in self.score:
             name, equals, value = text.partition("=")
-            if not (name.strip() and equals and _is_number(value)):
-                raise InputError(f"--figure {text!r}: expected NAME=PERCENT")
-            figures[name.strip()] = float(value)
-        return figures
+            try:
+                percent = float(value)
+            except ValueError:
+                percent = math.nan
+            if not (name.strip() and equals and math.isfinite(percent)):
+                raise InputError(f"--score {text!r}: expected NAME=PERCENT")
+            scores[name.strip()] = percent
+        return scores
 
     def tasks(self) -> dict[str, str]:
-        """Which of lighteval's tasks to run, by benchmark.
+        """Tasks that lighteval is to run, by benchmark.
 
         Raises:
             InputError: a `--lighteval-task` that cannot be read.
@@ -125,18 +126,10 @@ class DownstreamConfig:
         for text in self.lighteval_task:
             name, equals, task = text.partition("=")
             if name not in tasks or not equals or not task.strip():
-                raise InputError(
-                    f"--lighteval-task {text!r}: expected BENCHMARK=TASK with one of {', '.join(LIGHTEVAL_TASKS)}"
-                )
+                known = ", ".join(LIGHTEVAL_TASKS)
+                raise InputError(f"--lighteval-task {text!r}: expected BENCHMARK=TASK with one of {known}")
             tasks[name] = task.strip()
         for name in ("aime24", "aime25"):
             if "@" not in tasks[name]:
                 tasks[name] += f"@n={self.samples}"
         return {name: tasks[name] for name in self.lighteval_benchmark or LIGHTEVAL_TASKS}
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

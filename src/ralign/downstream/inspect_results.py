@@ -1,4 +1,4 @@
-"""A log of Inspect (read from inspect-ai 0.3.285; log format 2) -> figures. `inspect` need not be installed.
+"""Log of Inspect (read from inspect-ai 0.3.285; log format 2) -> figures. `inspect` need not be installed.
 
 A `.eval` log is a ZIP whose `header.json` holds what a `.json` log holds, samples left out:
 
@@ -13,21 +13,28 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 
-from ralign.downstream.json_access import Document, finite, is_document, object_at, objects_at, text_at
-from ralign.downstream.scores import Figure, ResultsFile
+from ralign.downstream.scores import (
+    Document,
+    Figure,
+    ResultsFile,
+    finite,
+    is_document,
+    object_at,
+    objects_at,
+    text_at,
+)
 from ralign.errors import InputError
 
 _HEADER = "header.json"
 _ZSTANDARD = 93  # the ZIP specification (APPNOTE.TXT), 4.4.5
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # 4.3.7: signature, 22 bytes, length of name, length of extra field
 _SPREAD = frozenset({"stderr", "std", "var", "bootstrap_stderr"})
-"""Metrics that tell how sure another one is."""
+"""Metrics of another metric's spread."""
 
 
 def is_inspect(document: Document) -> bool:
@@ -40,21 +47,19 @@ def read_inspect(path: str, document: Document) -> ResultsFile:
     evaluation = object_at(document, "eval")
     # Tasks of a package are named package/task.
     task = (text_at(evaluation, "task") or "").rpartition("/")[2]
+    figures: list[Figure] = []
+    for score in objects_at(object_at(document, "results"), "scores"):
+        for metric, found in object_at(score, "metrics").items():
+            value = finite(found.get("value")) if is_document(found) else None
+            if metric not in _SPREAD and value is not None:
+                figures.append(Figure(task=task, metric=f"{score.get('name')}/{metric}", value=value))
     return ResultsFile(
         path=path,
         source="Inspect",
         model=text_at(evaluation, "model"),
-        figures=tuple(_figures(task, object_at(document, "results"))),
+        figures=tuple(figures),
         partial=_partial(document),
     )
-
-
-def _figures(task: str, results: Document) -> Iterator[Figure]:
-    for score in objects_at(results, "scores"):
-        for metric, found in object_at(score, "metrics").items():
-            value = finite(found.get("value")) if is_document(found) else None
-            if metric not in _SPREAD and value is not None:
-                yield Figure(task=task, metric=f"{score.get('name')}/{metric}", value=value)
 
 
 def _partial(document: Document) -> str | None:
@@ -87,6 +92,7 @@ def read_eval_header(path: Path) -> object:
             data = _zstandard(file, entry) if entry.compress_type == _ZSTANDARD else archive.read(entry)
         return json.loads(data)
     except KeyError:
+        # Inspect writes the header last.
         raise InputError(
             f"{path}: a ZIP without {_HEADER}, expected an Inspect log whose run has ended"
         ) from None

@@ -1,4 +1,4 @@
-"""lighteval over a policy, in the environment it is installed in: one run a benchmark, each in a folder of its own.
+"""Runs of lighteval over a policy, in the environment it is installed in: one a benchmark, each in its own folder.
 
     lighteval_out/
       config.toml, .lock     which policy and how it is sampled; another is refused
@@ -35,7 +35,7 @@ _LOG = "lighteval.log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The model that lighteval asks, and how."""
+    """Model that lighteval asks, and how it is sampled."""
 
     name: str
     """At its endpoint, or its path or hub name."""
@@ -71,23 +71,18 @@ class Policy:
                 "base_url": self.url,
                 "concurrent_requests": self.concurrency,
             }
-        parameters = {
-            **where,
-            "cache_dir": str(cache),
-            "generation_parameters": generation,
-            **self.parameters,
-        }
-        return {"model_parameters": parameters}
+        # The user's own come last, so that they win over ours.
+        ours = {**where, "cache_dir": str(cache), "generation_parameters": generation}
+        return {"model_parameters": {**ours, **self.parameters}}
 
-    def identity(self) -> dict[str, object]:
-        """What shapes the answers."""
+    def fingerprint(self) -> dict[str, object]:
+        """Settings that shape the answers."""
+        # Concurrency is left out: it changes no answer.
+        names = ("temperature", "top_p", "max_tokens", "seed")
         return {
             "policy": self.name,
             "policy_url": self.url,
-            "temperature": self.temperature,
-            "top_p": self.top_p,
-            "max_tokens": self.max_tokens,
-            "seed": self.seed,
+            **{name: getattr(self, name) for name in names},
             "policy_body": json.dumps(self.parameters, sort_keys=True),
         }
 
@@ -118,12 +113,9 @@ def find_program(given: str) -> str:
 
 def plan_runs(program: str, policy: Policy, tasks: Mapping[str, str], out: Path) -> list[Run]:
     """The runs that the benchmarks take, run or not. `tasks`: lighteval's task, by benchmark."""
+    flags = ("--output-dir", "out", "--save-details")
     return [
-        Run(
-            benchmark,
-            out / benchmark,
-            (program, *policy.backend, "model.yaml", task, "--output-dir", "out", "--save-details"),
-        )
+        Run(benchmark, out / benchmark, (program, *policy.backend, "model.yaml", task, *flags))
         for benchmark, task in tasks.items()
     ]
 
@@ -134,17 +126,17 @@ def run_lighteval(
     out: Path,
     *,
     key: str | None,
-    say: Callable[[str], None],
+    progress: Callable[[str], None],
     allow_partial: bool,
 ) -> dict[str, Path]:
-    """Run what has no whole result yet. One benchmark after the other, as each fills the endpoint.
+    """Run what has no complete result yet. One benchmark after the other, as each fills the endpoint.
 
     Args:
         runs: as `plan_runs` gives them.
         policy: whom lighteval asks.
         out: the directory of all runs.
         key: the endpoint's API key.
-        say: told what is run.
+        progress: gets a line for each run that starts.
         allow_partial: results over a part of a benchmark are results.
 
     Returns:
@@ -157,21 +149,26 @@ def run_lighteval(
     """
     results: dict[str, Path] = {}
     with DirectoryLock(out):
-        check_fingerprint(out, {"policy": policy.identity()}, policy.identity(), log=_LOG)
+        check_fingerprint(out, {"policy": policy.fingerprint()}, policy.fingerprint(), log=_LOG)
         for run in runs:
-            if not _whole(_newest(run.folder), allow_partial=allow_partial):
-                say(f"{run.benchmark}: {' '.join(run.command)}, in {run.folder}; its output: {_LOG}")
+            done = _newest(run.folder)
+            if done is not None and not allow_partial:
+                (file,) = read_results([str(done)], allow_partial=True)
+                done = None if file.partial is not None else done
+            if done is None:
+                progress(f"{run.benchmark}: {' '.join(run.command)}, in {run.folder}; its output: {_LOG}")
                 _run(run, policy, key)
-            newest = _newest(run.folder)
-            if newest is None:
+                done = _newest(run.folder)
+            if done is None:
                 raise RalignError(f"{run.folder}: lighteval ended well and wrote no results; see {_LOG}")
-            results[run.benchmark] = newest
+            results[run.benchmark] = done
     return results
 
 
 def _run(run: Run, policy: Policy, key: str | None) -> None:
     run.folder.mkdir(parents=True, exist_ok=True)
     cache = run.folder.absolute() / "cache"
+    # Before every start, and not after a failure: the run may have been killed before it could.
     forget_failed_calls(cache)
     write_atomically(run.folder / "model.yaml", json.dumps(policy.document(cache), indent=2).encode())
     environment = dict(os.environ)
@@ -182,7 +179,8 @@ def _run(run: Run, policy: Policy, key: str | None) -> None:
     with log.open("ab") as output:
         ended = subprocess.run(
             run.command,
-            cwd=run.folder,  # litellm keeps a cache in the folder it is started in
+            # litellm keeps a cache in the folder it is started in.
+            cwd=run.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -196,13 +194,6 @@ def _run(run: Run, policy: Policy, key: str | None) -> None:
             f"{run.benchmark}: lighteval ended with {ended.returncode}: {last[:200]}; {log} has all it said, and the "
             "same command goes on"
         )
-
-
-def _whole(results: Path | None, *, allow_partial: bool) -> bool:
-    return results is not None and (
-        allow_partial
-        or all(file.partial is None for file in read_results([str(results)], allow_partial=True))
-    )
 
 
 def _newest(folder: Path) -> Path | None:

@@ -1,7 +1,7 @@
-"""What lighteval counted as wrong and was never answered: its details and its cache, both Parquet.
+"""Failed calls in lighteval's details and in its cache, both Parquet: counted as wrong and never answered.
 
 Where a call fails for good, lighteval 0.13 puts an empty text in the answer's place, scores it as wrong and keeps it
-in its cache: an outage looks like a bad policy (Pitfall 2), in this run and in the next. (With several samples a
+in its cache: an outage looks like a bad policy, in this run and in the next. (With several samples a
 question it ends with an IndexError instead, and keeps the empty text all the same.) An answer that is empty because
 the policy was still thinking has its reasoning beside it, and is rightly wrong.
 """
@@ -32,7 +32,9 @@ def count_failed_calls(file: ResultsFile) -> ResultsFile:
     root = path.parents[folders.index("results")]
     details = root.with_name("details") / path.parent.relative_to(root) / date
     for task in sorted(details.glob("details_*.parquet")):
-        failed, answers = _count(task)
+        responses = _objects(_table(task), "model_response")
+        failed = sum(map(_failures, responses))
+        answers = sum(len(_list(response, "text")) for response in responses)
         if failed:
             name = task.stem.removeprefix("details_").removesuffix(f"_{date}").partition("|")[0]
             return replace(
@@ -59,11 +61,6 @@ def forget_failed_calls(cache: Path) -> int:
         with replacing(path) as file:
             pq.write_table(table.filter(pa.array(kept)), file)
     return forgotten
-
-
-def _count(path: Path) -> tuple[int, int]:
-    responses = _objects(_table(path), "model_response")
-    return sum(map(_failures, responses)), sum(len(_list(response, "text")) for response in responses)
 
 
 def _failures(response: dict[str, object]) -> int:

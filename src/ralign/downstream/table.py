@@ -1,4 +1,4 @@
-"""The table: one row a policy, figures in percent, cells as text. Pure.
+"""Table of policies: one row each, figures in percent, cells as text. Pure.
 
 Columns, in this order: `model`; what `ralign bench` measured of the judge, where any row has it; the paper's eight
 benchmarks; any other column, in the order it came; `average`, the plain mean, as in the paper's table. A row that
@@ -62,7 +62,11 @@ def with_row(table: PolicyTable, model: str, figures: Mapping[str, float]) -> Po
     if all(row[MODEL] != model for row in table.rows):
         table = PolicyTable(columns=table.columns, rows=(*table.rows, {MODEL: model}))
     rows = tuple({**row, **cells} if row[MODEL] == model else row for row in table.rows)
-    return PolicyTable(columns=_ordered((*table.columns, *cells)), rows=rows)
+    present = dict.fromkeys((*table.columns, *cells))
+    measures = [name for name in MEASURES if name in present]
+    fixed = {MODEL, *measures, *BENCHMARKS, AVERAGE}
+    others = [name for name in present if name not in fixed]
+    return PolicyTable(columns=(MODEL, *measures, *BENCHMARKS, *others, AVERAGE), rows=rows)
 
 
 def with_averages(table: PolicyTable, over: Sequence[str]) -> PolicyTable:
@@ -71,26 +75,20 @@ def with_averages(table: PolicyTable, over: Sequence[str]) -> PolicyTable:
     Raises:
         InputError: a cell that is no number.
     """
-    rows = tuple({**row, AVERAGE: _average(row, over)} for row in table.rows)
-    return PolicyTable(columns=table.columns, rows=rows)
+    rows: list[Mapping[str, str]] = []
+    for row in table.rows:
+        average = ""
+        if not lacking(row, over):
+            try:
+                average = f"{sum(float(row[column]) for column in over) / len(over):.2f}"
+            except ValueError as error:
+                raise InputError(
+                    f"model {row[MODEL]!r}: a benchmark's figure is no number: {error}"
+                ) from None
+        rows.append({**row, AVERAGE: average})
+    return PolicyTable(columns=table.columns, rows=tuple(rows))
 
 
 def lacking(row: Mapping[str, str], over: Sequence[str]) -> list[str]:
-    """The benchmarks that a row has no figure for."""
+    """Benchmarks that a row has no figure for."""
     return [column for column in over if not row.get(column)]
-
-
-def _average(row: Mapping[str, str], over: Sequence[str]) -> str:
-    if lacking(row, over):
-        return ""
-    try:
-        return f"{sum(float(row[column]) for column in over) / len(over):.2f}"
-    except ValueError as error:
-        raise InputError(f"model {row[MODEL]!r}: a benchmark's figure is no number: {error}") from None
-
-
-def _ordered(columns: Sequence[str]) -> tuple[str, ...]:
-    present = dict.fromkeys(columns)
-    measures = [name for name in MEASURES if name in present]
-    fixed = {MODEL, *measures, *BENCHMARKS, AVERAGE}
-    return (MODEL, *measures, *BENCHMARKS, *(name for name in present if name not in fixed), AVERAGE)

@@ -80,6 +80,7 @@ def decode_row(kind: type[Answered], data: bytes, location: RowLocation) -> Deco
     Raises:
         BadRow: not a JSON object, a key of the wrong kind, an outcome beside a failure, or nothing to go by.
     """
+    # orjson reads most lines three times faster than the standard library, which takes what orjson refuses.
     try:
         parsed: object = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -97,6 +98,7 @@ def decode_row(kind: type[Answered], data: bytes, location: RowLocation) -> Deco
             f"{key} is {shown(row[key])} beside failure {failure!r}, expected only one of them"
         )
     if failure is None and found.get(key) is None:
+        # Somebody looked, and found no verdict: that is a failure, and never a wrong answer.
         if key in row:
             found["failure"] = "parse"
         elif "text" not in row:

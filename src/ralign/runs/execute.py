@@ -74,6 +74,7 @@ async def execute(
     """
     prices = _prices_by_role(plan.roles, calls)
     if calls.dry_run:
+        # Without the lock: a dry run reads, and may be asked about a run that is going on.
         for role in plan.roles:
             role.log.load()
         tokens = calls.expected_completion_tokens
@@ -138,6 +139,7 @@ async def run(
     progress = Progress(plan, prices)
     logs = [role.log for role in plan.roles]
     with DirectoryLock(out), ExitStack() as stack:
+        # Before the logs are read: lines of another run must never be taken for ours.
         check_fingerprint(out, config or {}, fingerprint or {}, logs=[log.path.name for log in logs])
         for log in logs:
             log.load()
@@ -150,6 +152,7 @@ async def run(
         finally:
             # Also when the run was interrupted: what is done can be used, and the page says what is missing.
             figures = plan.results()
+            # Every command says in the same two words whether it is through: `view` and scripts need one reader.
             owed = figures.pop("owed")
             document: dict[str, Any] = {
                 "ralign": __version__,
@@ -174,9 +177,11 @@ async def run(
 
 async def _settle(plan: Plan[Item], items: Iterable[Item], in_flight: int, progress: Progress) -> None:
     """Workers that share one iterator of items; the first error of one ends all."""
+    # One iterator for all: a worker takes the next item only when it is free, so files are read as they are needed.
     waiting = iter(items)
 
     async def answer(call: Call) -> bool:
+        # No try here: what a role raises (an endpoint that refuses every call) ends the run; what fails is a record.
         role, about = call
         assert role.ask is not None, "the models are open"
         record: Answered = await role.ask(*about)
@@ -226,6 +231,7 @@ def show_end(results: Results, out: Path, console: Console) -> int:
 def _prices_by_role(roles: Iterable[Role], calls: CallOptions) -> dict[str, Price]:
     models = {role.name: role.live.spec.name for role in roles if role.live is not None}
     prices = parse_prices(calls.price)
+    # A price for a model nobody asks is a misspelt name, and a run that looks free.
     for model in prices:
         if model not in models.values():
             asked = ", ".join(dict.fromkeys(models.values())) or "none"

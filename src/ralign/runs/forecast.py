@@ -35,6 +35,7 @@ def forecast(plan: Plan[Any], prices: Mapping[str, Price], completion_tokens: in
     asking = [role.name for role in plan.roles if role.live is not None]
     characters = {name: [0, 0] for name in asking}
     calls = {name: [0, 0] for name in asking}
+    # A later wave may depend on answers that are not there yet: it is counted as far as it is known.
     for items in plan.waves():
         for item in items:
             for end, made in enumerate(plan.forecast(item)):
@@ -66,6 +67,8 @@ def forecast_lines(found: Mapping[str, Range], completion_tokens: int) -> Iterab
             f"{_range(least.usage.prompt_tokens, most.usage.prompt_tokens)} tokens in and "
             f"{_range(least.usage.completion_tokens, most.usage.completion_tokens)} out{money}"
         )
+    if any(least != most for least, most in found.values()):
+        yield "From the fewest calls that this may take to the most."
     yield (
         f"Counted at {CHARACTERS_PER_TOKEN} characters a token and {completion_tokens:,} tokens an answer "
         "(--expected-completion-tokens), thinking included. Nothing was called."
@@ -74,6 +77,7 @@ def forecast_lines(found: Mapping[str, Range], completion_tokens: int) -> Iterab
 
 def _lengths(made: Sequence[Call]) -> Iterable[tuple[str, int]]:
     for role, about in made:
+        # The real prompt, rendered: a system prompt or a long rubric is most of what a short answer costs.
         request = None if role.live is None else role.live.calls.request(*about)
         if isinstance(request, Request):
             yield role.name, sum(len(message.content) for message in request.messages)

@@ -54,6 +54,7 @@ class Log(Generic[Record]):
         self._kind = kind
         self._slot_of = slot_of
         self._note = note
+        # Where each slot's line starts; -1: no answer. A dict of tuples took 220 bytes a call, this takes 8.
         self._offsets = array("q", [-1]) * size
         # The last record appended: the loop asks for it again at once, and a line need not be read back for that.
         self._last: tuple[int | None, Record] | None = None
@@ -67,6 +68,7 @@ class Log(Generic[Record]):
             BadRow: a line other than the last cannot be read.
             InputError: a line is about something that the run does not have; names file:line.
         """
+        # The last line of a slot counts: a call that failed first and was answered later has two.
         for line in read_log(self.path, skip_torn=True):
             location = RowLocation(str(self.path), line.number)
             record = decode(self._kind, line.data, location)
@@ -91,6 +93,7 @@ class Log(Generic[Record]):
         """Sync the file to disk and close it."""
         if self._log is not None:
             self._log.close()
+            self._log = None
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -102,12 +105,13 @@ class Log(Generic[Record]):
             WriteFailed: the disk is full or refuses.
         """
         assert self._log is not None, "a log is open only as a context manager"
+        # On disk before it counts anywhere: a kill in between repeats nothing and loses nothing.
         offset = self._log.append(encode(record))
         self.calls += 1
         if record.failure is not None:
             self.failures[record.failure] += 1
         slot = self._slot_of(record)
-        self._last = slot, record
+        self._last = None if record.failure == "call" else (slot, record)
         self._count(slot, record, offset)
 
     @property
@@ -130,9 +134,14 @@ class Log(Generic[Record]):
             return None
         if self._last is not None and self._last[0] == slot:
             return self._last[1]
+        location = RowLocation(str(self.path), 0)
+        # A dry run reads outside the context, where nobody would close a reader that stays open.
+        if self._log is None:
+            with self.path.open("rb") as file:
+                return decode(self._kind, read_line_at(file, offset), location)
         if self._reader is None:
             self._reader = self.path.open("rb")
-        return decode(self._kind, read_line_at(self._reader, offset), RowLocation(str(self.path), 0))
+        return decode(self._kind, read_line_at(self._reader, offset), location)
 
     def records(self) -> Iterator[tuple[int, Record]]:
         """Every recorded answer with its slot, in the order of the slots."""
@@ -142,6 +151,7 @@ class Log(Generic[Record]):
                 yield slot, record
 
     def _count(self, slot: int | None, record: Record, offset: int) -> None:
+        # Also of failed and repeated calls, and of draws above today's limit: somebody paid for them.
         if record.usage is not None:
             self._prompt_tokens += record.usage.prompt_tokens
             self._completion_tokens += record.usage.completion_tokens

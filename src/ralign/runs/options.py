@@ -64,6 +64,7 @@ class JudgeOptions:
     judge_key_variable: str = "OPENAI_API_KEY"
     """The environment variable that holds the judge's API key."""
 
+    # The prompt's path is not what was asked: its digest enters the fingerprint instead.
     OPERATIONAL: ClassVar = frozenset({"judge_url", "judge_prompt", "judge_key_variable"})
 
     def __post_init__(self) -> None:
@@ -135,6 +136,8 @@ class MetaJudgeOptions:
         return Sampling(temperature=self.meta_temperature, max_tokens=self.meta_max_tokens)
 
 
+# A base class would do the same, but break the positional argument of each command; a nested default instance with
+# other values than the group's own would lose them as soon as one flag of the group is given (cyclopts 5.4).
 CallFlags = Annotated[CallOptions, Parameter(name="*")]
 JudgeFlags = Annotated[JudgeOptions, Parameter(name="*")]
 MetaJudgeFlags = Annotated[MetaJudgeOptions, Parameter(name="*")]
@@ -153,6 +156,7 @@ def at_least_one(**values: int | None) -> None:
 
 def as_table(config: object) -> dict[str, Any]:
     """Every flag of a config by its flat name: a table of config.toml, which is a recipe as well."""
+    # Flat, as the flags are: a run's config.toml can be given back as --recipe.
     table: dict[str, Any] = {}
     for name, value in _fields(config):
         table |= as_table(value) if is_dataclass(value) else {name: value}

@@ -20,6 +20,7 @@ class ModelCalls(Protocol):
     What a call is about are the arguments of both methods, as in `Call.about`.
     """
 
+    # `*about: Any, **unused: Any` is how the type system spells "any arguments": each role has its own.
     def request(self, *about: Any, **unused: Any) -> Request | Answered:
         """What is sent; or the record itself, where there is nothing to ask."""
         ...
@@ -56,6 +57,7 @@ class Role:
     def open(self, model: ChatModel) -> None:
         """Have this model answer from here on."""
         assert self.live is not None, "only a live role has a model"
+        # Bound before the loop starts: what a role is asked through cannot change under calls in flight.
         calls = self.live.calls
         if self.live.bind is not None:
             self.ask = self.live.bind(model)

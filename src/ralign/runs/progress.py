@@ -39,6 +39,7 @@ class Progress:
         if console is None:
             yield
             return
+        # A log file gets whole lines: a bar would fill it with control characters.
         if not console.is_terminal:
             with _repeated(_LOG_SECONDS, lambda: console.print(self.line(), highlight=False)):
                 yield
@@ -66,6 +67,7 @@ class Progress:
     def state(self) -> str:
         """Calls, failures, tokens and money of this session."""
         calls = sum(role.log.calls for role in self._roles)
+        # Calls of this session alone: what an earlier one answered says nothing about today's speed.
         rate = calls / max(time.monotonic() - self._started, 1e-9)
         failed = sum(role.log.failures["call"] for role in self._roles)
         parts = [f"{role.log.answered:,} {role.name.replace('_', '-')} answers" for role in self._roles]

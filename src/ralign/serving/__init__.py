@@ -2,14 +2,13 @@
 
 | module        | holds                                                                                    |
 | ------------- | ---------------------------------------------------------------------------------------- |
-| `config`      | `ServeConfig`: what `ralign serve` can be told                                           |
-| `schemas`     | what comes in and goes out, as records                                                   |
+| `config`      | `ServeConfig`: the options of `ralign serve`                                             |
+| `schemas`     | requests and responses, as records                                                       |
 | `service`     | `RewardService`: requests to judge calls to answers; knows nothing of HTTP               |
 | `lengths`     | the length penalty of a running service                                                  |
 | `openrlhf`    | OpenRLHF's own format to ours and back                                                   |
-| `gate`        | what every request passes first: token, a place in the queue, its body, its deadline     |
-| `clock`       | one request's times                                                                      |
-| `gauges`      | what `/metrics` shows                                                                    |
+| `middleware`  | before every answer: token, a place in the queue, the body, the deadline                 |
+| `metrics`     | what `/metrics` shows, and one request's timing                                          |
 | `app`         | `create_app`: the web application for any judge                                          |
 | `command`     | `run_serve`: from a config to a server that answers what it took before it ends          |
 | `client`      | the other side: `HttpReward` for TRL, `compute_score` for verl                           |

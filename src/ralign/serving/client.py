@@ -1,4 +1,4 @@
-"""The other side of `ralign serve`: the reward as TRL and verl call it. Needs no web framework.
+"""Client of `ralign serve`: the reward as TRL and verl call it. Needs no web framework.
 
 TRL:
 
@@ -15,9 +15,9 @@ What happens to one answer's request:
 | the service                              | HttpReward                        | compute_score            |
 | ---------------------------------------- | --------------------------------- | ------------------------ |
 | gives a reward                           | the number                        | it, `judge_ok` 1         |
-| gives none (no verdict), or 504          | None                              | stand-in, `judge_ok` 0   |
-| is full (429), restarts (503, no answer) | asked again until the deadline, then None | the same, stand-in |
-| refuses the request (401, 404, 413, 422) | `EndpointRefused`: training ends  | stand-in, `judge_ok` 0   |
+| gives none (no verdict), or 504          | None                              | fallback, `judge_ok` 0   |
+| is full (429), restarts (503, no answer) | asked again until the deadline, then None | the same, fallback |
+| refuses the request (401, 404, 413, 422) | `EndpointRefused`: training ends  | fallback, `judge_ok` 0   |
 
 A session lasts for one call: both engines run their own event loops, and a session belongs to one.
 """
@@ -27,15 +27,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
-import aiohttp
-
 from ralign.errors import CallFailed, EndpointRefused, InputError, RalignError
 from ralign.models.retry import RetryPolicy
 from ralign.serving.reward_call import Reward, post_reward, request_body, reward_session
 
 __all__ = ["HttpReward", "VerlScore", "compute_score"]
 
-STAND_IN = 0.0
+FALLBACK = 0.0
 """verl's score where the judge gave none: halfway between a win and a loss."""
 
 _log = logging.getLogger(__name__)
@@ -49,7 +47,7 @@ class HttpReward:
         reference_column: the dataset's column with the reference answers.
         id_column: the column with the prompts' ids, where there is one: all completions of a prompt share a side.
         token_variable: the environment variable with the service's token; it may be unset.
-        concurrency: requests in flight from this process.
+        concurrency: concurrent requests of this process.
         deadline: seconds one completion's reward may take, waits and retries included.
     """
 
@@ -72,7 +70,7 @@ class HttpReward:
         self._id_column = id_column
         self._token_variable = token_variable
         self._concurrency = concurrency
-        self._patience = RetryPolicy(deadline=deadline)
+        self._retry = RetryPolicy(deadline=deadline)
 
     async def __call__(
         self,
@@ -105,7 +103,11 @@ class HttpReward:
 
             async def ask(body: bytes) -> Reward | None:
                 async with slots:
-                    return await self._one(session, body)
+                    try:
+                        return await post_reward(session, self._url, body, self._retry)
+                    except CallFailed as error:
+                        _log.warning("no reward: %s", error)
+                        return None
 
             try:
                 async with asyncio.TaskGroup() as group:
@@ -117,27 +119,18 @@ class HttpReward:
         if log_metric is not None:
             # Always the same keys: TRL gathers them over all ranks.
             unscored = sum(reward is None or reward.reward is None for reward in rewards)
+            disagreed = sum(reward is not None and reward.disagreed for reward in rewards)
             log_metric("judge/unscored", unscored / max(len(rewards), 1))
-            log_metric(
-                "judge/order_disagreement",
-                sum(reward is not None and reward.disagreed for reward in rewards) / max(len(rewards), 1),
-            )
+            log_metric("judge/order_disagreement", disagreed / max(len(rewards), 1))
         return [None if reward is None else reward.reward for reward in rewards]
-
-    async def _one(self, session: aiohttp.ClientSession, body: bytes) -> Reward | None:
-        try:
-            return await post_reward(session, self._url, body, self._patience)
-        except CallFailed as error:
-            _log.warning("no reward: %s", error)
-            return None
 
 
 class VerlScore(TypedDict):
-    """What `compute_score` returns. Always these keys: verl takes the first sample's for all others."""
+    """Result of `compute_score`. Always these keys: verl takes the first sample's for all others."""
 
     score: float
     judge_ok: float
-    """1, or 0 where the score is a stand-in."""
+    """1, or 0 where the score is a fallback."""
     judge_score: float
     length_penalty: float
     format_penalty: float
@@ -171,28 +164,24 @@ async def compute_score(
         deadline: seconds the reward may take in all.
         unused: whatever else verl passes.
     """
+    reward: Reward | None = None
     try:
         info = extra_info or {}
         body = request_body(info.get("messages"), solution_str, ground_truth, info.get("id"))
         async with reward_session(token_variable) as session:
             reward = await post_reward(session, url, body, RetryPolicy(deadline=deadline))
+        reason = reward.reason
     except RalignError as error:
-        return _stand_in(str(error))
-    if reward.reward is None:
-        return _stand_in(reward.reason)
-    return _verl_score(reward, reward.reward, judge_ok=1.0)
-
-
-def _stand_in(reason: str | None) -> VerlScore:
-    _log.warning("a stand-in was given: %s", reason)
-    return _verl_score(Reward(None, reason, None, 0.0, 0.0, disagreed=False), STAND_IN, judge_ok=0.0)
-
-
-def _verl_score(reward: Reward, score: float, *, judge_ok: float) -> VerlScore:
+        reason = str(error)
+    judge_ok = reward is not None and reward.reward is not None
+    if reward is None or reward.reward is None:
+        _log.warning("a fallback was given: %s", reason)
+        # No penalties either: they would be logged beside a score that they are no part of.
+        reward = Reward(FALLBACK, None, FALLBACK, 0.0, 0.0, disagreed=False)
     return {
-        "score": score,
-        "judge_ok": judge_ok,
-        "judge_score": STAND_IN if reward.score is None else reward.score,
+        "score": FALLBACK if reward.reward is None else reward.reward,
+        "judge_ok": float(judge_ok),
+        "judge_score": FALLBACK if reward.score is None else reward.score,
         "length_penalty": reward.length_penalty,
         "format_penalty": reward.format_penalty,
         "order_disagreement": float(reward.disagreed),

@@ -23,26 +23,31 @@ from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig
 
 _BACKLOG = 2048
-"""Connections that wait to be taken: a rollout of 1,024 answers may open as many at once."""
+"""Length of the listen queue: a rollout of 1,024 answers may open as many connections at once."""
 
 
 class Models(NamedTuple):
-    """What judges, and what meta-judges."""
+    """Judge and meta-judge, ready to be asked."""
 
     judge: Judge
     meta_judge: MetaJudge | None
 
 
 async def run_serve(
-    config: ServeConfig, local_model: LoadLocalModel, announce: Callable[[str], None] = print
+    config: ServeConfig, local_model: LoadLocalModel, progress: Callable[[str], None] = print
 ) -> None:
-    """Serve until terminated. `announce` gets the address once connections are taken.
+    """Serve until terminated. `progress` gets the address once connections are taken.
 
     Raises:
         InputError: the token, a prompt, an endpoint or the address cannot be used.
     """
     token = read_token(config)
-    listening = _listen(config)
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        # Bound before the models are opened: a port in use is said at once, and not after minutes of loading.
+        listening = socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise InputError(f"cannot listen on {config.host} port {config.port}: {error.strerror}") from None
     try:
         async with open_models(config, local_model) as models:
             server = uvicorn.Server(
@@ -60,7 +65,7 @@ async def run_serve(
             signal.signal(signal.SIGTERM, lambda number, frame: None)
             host, port = listening.getsockname()[:2]
             spare_collection()
-            announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            progress(f"http://{f'[{host}]' if ':' in host else host}:{port}")
             await server.serve(sockets=[listening])
     finally:
         listening.close()
@@ -106,7 +111,7 @@ async def open_models(config: ServeConfig, local_model: LoadLocalModel) -> Async
     async with ModelPool(
         local_model, concurrency=config.concurrency, deadline=config.deadline, try_timeout=config.deadline
     ) as opened:
-        judge_choice = ModelSpec(
+        judge_spec = ModelSpec(
             name=config.judge,
             url=config.judge_url,
             key_variable=config.judge_key_variable,
@@ -117,12 +122,12 @@ async def open_models(config: ServeConfig, local_model: LoadLocalModel) -> Async
             prompt=Prompt.load(config.judge_prompt, JUDGE_PROMPT),
             sampling=Sampling(temperature=config.judge_temperature, max_tokens=config.judge_max_tokens),
             seed=config.seed,
-            model=await opened.open(judge_choice),
+            model=await opened.open(judge_spec),
         )
         if config.meta_judge is None:
             yield Models(judge, None)
             return
-        meta_choice = ModelSpec(
+        meta_spec = ModelSpec(
             name=config.meta_judge,
             url=config.meta_judge_url or config.judge_url,
             key_variable=config.meta_judge_key_variable,
@@ -133,14 +138,6 @@ async def open_models(config: ServeConfig, local_model: LoadLocalModel) -> Async
             prompt=Prompt.load(config.meta_prompt, META_PROMPT),
             sampling=Sampling(temperature=config.meta_temperature, max_tokens=config.meta_max_tokens),
             seed=config.seed,
-            model=await opened.open(meta_choice),
+            model=await opened.open(meta_spec),
         )
         yield Models(judge, meta_judge)
-
-
-def _listen(config: ServeConfig) -> socket.socket:
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    try:
-        return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise InputError(f"cannot listen on {config.host} port {config.port}: {error.strerror}") from None

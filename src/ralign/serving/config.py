@@ -1,4 +1,4 @@
-"""What `ralign serve` can be told: one field a flag, the string under it its help, a TOML recipe the same names."""
+"""Options of `ralign serve`: one field a flag, the string under it its help, a TOML recipe the same names."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class ServeConfig:
     judge_temperature: float | None = 0.4
     """Sampling temperature of the judge (the paper: 0.4)."""
     judge_max_tokens: int | None = 8192
-    """The most tokens a judgment may have, thinking included (the paper: 8,192)."""
+    """Maximum tokens of a judgment, thinking included (the paper: 8,192)."""
     judge_body: str | None = None
     """More fields for the judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
     meta_judge: str | None = None
@@ -37,7 +37,7 @@ class ServeConfig:
     meta_temperature: float | None = 0.4
     """Sampling temperature of the meta-judge (the paper: 0.4)."""
     meta_max_tokens: int | None = 16384
-    """The most tokens a meta-judgment may have, thinking included (the paper: 16,384)."""
+    """Maximum tokens of a meta-judgment, thinking included (the paper: 16,384)."""
     meta_body: str | None = None
     """More fields for the meta-judge's requests, as a JSON object."""
     host: str = "127.0.0.1"
@@ -46,29 +46,30 @@ class ServeConfig:
     """The port to listen on; 0 takes a free one."""
     token_variable: str = "RALIGN_SERVE_TOKEN"
     """The environment variable that holds the token clients must bring. Optional on loopback."""
-    side: Literal["both", "drawn"] = "both"  # not `rewards.policy.Side`: --help would wait for aiohttp
+    # Not `rewards.policy.Side`: `ralign --help` would have to import more.
+    side: Literal["both", "drawn"] = "both"
     """Show a policy's answer once each way (both), or once, on a side drawn by the prompt's id (drawn)."""
     length_penalty: Literal["none", "fixed", "dynamic"] = "none"
-    """What is taken off for answers longer than their reference: nothing, --length-coefficient, or a coefficient
-    steered so that the mean length stays near the references'."""
+    """Length penalty of answers longer than their reference: none, --length-coefficient (fixed), or a coefficient
+    that dual ascent moves so that the mean length stays near the references' (dynamic)."""
     length_coefficient: float = 0.1
-    """Taken off for an answer twice as long as its reference; where a dynamic one starts."""
+    """Length-penalty coefficient: what an answer twice as long as its reference loses; a dynamic one starts here."""
     length_window: int = 256
-    """Answers between two steps of a dynamic length penalty: set it to the batch size of the training."""
+    """Answers between two updates of a dynamic length penalty: set it to the batch size of the training."""
     format_penalty: float = 0.5
-    """Taken off, on top of a loss, for an answer that never ends. It is not judged."""
+    """Format penalty, on top of a loss, of an answer that never ends. It is not judged."""
     policy_thinks: bool = False
     """The policy's chat template opens the thought, so that an answer without </think> has never ended it."""
     seed: int = 0
-    """Seeds every call and the drawn sides."""
+    """Random seed of every call and of the drawn sides."""
     concurrency: int = 64
-    """Calls in flight to one endpoint."""
+    """Concurrent calls to one endpoint."""
     queue: int = 1024
-    """Requests taken and not yet answered; one more is told to come back (429)."""
+    """Queue length: requests taken and not yet answered; one more is told to come back (429)."""
     deadline: float = 150.0
-    """Seconds a request may take in all. OpenRLHF's client waits 180."""
+    """Request timeout in seconds, all retries included. OpenRLHF's client waits 180."""
     max_bytes: int = 4 * 1024 * 1024
-    """The largest request taken, in bytes."""
+    """Maximum request size, in bytes."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be served.
@@ -78,20 +79,12 @@ class ServeConfig:
         """
         if self.meta_judge_url is not None and self.meta_judge is None:
             raise InputError("--meta-judge-url needs --meta-judge MODEL")
-        for flag, value in (
-            ("length-window", self.length_window),
-            ("concurrency", self.concurrency),
-            ("queue", self.queue),
-            ("max-bytes", self.max_bytes),
-        ):
-            if value < 1:
-                raise InputError(f"--{flag} is {value}, expected 1 or more")
-        for flag, number in (
-            ("length-coefficient", self.length_coefficient),
-            ("format-penalty", self.format_penalty),
-        ):
-            if not 0 <= number < float("inf"):
-                raise InputError(f"--{flag} is {number}, expected 0 or more")
+        for name in ("length_window", "concurrency", "queue", "max_bytes"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"--{name.replace('_', '-')} is {value}, expected 1 or more")
+        for name in ("length_coefficient", "format_penalty"):
+            if not 0 <= (value := getattr(self, name)) < float("inf"):
+                raise InputError(f"--{name.replace('_', '-')} is {value}, expected 0 or more")
         if not 0 < self.deadline < float("inf"):
             raise InputError(f"--deadline is {self.deadline}, expected more than 0")
         if not 0 <= self.port <= 65535:

@@ -1,8 +1,8 @@
-"""OpenRLHF's format: its three lists in, our reward requests; our rewards in, its numbers out.
+"""OpenRLHF's format: its three lists -> our reward requests; our rewards -> its numbers.
 
 Its client (0.11, `openrlhf/utils/agent.py`) posts one answer at a time, as the decoded prompt and answer together.
 It tries five times, a second apart, and a reward that it does not get ends the training later, far from the cause.
-So every answer here is a number. Where the judge gave none it is a stand-in, and `extra_logs` says so.
+So every answer here is a number. Where the judge gave none it is a fallback, and `extra_logs` says so.
 """
 
 import json
@@ -14,10 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from ralign.serving.schemas import OpenRlhfResponse, RewardRequest, RewardResponse
 
-STAND_IN = 0.0
-"""The reward where there is none: a draw, halfway between a win and a loss."""
+FALLBACK = 0.0
+"""Reward where there is none: a draw, halfway between a win and a loss."""
 
 _REQUEST = TypeAdapter(RewardRequest)
+# Special tokens of the chat templates in use: ChatML, Llama 3, DeepSeek (full-width bars), Mistral, Gemma.
 _ENDS_OF_TURN = re.compile(
     r"(?:\s*(?:<\|[\w ▁-]{1,40}[|｜]>|<｜[^｜<>]{1,40}｜>|</s>|<eos>|<end_of_turn>|<turn\|>))+\s*$"
 )
@@ -41,9 +42,15 @@ def to_request(
         label: a JSON object with `reference_answer`; `conversation` where the judge is to see clean turns instead of
             the prompt with its template; `id`; `finish_reason`.
     """
-    side = _side_data(label)
-    if isinstance(side, Unusable):
-        return side
+    side: object = label
+    if isinstance(label, str):
+        try:
+            side = json.loads(label)
+        except (json.JSONDecodeError, RecursionError):
+            return Unusable("the label is not JSON")
+    if not isinstance(side, Mapping):
+        return Unusable("the label is not a JSON object")
+    side = cast("Mapping[str, Any]", side)
     answer = None if prompt is None else answer_of(query, prompt)
     if prompt is None or answer is None:
         return Unusable("the query does not contain its prompt")
@@ -80,45 +87,23 @@ def answer_of(query: str, prompt: str) -> str | None:
 
 
 def to_response(rewards: Sequence[RewardResponse | Unusable]) -> OpenRlhfResponse:
-    """Numbers for every answer. `judge_ok` is the share that is no stand-in."""
+    """Numbers for every answer. `judge_ok` is the share that is no fallback."""
     scored = [each for each in rewards if isinstance(each, RewardResponse) and each.reward is not None]
     judged = [each for each in scored if len(each.verdicts) == 2]
     disagreed = [each for each in judged if len(set(each.verdicts.values())) == 2]
+    count = max(len(rewards), 1)
+    # Dynamic filtering drops groups by these scores, from 0 to 1: a fallback stands halfway there too.
+    scores = (None if isinstance(each, Unusable) else each.score for each in rewards)
     return OpenRlhfResponse(
-        rewards=tuple(_number(each) for each in rewards),
-        scores=tuple(_share(each) for each in rewards),
+        rewards=tuple(
+            FALLBACK if isinstance(each, Unusable) or each.reward is None else each.reward for each in rewards
+        ),
+        scores=tuple((1.0 + (FALLBACK if score is None else score)) / 2 for score in scores),
         extra_logs={
             # The same keys whatever happened: OpenRLHF concatenates them over the batch.
-            "judge_ok": _mean(len(scored), len(rewards)),
-            "length_penalty": _mean(sum(each.length_penalty for each in scored), len(rewards)),
-            "format_penalty": _mean(sum(each.format_penalty for each in scored), len(rewards)),
-            "order_disagreement": _mean(len(disagreed), len(rewards)),
+            "judge_ok": len(scored) / count,
+            "length_penalty": sum(each.length_penalty for each in scored) / count,
+            "format_penalty": sum(each.format_penalty for each in scored) / count,
+            "order_disagreement": len(disagreed) / count,
         },
     )
-
-
-def _side_data(label: str | Mapping[str, Any] | None) -> Mapping[str, Any] | Unusable:
-    side: object = label
-    if isinstance(label, str):
-        try:
-            side = json.loads(label)
-        except (json.JSONDecodeError, RecursionError):
-            return Unusable("the label is not JSON")
-    if not isinstance(side, Mapping):
-        return Unusable("the label is not a JSON object")
-    return cast("Mapping[str, Any]", side)
-
-
-def _number(reward: RewardResponse | Unusable) -> float:
-    if isinstance(reward, Unusable) or reward.reward is None:
-        return STAND_IN
-    return reward.reward
-
-
-def _share(reward: RewardResponse | Unusable) -> float:
-    score = None if isinstance(reward, Unusable) else reward.score
-    return (1.0 + (STAND_IN if score is None else score)) / 2
-
-
-def _mean(total: float, count: int) -> float:
-    return total / count if count else 0.0

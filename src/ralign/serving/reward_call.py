@@ -1,4 +1,4 @@
-"""One answer's reward, asked of a running service: `POST /reward` until there is an answer or no time left."""
+"""Call of a running service for one answer's reward: `POST /reward` until there is an answer or no time left."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ _jitter = random.Random()  # spreads retries; nothing that a reward depends on
 
 
 class Reward(NamedTuple):
-    """The service's answer, as far as an engine needs it."""
+    """Reward of one answer, as far as an engine needs the service's response."""
 
     reward: float | None
     reason: str | None
@@ -45,17 +45,14 @@ def request_body(
     """
     if not isinstance(reference, str):
         raise InputError(f"the reference answer is {type(reference).__name__}, expected a text")
-    conversation = (
-        [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _turns(prompt, "prompt")
+    conversation = _turns(
+        [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt, "prompt"
     )
-    answer = (
-        completion
-        if isinstance(completion, str)
-        else "".join(t["content"] for t in _turns(completion, "completion"))
-    )
+    if not isinstance(completion, str):
+        completion = "".join(turn["content"] for turn in _turns(completion, "completion"))
     fields = {
         "conversation": conversation,
-        "answer": answer,
+        "answer": completion,
         "reference_answer": reference,
         "id": None if name is None else str(name),
         "finish_reason": finish_reason,
@@ -81,7 +78,7 @@ def _turns(messages: object, what: str) -> list[dict[str, str]]:
     return read
 
 
-async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, patience: RetryPolicy) -> Reward:
+async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, retry: RetryPolicy) -> Reward:
     """Ask `/reward` until there is an answer.
 
     Raises:
@@ -89,7 +86,7 @@ async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, pat
         EndpointRefused: the service refuses the request.
     """
     address = f"{url.rstrip('/')}/reward"
-    deadline = monotonic() + patience.deadline
+    deadline = monotonic() + retry.deadline
     tries = 0
     while True:
         tries += 1
@@ -98,9 +95,15 @@ async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, pat
             timeout = aiohttp.ClientTimeout(total=max(deadline - monotonic(), 0.001))
             async with session.post(address, data=body, timeout=timeout, allow_redirects=False) as response:
                 content = await response.read()
+                # A redirect is refused like any other status: followed, a POST would arrive as a GET without its body.
                 if response.status == 200:
                     return _read_reward(content)
-                problem = f"{address} answers {response.status}: {_reason(content)}"
+                try:
+                    reason = str(orjson.loads(content)["error"])
+                except (orjson.JSONDecodeError, TypeError, KeyError):
+                    reason = content[:200].decode("utf-8", "replace")
+                problem = f"{address} answers {response.status}: {reason}"
+                # The service has tried for its own deadline already.
                 if response.status == 504:
                     raise CallFailed(problem)
                 if response.status not in _TRY_AGAIN:
@@ -110,7 +113,7 @@ async def post_reward(session: aiohttp.ClientSession, url: str, body: bytes, pat
             raise EndpointRefused(f"'{url}' is no address of a service") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             problem = f"{address}: {type(error).__name__} {error}".rstrip()
-        wait = patience.wait(tries, retry_after, _jitter)
+        wait = retry.wait(tries, retry_after, _jitter)
         if monotonic() + wait >= deadline:
             raise CallFailed(f"{problem} ({tries} tries)")
         await asyncio.sleep(wait)
@@ -134,13 +137,6 @@ def _read_reward(content: bytes) -> Reward:
         raise EndpointRefused(
             f"the answer is not a reward ({error}); is the address that of ralign serve?"
         ) from None
-
-
-def _reason(content: bytes) -> str:
-    try:
-        return str(orjson.loads(content)["error"])
-    except (orjson.JSONDecodeError, TypeError, KeyError):
-        return content[:200].decode("utf-8", "replace")
 
 
 def reward_session(token_variable: str) -> aiohttp.ClientSession:

@@ -1,12 +1,11 @@
-"""What comes in and goes out over HTTP, as records: the OpenAPI page is made of these.
+"""Requests and responses over HTTP, as records: the OpenAPI page is made of these.
 
 Pydantic checks them at the boundary; a name that is not known is refused, for a misspelt optional field would
 otherwise be a reward without what was asked for. Rewards are `null` where there is none, never 0.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from dataclasses import replace as with_fields
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -22,11 +21,10 @@ def _writable(text: str) -> str:
 
 
 def _writable_turns(turns: tuple[Message, ...]) -> tuple[Message, ...]:
+    # Most conversations are ASCII, and a check is cheaper than new records.
     if all(turn.role.isascii() and turn.content.isascii() for turn in turns):
         return turns
-    return tuple(
-        with_fields(turn, role=_writable(turn.role), content=_writable(turn.content)) for turn in turns
-    )
+    return tuple(replace(turn, role=_writable(turn.role), content=_writable(turn.content)) for turn in turns)
 
 
 Text = Annotated[str, AfterValidator(_writable)]
@@ -54,7 +52,7 @@ class CompareRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareResponse:
-    """What the judge said in each order, and the meta-judge of each right verdict."""
+    """Judgments in each order, and meta-judgments of the right verdicts."""
 
     id: str
     verdict: Verdict | None
@@ -85,7 +83,7 @@ class RewardRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardResponse:
-    """The answer's reward and what it is made of."""
+    """Reward of one answer, and its parts."""
 
     id: str
     reward: float | None
@@ -102,7 +100,7 @@ class RewardResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRlhfRequest:
-    """What OpenRLHF's client posts: three lists of one length."""
+    """Request of OpenRLHF's client: three lists of one length."""
 
     query: tuple[str, ...]
     """Prompt and answer as one text, special tokens included."""
@@ -113,7 +111,7 @@ class OpenRlhfRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRlhfResponse:
-    """What OpenRLHF's client reads. Always numbers: where there is no reward, a stand-in, and `judge_ok` below 1."""
+    """Response to OpenRLHF's client. Always numbers: a fallback where there is no reward, and `judge_ok` below 1."""
 
     rewards: tuple[float, ...]
     scores: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""Requests in, judge calls, answers out. Knows nothing of HTTP; deadlines cancel it from outside.
+"""Reward service: requests in, judge calls, answers out. No HTTP in it; deadlines cancel it from outside.
 
 The pair that a judge sees has the policy's answer as A and the reference as B, in the letters of the pairs file;
 the order decides which is shown first. Both orders are asked at once. The paper's RLHF (section 4) uses the judge
@@ -6,15 +6,15 @@ alone, and so does `reward`; a meta-judge needs a gold rationale for these very 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from hashlib import blake2b
+from typing import TypeVar
 
 from ralign.errors import EndpointRefused
 from ralign.judging import Judge
 from ralign.metajudging import MetaJudge
-from ralign.records import Judgment, Message, MetaJudgment, Order, PreferencePair, Verdict
+from ralign.records import Judgment, Message, MetaJudgment, Order, PreferencePair
 from ralign.rewards.policy import (
-    PolicyReward,
     mean_outcome,
     never_ended,
     orders_shown,
@@ -24,26 +24,27 @@ from ralign.rewards.policy import (
 )
 from ralign.serving.config import ServeConfig
 from ralign.serving.lengths import LengthKeeper
-from ralign.serving.metrics import Gauges
+from ralign.serving.metrics import ServingMetrics, waiting
 from ralign.serving.schemas import CompareRequest, CompareResponse, RewardRequest, RewardResponse
-from ralign.serving.timing import waiting
 
 BENCHMARK = "served"
-"""What judgments made here have as their benchmark; it enters the calls' seeds."""
+"""The benchmark of judgments made here; it enters the calls' seeds."""
+
+Answer = TypeVar("Answer", Judgment, MetaJudgment)
 
 
 class RewardService:
     """A judge, or a judge and a meta-judge, that rewards answers."""
 
     def __init__(
-        self, config: ServeConfig, judge: Judge, meta_judge: MetaJudge | None, gauges: Gauges
+        self, config: ServeConfig, judge: Judge, meta_judge: MetaJudge | None, metrics: ServingMetrics
     ) -> None:
         self.refusal: str | None = None
-        """What the models said when they last refused; None since their last answer."""
+        """The models' words when they last refused; None since their last answer."""
         self._config = config
         self._judge = judge
         self._meta_judge = meta_judge
-        self._gauges = gauges
+        self._metrics = metrics
         self._lengths = LengthKeeper(
             config.length_penalty, coefficient=config.length_coefficient, window=config.length_window
         )
@@ -64,24 +65,36 @@ class RewardService:
             benchmark=BENCHMARK,
         )
         orders: tuple[Order, ...] = ("ab", "ba") if request.orders == "both" else (request.orders,)
-        judgments = await self._judged(pair, orders)
-        verdict, reason = _agreed(judgments)
+        judgments = await self._answers(self._judge.judge(pair, order, 0) for order in orders)
+        verdicts = {judgment.verdict for judgment in judgments}
+        reasons = [_missing(judgments)] if None in verdicts else []
+        if not reasons and len(verdicts) > 1:
+            reasons.append("the two orders differ")
         meta_judgments: tuple[MetaJudgment, ...] = ()
-        aligned = None
-        if request.gold_rationale is not None:
-            why_not = self._why_not_meta_judged(request, pair)
-            if why_not is None:
-                right = [judgment for judgment in judgments if judgment.verdict == request.label]
-                meta_judgments = await self._meta_judged(pair, right)
-                aligned, why_not = _all_aligned(meta_judgments)
-            reason = "; ".join(filter(None, (reason, why_not))) or None
+        if request.gold_rationale is None:
+            pass
+        elif self._meta_judge is None:
+            reasons.append("not meta-judged: this service has no meta-judge")
+        elif request.label is None:
+            reasons.append("not meta-judged: a gold rationale needs the label")
+        elif pair.gold_rationale is None:
+            reasons.append("not meta-judged: the gold rationale is empty")
+        else:
+            right = [judgment for judgment in judgments if judgment.verdict == request.label]
+            meta_judgments = await self._answers(self._meta_judge.meta_judge(pair, each, 0) for each in right)
+            if not right:
+                reasons.append("not meta-judged: no verdict is right")
+        # One that failed leaves the question open, whatever the other order's said.
+        failed = next((each for each in meta_judgments if each.aligned is None), None)
+        if failed is not None:
+            reasons.append(f"the meta-judge failed ({failed.failure}): {failed.detail}")
         return CompareResponse(
             id=pair.id,
-            verdict=verdict,
+            verdict=verdicts.pop() if len(verdicts) == 1 else None,
             judgments=judgments,
             meta_judgments=meta_judgments,
-            aligned=aligned,
-            reason=reason,
+            aligned=all(each.aligned for each in meta_judgments) if meta_judgments and not failed else None,
+            reason="; ".join(reasons) or None,
         )
 
     async def reward(self, request: RewardRequest) -> RewardResponse:
@@ -93,105 +106,59 @@ class RewardService:
         name = request.id if request.id is not None else conversation_id(request.conversation)
         answer, reference = visible_answer(request.answer), visible_answer(request.reference_answer)
         if not reference:
-            self._gauges.rewards.labels("unscored").inc()
+            self._metrics.rewards.labels("unscored").inc()
             return RewardResponse(id=name, reward=None, reason="the reference answer is empty")
         length_penalty = self._lengths.penalty(answer, reference)
-        self._gauges.length_coefficient.set(self._lengths.state.coefficient)
-        self._gauges.length_ratio.set(self._lengths.state.ratio or 0.0)
+        self._metrics.length_coefficient.set(self._lengths.state.coefficient)
+        self._metrics.length_ratio.set(self._lengths.state.ratio or 0.0)
+        judgments: tuple[Judgment, ...] = ()
         if never_ended(request.answer, request.finish_reason, thinks=self._config.policy_thinks):
-            self._gauges.rewards.labels("unended").inc()
+            result, reason = "unended", "the answer never ended and was not judged"
             parts = unended_reward(format_penalty=self._config.format_penalty, length_penalty=length_penalty)
-            return _response(name, parts, "the answer never ended and was not judged", ())
-        pair = PreferencePair(
+        else:
+            pair = PreferencePair(
+                id=name,
+                conversation=request.conversation,
+                response_a=answer,
+                response_b=reference,
+                label="A",  # of no consequence: no judge is shown the label
+                benchmark=BENCHMARK,
+            )
+            orders = orders_shown(self._config.side, name, seed=self._config.seed)
+            judgments = await self._answers(self._judge.judge(pair, order, 0) for order in orders)
+            score = mean_outcome([judgment.verdict for judgment in judgments])
+            result, reason = ("unscored", _missing(judgments)) if score is None else ("scored", None)
+            parts = policy_reward(score, length_penalty=length_penalty)
+        self._metrics.rewards.labels(result).inc()
+        return RewardResponse(
             id=name,
-            conversation=request.conversation,
-            response_a=answer,
-            response_b=reference,
-            label="A",  # of no consequence: no judge is shown the label
-            benchmark=BENCHMARK,
+            reward=parts.reward,
+            reason=reason,
+            score=parts.score,
+            length_penalty=parts.length_penalty,
+            format_penalty=parts.format_penalty,
+            verdicts={judgment.order: judgment.verdict for judgment in judgments},
         )
-        judgments = await self._judged(pair, orders_shown(self._config.side, name, seed=self._config.seed))
-        score = mean_outcome([judgment.verdict for judgment in judgments])
-        self._gauges.rewards.labels("unscored" if score is None else "scored").inc()
-        reason = None if score is not None else _missing(judgments)
-        return _response(name, policy_reward(score, length_penalty=length_penalty), reason, judgments)
 
-    def _why_not_meta_judged(self, request: CompareRequest, pair: PreferencePair) -> str | None:
-        if self._meta_judge is None:
-            return "not meta-judged: this service has no meta-judge"
-        if request.label is None:
-            return "not meta-judged: a gold rationale needs the label"
-        if pair.gold_rationale is None:
-            return "not meta-judged: the gold rationale is empty"
-        return None
-
-    async def _judged(self, pair: PreferencePair, orders: Sequence[Order]) -> tuple[Judgment, ...]:
+    async def _answers(self, calls: Iterable[Awaitable[Answer]]) -> tuple[Answer, ...]:
+        """Make a request's calls together, timed and counted; a refusal is kept for `/health`."""
         try:
-            calls = asyncio.gather(*(self._judge.judge(pair, order, 0) for order in orders))
-            judgments = tuple(await waiting(calls))
+            answers = tuple(await waiting(asyncio.gather(*calls)))
         except EndpointRefused as error:
             self.refusal = str(error)
             raise
-        self._heard(judgments)
-        return judgments
-
-    async def _meta_judged(
-        self, pair: PreferencePair, judgments: Sequence[Judgment]
-    ) -> tuple[MetaJudgment, ...]:
-        assert self._meta_judge is not None, "asked for only where there is one"
-        try:
-            calls = asyncio.gather(*(self._meta_judge.meta_judge(pair, each, 0) for each in judgments))
-            meta_judgments = tuple(await waiting(calls))
-        except EndpointRefused as error:
-            self.refusal = str(error)
-            raise
-        self._heard(meta_judgments)
-        return meta_judgments
-
-    def _heard(self, answers: Sequence[Judgment | MetaJudgment]) -> None:
         for answer in answers:
-            self._gauges.count_answer(answer)
+            self._metrics.count_answer(answer)
+        # A call that failed (an outage, a timeout) does not say that the models are back.
         if any(answer.failure != "call" for answer in answers):
             self.refusal = None
+        return answers
 
 
 def conversation_id(conversation: Sequence[Message]) -> str:
-    """A name for a prompt that came without one: equal conversations have equal names."""
+    """Name of a prompt that came without one: equal conversations have equal names."""
     turns = repr([(message.role, message.content) for message in conversation])
     return blake2b(turns.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
-
-
-def _response(
-    name: str, parts: PolicyReward, reason: str | None, judgments: Sequence[Judgment]
-) -> RewardResponse:
-    return RewardResponse(
-        id=name,
-        reward=parts.reward,
-        reason=reason,
-        score=parts.score,
-        length_penalty=parts.length_penalty,
-        format_penalty=parts.format_penalty,
-        verdicts={judgment.order: judgment.verdict for judgment in judgments},
-    )
-
-
-def _agreed(judgments: Sequence[Judgment]) -> tuple[Verdict | None, str | None]:
-    """The verdict of all orders, or why there is none."""
-    first = judgments[0].verdict
-    if any(judgment.verdict is None for judgment in judgments):
-        return None, _missing(judgments)
-    if any(judgment.verdict != first for judgment in judgments):
-        return None, "the two orders differ"
-    return first, None
-
-
-def _all_aligned(meta_judgments: Sequence[MetaJudgment]) -> tuple[bool | None, str | None]:
-    if not meta_judgments:
-        return None, "not meta-judged: no verdict is right"
-    for each in meta_judgments:
-        if each.aligned is None:
-            return None, f"the meta-judge failed ({each.failure}): {each.detail}"
-    return all(each.aligned for each in meta_judgments), None
 
 
 def _missing(judgments: Sequence[Judgment]) -> str:

@@ -48,7 +48,7 @@ def written(tmp_path: Path, count: int) -> Path:
 async def test_a_dry_run_makes_no_call_and_no_directory_and_the_run_says_what_it_came_to(
     tmp_path: Path,
 ) -> None:
-    """Four prompts of 26 characters, 500 tokens each: 2,000 tokens out, at 10,000 a million 20.00."""
+    """Four prompts of 26 characters, 500 tokens each: 2,000 tokens out, at 10,000 a million 20.00; twice, at most."""
     out = tmp_path / "run"
     async with ChatServer(key=KEY) as server:
         command = ("answers", written(tmp_path, 4), "--model", "m", "--model-url", server.url, "--out", out)
@@ -56,7 +56,10 @@ async def test_a_dry_run_makes_no_call_and_no_directory_and_the_run_says_what_it
             *command, "--dry-run", "--expected-completion-tokens", 500, "--price", "m=0/10000"
         )
         assert done.code == 0, done.err
-        assert "4 calls, about 26 tokens in and 2,000 out, 20.00 in money" in done.out
+        assert (
+            "model: 4 to 8 calls, about 26 to 52 tokens in and 2,000 to 4,000 out, 20.00 to 40.00 in money"
+            in (done.out)
+        )
         assert server.arrived == 0
         assert not out.exists()
         done = await ralign(*command)
@@ -67,7 +70,7 @@ async def test_a_dry_run_makes_no_call_and_no_directory_and_the_run_says_what_it
             in done.out
         )
         assert "0 calls, about 0 tokens" in (await ralign(*command, "--dry-run")).out
-    # Pitfall 15: the key is in no file and no message.
+    # A run directory is shared: the key is in no file and no message.
     assert not any(KEY.encode() in path.read_bytes() for path in out.iterdir())
     assert KEY not in done.out + done.err
 
@@ -97,7 +100,8 @@ async def test_killed_and_started_again_it_pays_for_nothing_twice(tmp_path: Path
     [
         (("--draws-limit", 0), "--draws-limit is 0, expected 1 or more"),
         (("--column", "prompt"), "--column is 'prompt', expected a name that no prompt column has"),
-        (("--price", "x=1/1"), "--price names 'x', which is not the model"),
+        (("--price", "x=1/1"), "--price names 'x', which is none of the models asked (m)"),
+        (("--model-body", "[1]"), "--model-body is [1], expected a JSON object"),
     ],
 )
 async def test_a_mistake_is_one_line_and_exits_2(tmp_path: Path, arguments, problem: str) -> None:

@@ -24,14 +24,14 @@ def make_pair(name: str, label: Verdict = "A", **fields: object) -> PreferencePa
 
 GOOD = "Answer {label} says what can be done and when.\n\n\\boxed{{{label}}}"
 OTHER = "Answer {other} is freer, and a gardener likes that.\n\n\\boxed{{{other}}}"
-TOLD = "I was told that answer {label} is better, and it names a season.\n\n\\boxed{{{label}}}"
+LEAK = "I was told that answer {label} is better, and it names a season.\n\n\\boxed{{{label}}}"
 BARE = "\\boxed{{{label}}}"
 NO_VERDICT = "Both have their points."
 CUT_OFF = "cut off"
 
 
 class Models:
-    """A writer and a check judge behind one server: a script of drafts for each pair; the last one repeats."""
+    """A writer and a judge behind one server: a script of drafts for each pair; the last one repeats."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Models:
         said = script[min(self.asked[stage, pair_id], len(script) - 1)]
         self.asked[stage, pair_id] += 1
         if stage == "check":
-            # The check judge is not told; the pairs' label is in what the rationale says first.
+            # The judge is not told; the pairs' label is in what the rationale says first.
             led = re.search(r"Answer ([AB]) ", request.prompt.rpartition("The rationale:")[2])
             label = led[1] if led else "A"
         else:

@@ -52,8 +52,8 @@ async def test_gold_writes_a_run_directory_and_says_what_came_of_it(written, tmp
     out = tmp_path / "run"
     models = Models({"quince": [OTHER]})
     async with ChatServer(answer=models, key=KEY) as server:
-        arguments = ("gold", written(PAIRS), "--judge", "strong", "--judge-url", server.url, "--out", out)
-        done = await ralign(*arguments, "--check-judge", "other", "--draws-limit", 2, "--price", "strong=1/2")
+        arguments = ("gold", written(PAIRS), "--writer", "strong", "--writer-url", server.url, "--out", out)
+        done = await ralign(*arguments, "--judge", "other", "--draws-limit", 2, "--price", "strong=1/2")
     assert done.code == 0, done.err
     assert "2 of 3 pairs got a gold rationale (4 drafts), 1 were left out" in done.out
     assert "Drafts not taken: other verdict 2." in done.out
@@ -68,7 +68,7 @@ async def test_gold_writes_a_run_directory_and_says_what_came_of_it(written, tmp
         "results.json",
     }
     assert json.loads((out / "results.json").read_text())["money"] > 0
-    # Pitfall 15: the key is in no file and no message.
+    # A run directory is shared: the key is in no file and no message.
     assert not any(KEY.encode() in path.read_bytes() for path in out.iterdir())
     assert KEY not in done.out + done.err
 
@@ -79,9 +79,9 @@ async def test_an_unfinished_run_says_so_and_exits_1(written, tmp_path: Path) ->
 
     async with ChatServer(answer=Models(), faults=faults) as server:
         arguments = (
-            "--judge",
+            "--writer",
             "strong",
-            "--judge-url",
+            "--writer-url",
             server.url,
             "--out",
             tmp_path / "run",
@@ -90,39 +90,39 @@ async def test_an_unfinished_run_says_so_and_exits_1(written, tmp_path: Path) ->
         )
         done = await ralign("gold", written(PAIRS), *arguments)
     assert done.code == 1
-    assert "Unfinished: 1 pairs wait for an answer; the same command asks again." in done.out
+    assert "Unfinished: 1 drafts had no answer" in done.out
 
 
 async def test_a_dry_run_makes_no_call_and_no_directory(written, tmp_path: Path) -> None:
     """Three pairs, three draws at most: 3 to 9 drafts of 100 tokens; at 10 a million out, 0.003 and 0.009."""
     out = tmp_path / "run"
     async with ChatServer(answer=Models()) as server:
-        arguments = ("gold", written(PAIRS), "--judge", "strong", "--judge-url", server.url, "--out", out)
-        arguments += ("--draws-limit", 3, "--check-judge", "other", "--expected-completion-tokens", 100)
+        arguments = ("gold", written(PAIRS), "--writer", "strong", "--writer-url", server.url, "--out", out)
+        arguments += ("--draws-limit", 3, "--judge", "other", "--expected-completion-tokens", 100)
         done = await ralign(*arguments, "--dry-run", "--price", "strong=0/10000")
         assert server.arrived == 0
         assert done.code == 0, done.err
         assert not out.exists()
-        assert "judge: 3 to 9 calls" in done.out
+        assert "writer: 3 to 9 calls" in done.out
         assert "300 to 900 out, 3.00 to 9.00 in money" in done.out
-        assert "check judge: 3 to 9 calls" in done.out
+        assert "\njudge: 3 to 9 calls" in done.out
         assert (await ralign(*arguments)).code == 0
         done = await ralign(*arguments, "--dry-run")
-    assert "judge: 0 to 0 calls" in done.out
+    assert "writer: 0 calls" in done.out
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--check-judge-url", "http://localhost:1"), "--check-judge-url needs --check-judge MODEL"),
+        (("--judge-url", "http://localhost:1"), "--judge-url needs --judge MODEL"),
         (("--draws-limit", 0), "--draws-limit is 0, expected 1 or more"),
-        (("--price", "x=1/1"), "--price names 'x', which is neither the judge nor the check judge"),
-        (("--gold-prompt", "missing.txt"), "cannot read the gold prompt"),
-        (("--judge-body", "[1]"), "--judge-body is [1], expected a JSON object"),
+        (("--price", "x=1/1"), "--price names 'x', which is none of the models asked (strong)"),
+        (("--writer-prompt", "missing.txt"), "cannot read the writer prompt"),
+        (("--writer-body", "[1]"), "--writer-body is [1], expected a JSON object"),
     ],
 )
 async def test_a_mistake_is_one_line_and_exits_2(written, tmp_path: Path, arguments, problem: str) -> None:
-    judge = ("--judge", "strong", "--judge-url", "http://localhost:1/v1", "--out", tmp_path / "run")
+    judge = ("--writer", "strong", "--writer-url", "http://localhost:1/v1", "--out", tmp_path / "run")
     done = await ralign("gold", written(PAIRS), *judge, *arguments)
     assert done.code == 2
     assert problem in done.err
@@ -141,15 +141,15 @@ async def test_killed_and_started_again_it_pays_for_nothing_twice_and_ends_the_s
 ) -> None:
     pairs = [make_pair(f"rose-{number}", "A" if number % 2 else "B") for number in range(60)]
     path = written(pairs)
-    options = ("--judge", "strong", "--check-judge", "other", "--concurrency", 6)
+    options = ("--writer", "strong", "--judge", "other", "--concurrency", 6)
 
     async with ChatServer(answer=answer_by_seed) as server:
-        await ralign("gold", path, *options, "--judge-url", server.url, "--out", tmp_path / "undisturbed")
+        await ralign("gold", path, *options, "--writer-url", server.url, "--out", tmp_path / "undisturbed")
         undisturbed = server.arrived
 
     out = tmp_path / "run"
     async with ChatServer(answer=answer_by_seed, latency=0.02) as server:
-        arguments = ("gold", path, *options, "--judge-url", server.url, "--out", out)
+        arguments = ("gold", path, *options, "--writer-url", server.url, "--out", out)
         process = await start(*arguments)
         while len(server.answered) < 40:
             assert process.returncode is None, "it ended before it could be killed"
@@ -196,7 +196,7 @@ async def test_convert_then_gold_makes_a_rationale_aware_benchmark(tmp_path: Pat
     assert f"1 pairs of 2 rows in {pairs}" in done.out
     assert "Left out: 1 (tie)." in done.out
     async with ChatServer(answer=Models()) as server:
-        arguments = ("--judge", "strong", "--judge-url", server.url, "--out", tmp_path / "run")
+        arguments = ("--writer", "strong", "--writer-url", server.url, "--out", tmp_path / "run")
         done = await ralign("gold", pairs, *arguments)
     assert done.code == 0, done.err
     (pair,) = read_pairs(find_pairs_files([str(tmp_path / "run/pairs.jsonl")]))

@@ -1,10 +1,9 @@
 """Prompts -> the same prompts with a model's answers.
 
-| module    | holds                                                                |
-| --------- | -------------------------------------------------------------------- |
-| `config`  | `AnswersConfig`: what `ralign answers` can be told                   |
-| `answer`  | `Answer`, what can be wrong with one, and the model that writes it   |
-| `log`     | the append-only log of a run's answers                               |
-| `run`     | the loop, and the files it leaves                                    |
-| `command` | from a config to a run, and what people read of it                   |
+| module    | holds                                                                        |
+| --------- | ---------------------------------------------------------------------------- |
+| `config`  | `AnswersConfig`: the flags of `ralign answers`                               |
+| `answer`  | `Answer`, why one cannot be compared with, and the calls that bring it       |
+| `plan`    | `AnswersPlan`: what is owed to each prompt, and the files that come of it    |
+| `command` | from the flags to a plan and its results                                     |
 """

@@ -1,8 +1,12 @@
-"""PreferencePair -> PreferencePair with a gold rationale; and other people's preference data -> PreferencePair.
+"""PreferencePair -> PreferencePair with a gold rationale.
 
-writer        the model that writes a draft, the model that checks it, their prompts
-told          whether a rationale gives away that its writer was told the label
-review        from the drafts of a pair to its gold rationale, the next call, or giving it up   (pure)
-run           the loop; results and judgment_log are its run directory
-convert       rows of other schemas -> pairs, A and B placed by a seed; the schemas are in `schemas/`
+| module       | holds                                                                                      |
+| ------------ | ------------------------------------------------------------------------------------------ |
+| `config`     | `GoldConfig`: the flags of `ralign gold`                                                   |
+| `comments`   | what people said about a pair, as text for the writer                             (pure)   |
+| `writer`     | the calls to the model that writes a draft and to the judge that tests it, their prompts   |
+| `label_leak` | whether a rationale gives away that its writer was told the label                 (pure)   |
+| `review`     | from a pair's drafts to its gold rationale, to the next call, or to giving it up  (pure)   |
+| `plan`       | `GoldPlan`: what is owed to each pair, and the files that come of it                       |
+| `command`    | from the flags to a plan and its results                                                   |
 """

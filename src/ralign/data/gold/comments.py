@@ -1,4 +1,4 @@
-"""What people said about a pair, as text for the writer of its gold rationale. Pure.
+"""Human comments on a pair, as text for the writer of its gold rationale. Pure.
 
 Two columns are read, both kept in `PreferencePair.unknown`:
 
@@ -21,13 +21,10 @@ _STRENGTH = {1: "slightly better", 2: "better", 3: "much better"}
 
 def human_comments(pair: PreferencePair) -> str:
     """Everything that people said, in the letters of the pairs file; empty where they said nothing."""
-    return "\n\n".join([*_own(pair.unknown.get("human_comments")), *_helpsteer3(pair)])
-
-
-def _own(comments: object) -> list[str]:
-    if isinstance(comments, str):
-        return [comments.strip()] if comments.strip() else []
-    return [comment.strip() for comment in _strings(comments) if comment.strip()]
+    own = pair.unknown.get("human_comments")
+    texts = cast("Sequence[object]", own) if isinstance(own, list | tuple) else [own]
+    said = [text.strip() for text in texts if isinstance(text, str) and text.strip()]
+    return "\n\n".join([*said, *_helpsteer3(pair)])
 
 
 def _helpsteer3(pair: PreferencePair) -> list[str]:
@@ -35,6 +32,8 @@ def _helpsteer3(pair: PreferencePair) -> list[str]:
     overall = pair.unknown.get("overall_preference")
     if not isinstance(people, list) or not isinstance(overall, int) or overall == 0:
         return []
+    # `ralign convert` placed the responses by a seed. Below 0 people found response 1 better, so that it is the one
+    # which the label names.
     first = pair.label if overall < 0 else opposite(pair.label)
     views = (
         _view(cast("Mapping[str, object]", person), first)
@@ -45,31 +44,21 @@ def _helpsteer3(pair: PreferencePair) -> list[str]:
 
 
 def _view(person: Mapping[str, object], first: Verdict) -> str:
-    """What one person said; empty where that is no word."""
+    """The remarks of one person, response 1 being answer `first`; empty where there is no word."""
     second = opposite(first)
     said = {
         "Reason": person.get("reasoning"),
         f"On answer {first}": person.get("feedback1"),
         f"On answer {second}": person.get("feedback2"),
     }
-    lines = [f"{about}: {_in_letters(text, first)}" for about, text in said.items() if _is_text(text)]
+    lines: list[str] = []
+    for about, text in said.items():
+        if isinstance(text, str) and text.strip():
+            # "@Response 1" would mean nothing to a writer who is shown an answer A and an answer B.
+            named = _RESPONSE.sub(lambda match: f"answer {first if match[1] == '1' else second}", text)
+            lines.append(f"{about}: {named.strip()}")
     score = person.get("score")
+    # A score without a word is a vote, not a reason: it would tell the writer nothing to look for.
     if lines and isinstance(score, int) and abs(score) in _STRENGTH:
         lines.insert(0, f"Found answer {first if score < 0 else second} {_STRENGTH[abs(score)]}.")
     return "\n".join(lines)
-
-
-def _in_letters(text: object, first: Verdict) -> str:
-    return _RESPONSE.sub(
-        lambda match: f"answer {first if match[1] == '1' else opposite(first)}", str(text)
-    ).strip()
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _strings(value: object) -> Sequence[str]:
-    if not isinstance(value, list | tuple):
-        return ()
-    return [item for item in cast("Sequence[object]", value) if isinstance(item, str)]

@@ -1,22 +1,83 @@
-"""What `ralign gold` can be told: one field a flag, the string under it its help, a TOML recipe the same names.
+"""The flags of `ralign gold`: one field a flag, the string under it its help, a TOML recipe the same names."""
 
-Comes in: nothing. Goes out: a frozen config, and of it the part that makes two runs the same run (`identity`).
-"""
-
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
+
+from cyclopts import Parameter
 
 from ralign.errors import InputError
+from ralign.models.model import Sampling
+from ralign.models.pool import ModelSpec
+from ralign.runs.options import CallOptions, JudgeOptions, at_least_one
 
-# Fields that say where, how fast or how often, not what is written: they may differ when a run is taken up again.
-_OPERATIONAL = frozenset(
-    {
-        "pairs", "out", "judge_url", "check_judge_url", "gold_prompt", "check_prompt", "judge_key_variable",
-        "check_judge_key_variable", "draws_limit", "concurrency", "deadline", "try_timeout", "price", "dry_run",
-        "expected_completion_tokens", "skip_bad_rows",
-    }
-)  # fmt: skip
+
+@dataclass(frozen=True, kw_only=True)
+class WriterOptions:
+    """The model that writes the drafts: which, in which words, how sampled."""
+
+    writer: str | None = None
+    """The strong model that writes, by its name at --writer-url; without a URL, a local Hugging Face model."""
+    writer_url: str | None = None
+    """The writer's OpenAI-compatible endpoint, for example http://localhost:8000/v1."""
+    writer_prompt: Path | None = None
+    """A file with your own prompt for the writer. Default: ours."""
+    writer_temperature: float | None = 0.7
+    """Sampling temperature of the writer; above 0, so that another draw is another draft."""
+    writer_max_tokens: int | None = 16384
+    """Maximum completion tokens of a draft, thinking included."""
+    writer_body: str | None = None
+    """More fields for the writer's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
+    writer_key_variable: str = "OPENAI_API_KEY"
+    """The environment variable that holds the writer's API key."""
+
+    OPERATIONAL: ClassVar = frozenset({"writer_url", "writer_prompt", "writer_key_variable"})
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model.
+
+        Raises:
+            InputError: none is named.
+        """
+        if self.writer is None:
+            raise InputError("give --writer MODEL (and --writer-url URL, unless it is a local model)")
+        return ModelSpec(
+            name=self.writer,
+            url=self.writer_url,
+            key_variable=self.writer_key_variable,
+            body=self.writer_body,
+            body_flag="--writer-body",
+        )
+
+    @property
+    def sampling(self) -> Sampling:
+        """How its replies are drawn."""
+        return Sampling(temperature=self.writer_temperature, max_tokens=self.writer_max_tokens)
+
+
+# The two groups below are subclasses of the shared ones, because a default in an instance is lost as soon as one flag
+# of the group is given.
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions(JudgeOptions):
+    """The judge that tests the drafts: which, in which words, how sampled."""
+
+    judge: str | None = None
+    """A second model that reads each draft without the label: a draft that does not lead it there is drawn again."""
+    judge_url: str | None = None
+    """The judge's OpenAI-compatible endpoint. Default: --writer-url."""
+    judge_max_tokens: int | None = 16384
+    """Maximum completion tokens of a check, thinking included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldCallOptions(CallOptions):
+    """How calls are made, a draft being twice as long as a judgment."""
+
+    expected_completion_tokens: int = 1200
+    """For --dry-run: the tokens an answer is expected to have, thinking included."""
 
 
 @dataclass(frozen=True)
@@ -26,76 +87,27 @@ class GoldConfig:
     pairs: tuple[str, ...]
     """Pairs files: paths, globs or hf://datasets/OWNER/NAME[@REVISION][/PATH], JSONL or Parquet."""
     _: KW_ONLY
-    judge: str
-    """The strong model that writes, by its name at --judge-url; without a URL, a local Hugging Face model."""
-    judge_url: str | None = None
-    """The writer's OpenAI-compatible endpoint, for example http://localhost:8000/v1."""
+    writer: Annotated[WriterOptions, Parameter(name="*")] = WriterOptions()
     out: Path
     """The run directory. The same command again finishes what is missing there."""
-    check_judge: str | None = None
-    """A second model that reads each draft without the label: a draft that does not lead it there is drawn again."""
-    check_judge_url: str | None = None
-    """The check judge's OpenAI-compatible endpoint. Default: --judge-url."""
+    judge: Annotated[CheckOptions, Parameter(name="*")] = CheckOptions()
     draws_limit: int = 4
-    """Drafts a pair at most; then it is left out and listed. May be raised when a run is taken up again."""
+    """Drafts a pair at most; then it is left out and listed. May be raised when a run is resumed."""
     rewrite: bool = False
     """Write new rationales for pairs that have one. Default: those are passed on as they are, without a call."""
-    gold_prompt: Path | None = None
-    """A file with your own prompt for the writer. Default: ours."""
-    check_prompt: Path | None = None
-    """A file with your own prompt for the check judge. Default: ours."""
-    judge_temperature: float | None = 0.7
-    """Sampling temperature of the writer; above 0, so that another draw is another draft."""
-    judge_max_tokens: int | None = 16384
-    """The most tokens a draft may have, thinking included."""
-    check_temperature: float | None = 0.4
-    """Sampling temperature of the check judge."""
-    check_max_tokens: int | None = 16384
-    """The most tokens a check may have, thinking included."""
-    judge_body: str | None = None
-    """More fields for the writer's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
-    check_body: str | None = None
-    """More fields for the check judge's requests, as a JSON object."""
-    judge_key_variable: str = "OPENAI_API_KEY"
-    """The environment variable that holds the writer's API key."""
-    check_judge_key_variable: str = "OPENAI_API_KEY"
-    """The environment variable that holds the check judge's API key."""
     seed: int = 0
-    """Seeds every call."""
+    """Random seed of every call."""
     limit: int | None = None
     """Only the first so many pairs."""
-    concurrency: int = 64
-    """Calls in flight to one endpoint."""
-    deadline: float = 1800.0
-    """Seconds one call may take in all, its retries and waits included."""
-    try_timeout: float = 900.0
-    """Seconds one try of a call may take."""
-    price: tuple[str, ...] = ()
-    """MODEL=INPUT/OUTPUT in money per million tokens; repeat for each model."""
-    expected_completion_tokens: int = 1200
-    """For --dry-run: the tokens an answer is expected to have, thinking included."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
-    dry_run: bool = False
-    """Print the calls, tokens and (with --price) money the run would take, and make no call."""
+    calls: Annotated[GoldCallOptions, Parameter(name="*")] = GoldCallOptions()
+
+    # With more draws the pairs left out are tried again, and no draft that was taken changes.
+    OPERATIONAL: ClassVar = frozenset({"pairs", "out", "draws_limit", "skip_bad_rows"})
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be run.
-
-        Raises:
-            InputError: naming the flag, what was found and what to do.
-        """
+        """Refuse what cannot be run by an `InputError` that names the flag."""
         if not self.pairs:
             raise InputError("no pairs file given: ralign gold PAIRS...")
-        if self.check_judge is None and self.check_judge_url is not None:
-            raise InputError("--check-judge-url needs --check-judge MODEL")
-        for flag, value in (("draws-limit", self.draws_limit), ("concurrency", self.concurrency)):
-            if value < 1:
-                raise InputError(f"--{flag} is {value}, expected 1 or more")
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"--limit is {self.limit}, expected 1 or more")
-
-    def identity(self, digests: Mapping[str, str]) -> dict[str, object]:
-        """What makes two runs the same run: the fields that shape the drafts, and the prompts' digests."""
-        fields = {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
-        return {**fields, **digests}
+        at_least_one(draws_limit=self.draws_limit, limit=self.limit)

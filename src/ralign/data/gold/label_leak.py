@@ -1,9 +1,9 @@
-"""Whether a rationale gives away that its writer was told the label, or was shown people's comments. Pure.
+"""Label leaks: whether a rationale gives away that its writer was told the label or shown people's comments. Pure.
 
 Such a rationale teaches a judge to appeal to an authority that it will not have. The patterns are narrow: each asks
 for the words of an appeal, not for a word such as "label" alone, which answers about charts and food use too. A
 rationale that is found out wrongly costs one more draw; how often either error happens on sentences of our own is
-measured in tests/gold/test_told.py.
+measured in tests/data/gold/test_label_leak.py.
 """
 
 import re
@@ -45,6 +45,7 @@ def _appeal(cues: str, pattern: str) -> _Appeal:
 
 
 _ANYBODY = "annotator rater evaluator reviewer labeler labeller commenter human people person"
+# Without reviewers, people and persons: of these an answer may well speak.
 _ASKED = "annotator rater evaluator labeler labeller"
 
 # Without regard to case but for the letters A and B, which are answers only as capitals.
@@ -142,6 +143,7 @@ def find_label_leak(rationale: str, quotable: Iterable[str] = ()) -> str | None:
         if not any(cue in folded for cue in cues):
             continue
         for match in pattern.finditer(text):
+            # Only now: most rationales match nothing, and the conversation may be long.
             if sources is None:
                 sources = [_plain(source).casefold() for source in quotable]
             if not any(match.group().casefold() in source for source in sources):

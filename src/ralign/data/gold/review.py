@@ -1,7 +1,7 @@
 """From the drafts of one pair to its gold rationale, to the next call that is owed, or to giving it up. Pure.
 
 A draft is taken when it can be read, gives reasons, reaches the label by itself, does not say that it was told, and,
-where there is a check judge, when that judge, who does not know the label, is led to it too. Reviewing follows from
+where there is a judge, when that judge, who does not know the label, is led to it too. Reviewing follows from
 what is recorded alone: nothing else is remembered from one session to the next.
 """
 
@@ -56,7 +56,7 @@ def review(
     Args:
         pair: with its label.
         drafts: the answered drafts, `drafts[k]` being draw k.
-        checks: by draw, what the check judge said; None where there is no check judge.
+        checks: by draw, what the judge said; None where there is no judge.
         draws_limit: drafts at most.
     """
     rejections: list[Rejection] = []
@@ -76,16 +76,20 @@ def review(
 
 def review_draft(pair: PreferencePair, draft: Judgment) -> Rejection | None:
     """Why a draft is not taken, before anybody checks it."""
+    # Before its verdict, which it lacks as well: the limit is what the user can raise.
     if draft.finish_reason in CUT_OFF:
         return Rejection(draft.draw, "cut_off", CUT_OFF[draft.finish_reason])
     if draft.verdict is None:
         return Rejection(draft.draw, "unreadable", draft.detail or "no verdict")
     if not any(map(str.isalnum, draft.rationale)):
         return Rejection(draft.draw, "no_reasons", "a verdict without a rationale")
+    # Not the writer's fault alone: it is asked for an honest verdict, and where every draft argues for the other answer
+    # the label is doubtful. left_out.jsonl says so.
     if draft.verdict != pair.label:
         return Rejection(
             draft.draw, "other_verdict", f"it argues for {draft.verdict}, the label is {pair.label}"
         )
+    # An answer may speak of labels and of people; to quote it gives nothing away.
     quotable = [pair.response_a, pair.response_b, *(message.content for message in pair.conversation)]
     if (words := find_label_leak(draft.rationale, quotable)) is not None:
         return Rejection(draft.draw, "label_leak", f"it says {words!r}")
@@ -97,4 +101,4 @@ def review_check(pair: PreferencePair, check: Judgment) -> Rejection | None:
     if check.verdict == pair.label:
         return None
     led_to = check.verdict or check.detail or "no verdict"
-    return Rejection(check.draw, "not_confirmed", f"the check judge was led to: {led_to}")
+    return Rejection(check.draw, "not_confirmed", f"the judge was led to: {led_to}")

@@ -1,4 +1,4 @@
-"""The two models of a gold run: one that writes a draft, one that tests where its reasons lead.
+"""The two models of a gold run: one that writes a draft, one that tests where its reasons lead. Pure.
 
 Comes in: a pair, and for the test a draft. Goes out: a `Judgment` of the pair in order `ab`, whose `draw` is the
 draft's number. The paper (section 2) has gold rationales written by a strong model that is shown the label and, for
@@ -7,19 +7,19 @@ HelpSteer3, the human comments; its wording is not published, and the test by a 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from ralign.data.gold.comments import human_comments
-from ralign.judging import Prompt, PromptKind, ask_for_judgment, call_seed
-from ralign.models import ChatModel, Sampling
+from ralign.errors import CallFailed
+from ralign.judging import Prompt, PromptKind, call_seed, read_judgment
+from ralign.models.model import Reply, Request, Sampling
 from ralign.records import Judgment, PreferencePair
 
-GOLD_PROMPT = PromptKind(
-    name="gold prompt",
+WRITER_PROMPT = PromptKind(
+    name="writer prompt",
     texts=frozenset({"response_a", "response_b", "comments"}),
     facts=frozenset({"label"}),
     required=("conversation", "response_a", "response_b", "label"),
-    default=Path(__file__).with_name("gold_prompt.txt"),
+    default=Path(__file__).with_name("writer_prompt.txt"),
 )
 """`{label}` is `A` or `B`, `{comments}` what people said about the pair, empty where they said nothing."""
 
@@ -33,94 +33,58 @@ CHECK_PROMPT = PromptKind(
 """`{rationale}` is the draft without its verdict."""
 
 
-class Writer(Protocol):
-    """Anything that writes a draft of a gold rationale."""
-
-    async def draft(self, pair: PreferencePair, draw: int) -> Judgment:
-        """Write a draft. A failure is in the judgment, not raised.
-
-        Raises:
-            EndpointRefused: no call can succeed.
-        """
-        ...
-
-
-class Checker(Protocol):
-    """Anything that says where a draft's reasons lead."""
-
-    async def check(self, pair: PreferencePair, draft: Judgment) -> Judgment:
-        """Test a draft without knowing the label. A failure is in the judgment, not raised.
-
-        Raises:
-            EndpointRefused: no call can succeed.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChatWriter:
-    """A chat model that is shown the label and the comments."""
+class WriterCalls:
+    """The calls of the writer, who is shown the label and people's comments."""
 
-    model: ChatModel
     prompt: Prompt
     sampling: Sampling
     seed: int = 0
     """The run's; every call's own follows from it and from the pair and the draw."""
 
-    async def draft(self, pair: PreferencePair, draw: int) -> Judgment:
-        """Ask the model once.
-
-        Raises:
-            EndpointRefused: no call can succeed.
-        """
-        return await ask_for_judgment(
-            self.model,
-            self.prompt.render(pair.conversation, gold_prompt_values(pair)),
+    def request(self, pair: PreferencePair, draw: int) -> Request:
+        """The messages of one draft."""
+        values = {
+            "response_a": pair.response_a,
+            "response_b": pair.response_b,
+            "label": pair.label,
+            "comments": human_comments(pair),
+        }
+        return Request(
+            self.prompt.render(pair.conversation, values),
             self.sampling,
-            seed=call_seed(self.seed, "gold", pair.benchmark, pair.id, draw),
-            pair=pair,
-            order="ab",
-            draw=draw,
+            call_seed(self.seed, "gold", pair.benchmark, pair.id, draw),
         )
+
+    def read(self, answer: Reply | CallFailed, pair: PreferencePair, draw: int) -> Judgment:
+        """The draft in a reply; see `read_judgment`."""
+        return read_judgment(answer, pair=pair, order="ab", draw=draw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChatChecker:
-    """A chat model that is shown the draft's rationale, and neither the label nor the draft's verdict."""
+class CheckCalls:
+    """The calls of the judge that tests a draft."""
 
-    model: ChatModel
     prompt: Prompt
     sampling: Sampling
     seed: int = 0
     """The run's; every call's own follows from it and from the pair and the draw."""
 
-    async def check(self, pair: PreferencePair, draft: Judgment) -> Judgment:
-        """Ask the model once.
-
-        Raises:
-            EndpointRefused: no call can succeed.
-        """
-        return await ask_for_judgment(
-            self.model,
-            self.prompt.render(pair.conversation, check_prompt_values(pair, draft.rationale)),
+    def request(self, pair: PreferencePair, draft: Judgment) -> Request:
+        """The messages of one test."""
+        # Neither the label nor the comments, and of the draft not its verdict: a judge that knows where the reasons
+        # are to lead finds that they do.
+        values = {
+            "response_a": pair.response_a,
+            "response_b": pair.response_b,
+            "rationale": draft.rationale,
+        }
+        return Request(
+            self.prompt.render(pair.conversation, values),
             self.sampling,
-            seed=call_seed(self.seed, "gold-check", pair.benchmark, pair.id, draft.draw),
-            pair=pair,
-            order="ab",
-            draw=draft.draw,
+            call_seed(self.seed, "gold-check", pair.benchmark, pair.id, draft.draw),
         )
 
-
-def gold_prompt_values(pair: PreferencePair) -> dict[str, str]:
-    """The value of every placeholder of a gold prompt but `conversation` and `nonce`."""
-    return {
-        "response_a": pair.response_a,
-        "response_b": pair.response_b,
-        "label": pair.label,
-        "comments": human_comments(pair),
-    }
-
-
-def check_prompt_values(pair: PreferencePair, rationale: str) -> dict[str, str]:
-    """The value of every placeholder of a check prompt but `conversation` and `nonce`."""
-    return {"response_a": pair.response_a, "response_b": pair.response_b, "rationale": rationale}
+    def read(self, answer: Reply | CallFailed, pair: PreferencePair, draft: Judgment) -> Judgment:
+        """The verdict that the reasons lead to; none where they lead nowhere (`\\boxed{neither}`)."""
+        return read_judgment(answer, pair=pair, order="ab", draw=draft.draw)

@@ -89,6 +89,7 @@ class BenchPlan:
         self._votes = 0 if meta_judge is None else meta_votes
         self._expected = "x" * (CHARACTERS_PER_TOKEN * expected_tokens)
         if meta_judge is not None and not self.index.has_gold.any():
+            # Said before any call is paid: an S-Corr over nothing would print as a dash, hours later.
             raise InputError(
                 "no pair has a gold rationale (gt_judgment), so there is nothing for a meta-judge to compare with: "
                 "leave the meta-judge out to measure L-Acc alone"
@@ -123,6 +124,7 @@ class BenchPlan:
         pair, order, draw, slot = asked
         if slot not in self.judgments:
             return (Call(self._judge, (pair, order, draw)),)
+        # Only right judgments need the meta-judge (section 2): of a wrong one, S-Corr says nothing.
         votes = self._owed_votes(slot)
         if not votes or self._meta_judge is None:
             return ()
@@ -135,6 +137,7 @@ class BenchPlan:
         pair, order, draw, slot = asked
         if slot in self.judgments or self._meta_judge is None or pair.gold_rationale is None:
             return owed, owed
+        # A rationale of the expected length stands for the one that the meta-judge will read.
         to_come = Judgment(pair_id=pair.id, order=order, draw=draw, rationale=self._expected)
         votes = [Call(self._meta_judge, (pair, to_come, vote)) for vote in range(self._votes)]
         return owed, [*owed, *votes]
@@ -201,6 +204,7 @@ class BenchPlan:
         """The outcomes of some of the pairs, the majority of the votes taken."""
         shape = len(self.index), len(self._orders), self._draws
         votes = self._vote.reshape(*shape, self._votes)[rows]
+        # A tie between the votes that answered is a failed meta-judgment, not an aligned or a misaligned one.
         yes, no = (votes == ALIGNED).sum(axis=-1), (votes == MISALIGNED).sum(axis=-1)
         asked = (votes != NOT_META_JUDGED).any(axis=-1)
         aligned = np.select(

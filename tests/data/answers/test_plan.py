@@ -1,4 +1,4 @@
-"""The run as a whole, against a server on loopback."""
+"""What is owed to each prompt and what comes of it: by the plan alone, and as a run against a server on loopback."""
 
 import json
 from collections import Counter
@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from tests.flags import config_of
 
+from ralign.data.answers.answer import Answer
 from ralign.data.answers.command import run_answers
-from ralign.data.answers.config import AnswersConfig
-from ralign.data.answers.run import AnswersResults
+from ralign.data.answers.plan import AnswersPlan
+from ralign.data.prompts import PolicyPrompt, read_prompts
 from ralign.errors import ConfigMismatch, EndpointRefused, InputError, RunLocked
 from ralign.files import DirectoryLock
 from ralign.models import ChatModel, Reply
 from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.faults import Fault
 from ralign.models.testing.server import ChatServer
+from ralign.runs import Results
+from ralign.runs import run as run_plan
 
 HERBS = ("basil", "chive", "dill")
 
@@ -36,8 +40,10 @@ def no_local_model(name: str) -> ChatModel:
     raise AssertionError(f"{name} has a URL")
 
 
-async def run(url: str, prompts: str, out: Path, **fields: Any) -> AnswersResults:
-    config = AnswersConfig((prompts,), model="gardener", model_url=url, out=out, **fields)
+async def run(url: str, prompts: str, out: Path, *flags: str) -> Results:
+    config = config_of(
+        "answers", prompts, "--model", "gardener", "--model-url", url, "--out", str(out), *flags
+    )
     results = await run_answers(config, no_local_model, Console(file=StringIO()))
     assert results is not None
     return results
@@ -72,6 +78,7 @@ async def test_answers_go_into_a_column_and_every_other_column_stays(prompts: st
         results = await run(server.url, prompts, tmp_path / "run")
     assert results.complete
     assert results.document["answered"] == 3
+    assert results.document["usage"]["model"]["completion_tokens"] > 0
     basil, chive, _ = rows_of(tmp_path / "run/prompts.jsonl")
     assert basil == {
         "id": "basil",
@@ -109,7 +116,7 @@ async def test_more_draws_may_be_allowed_later_and_only_those_are_asked(prompts:
     async with ChatServer(answer=gardener) as server:
         await run(server.url, prompts, tmp_path / "run")
         before = server.arrived
-        results = await run(server.url, prompts, tmp_path / "run", draws_limit=3)
+        results = await run(server.url, prompts, tmp_path / "run", "--draws-limit", "3")
         assert server.arrived == before + 1
     assert results.document["answered"] == 3
 
@@ -123,7 +130,7 @@ async def test_a_failed_call_is_owed_again_and_nothing_answered_is_asked_twice(
     async with ChatServer(answer=Gardener(), faults=faults) as server:
         results = await run(server.url, prompts, tmp_path / "run")
     assert not results.complete
-    assert results.document["unanswered"] == 1
+    assert results.document["owed"] == {"answers": 1}
     assert rows_of(tmp_path / "run/left_out.jsonl") == [{"id": "dill", "reason": "unanswered", "draws": 0}]
     async with ChatServer(answer=Gardener()) as server:
         results = await run(server.url, prompts, tmp_path / "run")
@@ -131,12 +138,12 @@ async def test_a_failed_call_is_owed_again_and_nothing_answered_is_asked_twice(
     assert results.complete
 
 
-async def test_a_torn_last_line_is_owed_again(prompts: str, tmp_path: Path) -> None:
+async def test_a_partial_last_line_is_owed_again(prompts: str, tmp_path: Path) -> None:
     async with ChatServer(answer=Gardener()) as server:
         await run(server.url, prompts, tmp_path / "run")
         log = tmp_path / "run/answers.jsonl"
-        whole = log.read_bytes()
-        log.write_bytes(whole[:-9])
+        complete = log.read_bytes()
+        log.write_bytes(complete[:-9])
         before = server.arrived
         await run(server.url, prompts, tmp_path / "run")
         assert server.arrived == before + 1
@@ -147,7 +154,7 @@ async def test_another_question_in_the_same_directory_is_refused(prompts: str, t
     async with ChatServer(answer=Gardener()) as server:
         await run(server.url, prompts, tmp_path / "run")
         with pytest.raises(ConfigMismatch, match="max_tokens is 16384 in this run, and 5 was asked for"):
-            await run(server.url, prompts, tmp_path / "run", max_tokens=5)
+            await run(server.url, prompts, tmp_path / "run", "--max-tokens", "5")
         (tmp_path / "thyme.jsonl").write_text('{"id": "basil", "prompt": "When do I sow thyme?"}\n')
         with pytest.raises(ConfigMismatch, match="prompts_digest"):
             await run(server.url, str(tmp_path / "thyme.jsonl"), tmp_path / "run")
@@ -164,7 +171,7 @@ async def test_a_column_that_the_rows_have_already_is_not_overwritten(prompts: s
         with pytest.raises(
             InputError, match=r"herbs.jsonl:1: has a column bed already; choose another --column"
         ):
-            await run(server.url, prompts, tmp_path / "run", column="bed")
+            await run(server.url, prompts, tmp_path / "run", "--column", "bed")
         assert server.arrived == 0
 
 
@@ -173,3 +180,49 @@ async def test_an_endpoint_that_refuses_everything_ends_the_run(prompts: str, tm
         with pytest.raises(EndpointRefused):
             await run(server.url, prompts, tmp_path / "run")
     assert rows_of(tmp_path / "run/prompts.jsonl") == []
+
+
+async def test_any_function_that_answers_is_a_model_and_what_is_left_is_counted_at_both_ends(
+    prompts: str, tmp_path: Path
+) -> None:
+    """basil is answered; chive was cut off once and then had an outage; dill had nothing but an outage."""
+
+    async def gardener(prompt: PolicyPrompt, draw: int) -> Answer:
+        if prompt.id == "dill" or draw > 0:
+            return Answer(prompt_id=prompt.id, draw=draw, failure="call", detail="no answer in time")
+        cut_off = "length" if prompt.id == "chive" else None
+        return Answer(prompt_id=prompt.id, draw=draw, text="In May.", finish_reason=cut_off)
+
+    plan = AnswersPlan(read_prompts([prompts]), tmp_path / "run", gardener, draws_limit=3)
+    results = await run_plan("answers", plan, tmp_path / "run")
+    assert (results.complete, results.document["owed"]) == (False, {"answers": 2})
+    again = AnswersPlan(read_prompts([prompts]), tmp_path / "run", gardener, draws_limit=3)
+    again.answers.load()
+    left = [
+        [[call.about[1] for call in end] for end in again.forecast(row)]
+        for items in again.waves()
+        for row in items
+    ]
+    assert left == [[[], []], [[1], [1, 2]], [[0], [0, 1, 2]]]
+    assert [len(again.owed(row)) for row in range(3)] == [0, 1, 1]
+
+
+async def test_a_lower_limit_than_an_earlier_session_had_leaves_later_draws_alone(
+    prompts: str, tmp_path: Path
+) -> None:
+    gardener = Gardener(dill=[CUT_OFF, CUT_OFF, Reply(text="In April.")])
+    async with ChatServer(answer=gardener) as server:
+        await run(server.url, prompts, tmp_path / "run", "--draws-limit", "3")
+        before = server.arrived
+        results = await run(server.url, prompts, tmp_path / "run", "--draws-limit", "2")
+        assert server.arrived == before
+    assert rows_of(tmp_path / "run/left_out.jsonl") == [{"id": "dill", "reason": "cut_off", "draws": 2}]
+    assert results.complete
+
+
+async def test_a_run_without_a_model_is_refused_by_its_flag(prompts: str, tmp_path: Path) -> None:
+    config = config_of(
+        "answers", prompts, "--out", str(tmp_path / "run"), "--model-url", "http://localhost:1"
+    )
+    with pytest.raises(InputError, match="give --model MODEL"):
+        await run_answers(config, no_local_model, Console(file=StringIO()))
