@@ -43,6 +43,18 @@ class Table:
             self._number(cell, line, name) for cell, line in zip(self.texts(name), self.lines, strict=True)
         )
 
+    def numbers_or_none(self, name: str) -> tuple[float | None, ...]:
+        """The column as numbers, None where a cell is empty.
+
+        Raises:
+            InputError: there is no such column.
+            BadRow: a cell is neither empty nor a finite number.
+        """
+        return tuple(
+            self._number(cell, line, name) if cell else None
+            for cell, line in zip(self.texts(name), self.lines, strict=True)
+        )
+
     def labels(self) -> tuple[str, ...]:
         """What to call the rows: the column `model`, else the first that holds no number, else `line N`."""
         if "model" in self.columns:

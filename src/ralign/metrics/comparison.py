@@ -1,4 +1,4 @@
-"""Two runs on the same pairs: paired differences with intervals, and a test of each difference.
+"""Runs on the same pairs: paired differences to the first, each with its interval and a test of that difference.
 
 Paired throughout: what makes a prompt hard for both runs cancels out of the difference. The unit is the prompt, as in
 `ralign.metrics.intervals`.
@@ -14,9 +14,18 @@ from numpy.typing import NDArray
 from ralign.metrics.intervals import Floats, Interval, difference
 from ralign.metrics.measures import Shares, Sums, pair_sums, prompt_sums, shares, was_meta_judged
 from ralign.metrics.outcomes import Outcomes
-from ralign.metrics.paired_tests import PairedTest, mcnemar, swap_test
+from ralign.metrics.paired_tests import PairedTest, holm, mcnemar, swap_test
+from ralign.metrics.power import shown_by
 from ralign.metrics.summary import Measures, measures_of
 from ralign.records import Order
+
+_RATIOS = {
+    "label_accuracy": ("right", "answered"),
+    "spurious_correctness": ("misaligned", "meta_judged"),
+    "order_consistency": ("same_verdict", "compared"),
+    "right_in_both_orders": ("right_in_both", "compared"),
+}
+"""The measures that are one sum over another."""
 
 
 class Tests(NamedTuple):
@@ -30,65 +39,121 @@ class Tests(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """How two runs differ on the pairs that both answered."""
+class Other:
+    """Another run than the first."""
 
-    pairs: int
-    prompts: int
-    left_out: int
-    """Pairs that one of the runs, or both, did not answer at all."""
-    first: Measures
-    second: Measures
+    measures: Measures
     difference: Measures
-    """Second minus first, paired; an interval may reach from -1 to 1."""
+    """This run minus the first, paired; an interval may reach from -1 to 1."""
     tests: Tests
 
     def as_dict(self) -> dict[str, object]:
-        """Ready for JSON."""
+        """Ready for JSON; `shown_by` is the difference that so many prompts show 8 times in 10."""
         return {
-            "pairs": self.pairs,
-            "prompts": self.prompts,
-            "left_out": self.left_out,
-            "first": self.first.as_dict(),
-            "second": self.second.as_dict(),
+            "measures": self.measures.as_dict(),
             "difference": self.difference.as_dict(),
             "tests": {
                 name: None if test is None else test._asdict() for name, test in self.tests._asdict().items()
             },
+            "shown_by": {
+                name: None if each is None else shown_by(each)
+                for name, each in self.difference._asdict().items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How runs differ from the first on the pairs that all of them answered."""
+
+    pairs: int
+    prompts: int
+    left_out: int
+    """Pairs that one of the runs, or more, did not answer at all."""
+    first: Measures
+    others: tuple[Other, ...]
+
+    def as_dict(self, names: Sequence[str]) -> dict[str, object]:
+        """Ready for JSON; `names` of all runs, the first included."""
+        return {
+            "pairs": self.pairs,
+            "prompts": self.prompts,
+            "left_out": self.left_out,
+            "first": {"run": names[0], "measures": self.first.as_dict()},
+            "others": [
+                {"run": name, **each.as_dict()} for name, each in zip(names[1:], self.others, strict=True)
+            ],
         }
 
 
 def compare(
-    first: Outcomes, second: Outcomes, orders_first: Sequence[Order], orders_second: Sequence[Order]
+    runs: Sequence[Outcomes],
+    orders: Sequence[Sequence[Order]],
+    *,
+    has_meta_judge: Sequence[bool] | None = None,
 ) -> Comparison:
-    """Compare two runs whose pairs are the same, in the same order. Orders and draws may differ.
+    """Compare runs with the first of them. Their pairs are the same, in the same order; orders and draws may differ.
+
+    Where there are more than two, the p-values of each measure are adjusted over them (Holm).
+
+    Args:
+        runs: two or more.
+        orders: of each run.
+        has_meta_judge: whether each has one; None: those that ever asked it (see `summarise`).
 
     Raises:
-        ValueError: the labels differ, so these are not the same pairs; or outcomes and orders do not fit
+        ValueError: the labels or prompts differ, so these are not the same pairs; or outcomes and orders do not fit
             together.
     """
-    if not np.array_equal(first.label, second.label) or not np.array_equal(first.prompt, second.prompt):
-        raise ValueError(
-            "the two runs do not have the same labels and prompts: they are not about the same pairs"
+    for run in runs[1:]:
+        if not (np.array_equal(runs[0].label, run.label) and np.array_equal(runs[0].prompt, run.prompt)):
+            raise ValueError(
+                "the runs do not have the same labels and prompts: they are not about the same pairs"
+            )
+    in_all: NDArray[np.bool_] = np.all(
+        [pair_sums(run, shown).answered > 0 for run, shown in zip(runs, orders, strict=True)], axis=0
+    )
+    kept = [Outcomes(*(each[in_all] for each in run)) for run in runs]
+    found = [shares(run, shown) for run, shown in zip(kept, orders, strict=True)]
+    meta_judges = [was_meta_judged(run) for run in runs] if has_meta_judge is None else has_meta_judge
+    measures = [measures_of(one, has_meta_judge=meta) for one, meta in zip(found, meta_judges, strict=True)]
+    differences = [
+        _difference(found[0], other, measures[0], its)
+        for other, its in zip(found[1:], measures[1:], strict=True)
+    ]
+    sums = [prompt_sums(pair_sums(run, shown), run.prompt) for run, shown in zip(kept, orders, strict=True)]
+    simple = [one.label_accuracy.simple for one in found]
+    tests: list[dict[str, PairedTest | None]] = []
+    for at, known in enumerate(differences, start=1):
+        tests.append(
+            {
+                name: None if each is None else _swap(name, sums[0], sums[at])
+                for name, each in known._asdict().items()
+            }
         )
-    in_both = (pair_sums(first, orders_first).answered > 0) & (pair_sums(second, orders_second).answered > 0)
-    one, two = Outcomes(*(each[in_both] for each in first)), Outcomes(*(each[in_both] for each in second))
-    shares_one, shares_two = shares(one, orders_first), shares(two, orders_second)
-    measures_one = measures_of(shares_one, has_meta_judge=was_meta_judged(first))
-    measures_two = measures_of(shares_two, has_meta_judge=was_meta_judged(second))
-    differences = _differences(shares_one, shares_two, measures_one, measures_two)
+        # With one judgment a pair and one pair a prompt the classical test is exact, and needs no draws.
+        if known.label_accuracy is not None and simple[0] and simple[at]:
+            tests[-1]["label_accuracy"] = mcnemar(_right(kept[0]), _right(kept[at]))
+    if len(runs) > 2:
+        for name in Tests._fields:
+            asked = [of for of in tests if of[name] is not None]
+            adjusted = holm([test.p_value for of in asked if (test := of[name]) is not None])
+            for of, p_value in zip(asked, adjusted, strict=True):
+                if (test := of[name]) is not None:
+                    of[name] = test._replace(adjusted=p_value)
     return Comparison(
-        pairs=int(in_both.sum()),
-        prompts=len(np.unique(one.prompt)),
-        left_out=int((~in_both).sum()),
-        first=measures_one,
-        second=measures_two,
-        difference=differences,
-        tests=_tests(one, two, orders_first, orders_second, shares_one, shares_two, differences),
+        pairs=int(in_all.sum()),
+        prompts=len(np.unique(kept[0].prompt)),
+        left_out=int((~in_all).sum()),
+        first=measures[0],
+        others=tuple(
+            Other(measures=its, difference=known, tests=Tests(**of))
+            for its, known, of in zip(measures[1:], differences, tests, strict=True)
+        ),
     )
 
 
-def _differences(one: Shares, two: Shares, measured_one: Measures, measured_two: Measures) -> Measures:
+def _difference(one: Shares, two: Shares, measured_one: Measures, measured_two: Measures) -> Measures:
     errors: dict[str, tuple[Floats, Floats]] = {
         name: (a.residuals, b.residuals)
         for name, a, b in zip(Shares._fields, one, two, strict=True)
@@ -104,6 +169,8 @@ def _differences(one: Shares, two: Shares, measured_one: Measures, measured_two:
 def _fidelity_error(found: Shares) -> Floats:
     """Each prompt's part in the error of F = L (1 - S), to first order."""
     label_accuracy, spurious = found.label_accuracy, found.spurious_correctness
+    if not label_accuracy.denominator.any():
+        return label_accuracy.denominator
     error = label_accuracy.residuals / label_accuracy.denominator.mean()
     if not spurious.denominator.any():
         return error
@@ -112,45 +179,25 @@ def _fidelity_error(found: Shares) -> Floats:
     return aligned * error - label_accuracy.value * spurious_error
 
 
-def _tests(
-    one: Outcomes,
-    two: Outcomes,
-    orders_one: Sequence[Order],
-    orders_two: Sequence[Order],
-    shares_one: Shares,
-    shares_two: Shares,
-    differences: Measures,
-) -> Tests:
-    sums_one = prompt_sums(pair_sums(one, orders_one), one.prompt)
-    sums_two = prompt_sums(pair_sums(two, orders_two), two.prompt)
-    columns = {name: column for column, name in enumerate(Sums._fields)}
+def _swap(measure: str, one: Sums, two: Sums) -> PairedTest:
+    """The permutation test of one measure, over the sums that it is made of alone."""
+    ratios = (
+        [_RATIOS[measure]]
+        if measure in _RATIOS
+        else [_RATIOS["label_accuracy"], _RATIOS["spurious_correctness"]]
+    )
+    columns = [name for ratio in ratios for name in ratio]
 
-    def ratio(sums: Floats, part: str, whole: str) -> Floats:
+    def value(sums: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return sums[:, columns[part]] / sums[:, columns[whole]]
+            found = sums[:, 0] / sums[:, 1]
+            # F-Score = L (1 - S); where nothing is right S is undefined and F is 0.
+            return found if measure in _RATIOS else found * (1 - np.nan_to_num(sums[:, 2] / sums[:, 3]))
 
-    def swap(*figure: tuple[str, str]) -> PairedTest:
-        def value(sums: Floats) -> Floats:
-            found = ratio(sums, *figure[0])
-            return found if len(figure) == 1 else found * (1 - np.nan_to_num(ratio(sums, *figure[1])))
-
-        return swap_test(np.stack(sums_one, axis=1), np.stack(sums_two, axis=1), value)
-
-    accuracy, spurious = ("right", "answered"), ("misaligned", "meta_judged")
-    simple = shares_one.label_accuracy.simple and shares_two.label_accuracy.simple
-    known = differences._asdict()
-    return Tests(
-        label_accuracy=None
-        if known["label_accuracy"] is None
-        else (mcnemar(_right(one), _right(two)) if simple else swap(accuracy)),
-        spurious_correctness=swap(spurious) if known["spurious_correctness"] is not None else None,
-        fidelity_score=swap(accuracy, spurious) if known["fidelity_score"] is not None else None,
-        order_consistency=swap(("same_verdict", "compared"))
-        if known["order_consistency"] is not None
-        else None,
-        right_in_both_orders=swap(("right_in_both", "compared"))
-        if known["right_in_both_orders"] is not None
-        else None,
+    return swap_test(
+        np.stack([getattr(one, name) for name in columns], axis=1),
+        np.stack([getattr(two, name) for name in columns], axis=1),
+        value,
     )
 
 

@@ -69,7 +69,9 @@ class Share:
         if self.simple or units == 1:
             return float(units)
         if share in (0.0, 1.0):
-            size = float(units)  # nothing varies, so nothing says how much the judgments of a unit hang together
+            size = float(
+                units
+            )  # nothing varies, so nothing says how much the judgments of a unit hang together
         else:
             spread = float((self.residuals**2).sum()) * units / (units - 1)
             variance = spread / float(self.denominator.sum()) ** 2

@@ -242,8 +242,8 @@ def _flags(outcomes: Outcomes, orders: Sequence[Order]) -> _Flags:
     fits = verdict.ndim == 3 and verdict.shape[:2] == (len(label), len(orders))
     if not fits or aligned.shape != verdict.shape or prompt.shape != label.shape:
         raise ValueError(
-            f"label {label.shape}, prompt {prompt.shape}, verdict {verdict.shape} and aligned {aligned.shape} do not fit together:"
-            f" expected twice (pairs,) and twice (pairs, {len(orders)}, draws)"
+            f"label {label.shape}, prompt {prompt.shape}, verdict {verdict.shape} and aligned {aligned.shape} do not "
+            f"fit together: expected twice (pairs,) and twice (pairs, {len(orders)}, draws)"
         )
     if not np.isin(label, (VERDICT_A, VERDICT_B)).all():
         raise ValueError("a label is neither VERDICT_A nor VERDICT_B")

@@ -6,7 +6,7 @@ as well have been the other run's, so they are swapped at random, which for L-Ac
 difference. Exact over all swaps where few prompts differ, and deterministic (a fixed seed) otherwise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,8 @@ class PairedTest(NamedTuple):
 
     name: str
     p_value: float
+    adjusted: float | None = None
+    """By Holm, where several runs are compared with the first."""
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> PairedTest:
@@ -77,3 +79,13 @@ def swap_test(
     # The observed assignment is one of all where all are tried; else it is added (Phipson and Smyth 2010).
     p_value = extreme / len(drawn) if exact else (extreme + 1) / (swaps + 1)
     return PairedTest(f"{name}, exact" if exact else name, min(1.0, p_value))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for their number (Holm 1979): below .05 all at once no more often than 5 times in 100."""
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, at in enumerate(np.argsort(p_values).tolist()):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[at]))
+        adjusted[at] = largest
+    return adjusted

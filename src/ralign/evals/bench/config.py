@@ -46,9 +46,7 @@ class BenchConfig:
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
     calls: CallFlags = CallOptions()
 
-    OPERATIONAL: ClassVar = frozenset(
-        {"pairs", "out", "judgments", "meta_judgments", "skip_bad_rows"}
-    )
+    OPERATIONAL: ClassVar = frozenset({"pairs", "out", "judgments", "meta_judgments", "skip_bad_rows"})
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.

@@ -149,11 +149,10 @@ class BenchPlan:
         )
         every = self._outcomes(np.arange(len(self.index), dtype=np.intp))
         write_scores(self._out / SCORES, scores_of(self.index, every, self._orders, self._draws))
+
         def measure(rows: NDArray[np.intp]) -> dict[str, Any]:
             has_meta_judge = self._meta_judge is not None
-            return summarise(
-                self._outcomes(rows), self._orders, has_meta_judge=has_meta_judge
-            ).as_dict()
+            return summarise(self._outcomes(rows), self._orders, has_meta_judge=has_meta_judge).as_dict()
 
         benchmarks: dict[str, Any] = {}
         for name, rows, subsets in self.index.groups():
