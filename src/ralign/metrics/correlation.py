@@ -64,8 +64,10 @@ class Correlation:
 class CorrelationDifference:
     """How much better one measure predicts the result than another, over the same models."""
 
+    value: float
+    """r of the first less r of the second."""
     difference: Interval | None
-    """r of the first less r of the second, by Zou (2007, Psychol. Methods 12:399)."""
+    """The same with its interval, by Zou (2007, Psychol. Methods 12:399); None where r has none."""
     williams_p: float | None
     """Williams' t test (1959) of two correlations that share a variable, n - 3 degrees of freedom."""
     leave_one_out: LeaveOneOut | None
@@ -124,7 +126,7 @@ def compare_correlations(
     r1, r2, r12 = r(one, ys), r(two, ys), r(one, two)
     left_out = _leave_one_out(lambda kept: r(one[kept], ys[kept]) - r(two[kept], ys[kept]), models)
     if not independent or models < FEWEST_MODELS or max(abs(r1), abs(r2), abs(r12)) >= 1:
-        return CorrelationDifference(difference=None, williams_p=None, leave_one_out=left_out)
+        return CorrelationDifference(value=r1 - r2, difference=None, williams_p=None, leave_one_out=left_out)
     half = Z / math.sqrt(models - 3)
     low1, high1 = math.tanh(math.atanh(r1) - half), math.tanh(math.atanh(r1) + half)
     low2, high2 = math.tanh(math.atanh(r2) - half), math.tanh(math.atanh(r2) + half)
@@ -142,6 +144,7 @@ def compare_correlations(
         / (2 * (models - 1) / (models - 3) * area + (r1 + r2) ** 2 / 4 * (1 - r12) ** 3)
     )
     return CorrelationDifference(
+        value=value,
         difference=Interval(value, value - math.sqrt(max(0.0, below)), value + math.sqrt(max(0.0, above))),
         williams_p=float(2 * stats.t.sf(abs(t), models - 3)),
         leave_one_out=left_out,

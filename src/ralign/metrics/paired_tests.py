@@ -38,7 +38,7 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> PairedTest:
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     differing = only_first + only_second
     p_value = float(stats.binomtest(only_first, differing, 0.5).pvalue) if differing else 1.0
-    return PairedTest("McNemar, exact", p_value)
+    return PairedTest("McNemar exact", p_value)
 
 
 def swap_test(
@@ -56,7 +56,7 @@ def swap_test(
     # Prompts that differ alike are interchangeable: how many of them are swapped is all that matters.
     kinds, multiplicity = np.unique(change[(change != 0).any(axis=1)], axis=0, return_counts=True)
     differing = int(multiplicity.sum())
-    name = "sign-flip permutation over prompts"
+    name = "sign-flip permutation"
     if differing == 0:
         return PairedTest(name, 1.0)
     exact = differing <= _ALL_UP_TO

@@ -44,9 +44,13 @@ class BenchConfig:
     """Only the first so many pairs."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
+    detect: float | None = None
+    """With --dry-run: how many prompts a difference of so many percentage points between two runs takes."""
     calls: CallFlags = CallOptions()
 
-    OPERATIONAL: ClassVar = frozenset({"pairs", "out", "judgments", "meta_judgments", "skip_bad_rows"})
+    OPERATIONAL: ClassVar = frozenset(
+        {"pairs", "out", "judgments", "meta_judgments", "skip_bad_rows", "detect"}
+    )
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
@@ -61,6 +65,10 @@ class BenchConfig:
         if self.meta_judge.meta_judge is not None and self.meta_judgments is not None:
             raise InputError("give either --meta-judge MODEL or --meta-judgments FILE, not both")
         at_least_one(draws=self.draws, limit=self.limit)
+        if self.detect is not None and not (self.calls.dry_run and 0 < self.detect <= 100):
+            raise InputError(
+                f"--detect is {self.detect:g}, expected percentage points (above 0, at most 100) beside --dry-run"
+            )
         if self.meta_votes < 1 or self.meta_votes % 2 == 0:
             raise InputError(
                 f"--meta-votes is {self.meta_votes}, expected an odd number so that there is a majority"
