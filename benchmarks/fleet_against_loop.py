@@ -18,7 +18,9 @@ import numpy as np
 
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
-from ralign.models import Endpoint, EndpointModel, RetryPolicy, Sampling
+from ralign.models import RetryPolicy, Sampling
+from ralign.models.endpoint import Endpoint
+from ralign.models.endpoint_model import EndpointModel
 from ralign.models.testing.faults import Fault, FaultSchedule
 from ralign.models.testing.server import ChatServer
 from ralign.records import Message, PreferencePair

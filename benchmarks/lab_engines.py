@@ -1,6 +1,6 @@
 """What a step of the judge's RL costs in either engine: the lab's own loop and TRL's GRPOTrainer.
 
-Same model, pairs, group size, reward and optimiser, so the same tokens: `prompts` pairs times `group_size` judgments of
+Same model, pairs, group size, reward and optimizer, so the same tokens: `prompts` pairs times `group_size` judgments of
 eight words. One thread, CPU milliseconds of the process from one step's figures to the next; the least and the
 median, as the rest is other work on the machine. Then TRL's step in parts, beside one plain forward and backward pass
 over the same sequences, which is the floor for this layout (every judgment behind its own copy of the prompt).
@@ -20,10 +20,10 @@ from torch import Generator
 
 from ralign.lab import judge_rl, trl_engine
 from ralign.lab.config import JudgeRlConfig, LabConfig, preset_path, read_recipe
-from ralign.lab.engines import JudgeTraining
 from ralign.lab.hf_model import TransformersGPT
 from ralign.lab.meta_judge import ExactMetaJudge
 from ralign.lab.model import GPT
+from ralign.lab.run import JudgeTraining
 from ralign.lab.trl_engine import GroupReward, grpo_config, grpo_trainer, pairs_of
 from ralign.lab.world import World
 from ralign.rewards.judge import ralign_reward

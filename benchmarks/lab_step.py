@@ -15,14 +15,12 @@ import torch
 from torch import Generator, Tensor
 
 from ralign.lab.config import LabConfig, preset_path, read_recipe
-from ralign.lab.judge_rl import advantages, grpo_loss, log_probabilities, train_judge
-from ralign.lab.lexicon import CRITIQUE_LENGTH, WORDS
+from ralign.lab.judge_rl import grpo_loss, log_probabilities, train_judge
 from ralign.lab.meta_judge import ExactMetaJudge
 from ralign.lab.model import GPT
 from ralign.lab.policy_rl import as_answer, contest, train_policy, write
-from ralign.lab.prompts import answer_prompt, judge_prompt
-from ralign.lab.scoring import reward_of, score
-from ralign.lab.world import World, questions
+from ralign.lab.vocabulary import CRITIQUE_LENGTH, WORDS
+from ralign.lab.world import World, answer_prompt, judge_prompt, questions
 
 REPETITIONS = 15
 
@@ -39,7 +37,7 @@ def milliseconds(act: Callable[[], object]) -> float:
 
 
 def forward_and_backward(model: GPT, prompt: Tensor, completions: Tensor) -> None:
-    """Mean log-probability of the completions and its gradient: no reward, no optimiser, nothing sampled."""
+    """Mean log-probability of the completions and its gradient: no reward, no optimizer, nothing sampled."""
     log_probabilities(model, prompt, completions).mean().backward()
     model.zero_grad()
 
@@ -50,20 +48,21 @@ def judge_step(config: LabConfig, model: GPT, world: World, generator: Generator
     arm = next(arm for arm in config.arms if arm.reward == "ralign")
     training = train_judge(model, world, arm, rl, config.showy, generator)
     pairs = world.pairs(rl.prompts, config.showy, generator)
-    prompt = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b)
+    prompt = pairs.prompt
     shape = (rl.prompts, rl.group_size, CRITIQUE_LENGTH, len(WORDS))
     noise = torch.rand(shape, generator=generator)
     judgments = model.sample(prompt, noise).words
-    rewards, _ = score(pairs, judgments, ExactMetaJudge(), reward_of(arm))
+    meta_judge = ExactMetaJudge()
+    advantage = torch.randn(rl.prompts, rl.group_size, generator=generator)
     return {
         "whole step": milliseconds(lambda: next(training)),
         "draw pairs and noise": milliseconds(
             lambda: (world.pairs(rl.prompts, config.showy, generator), torch.rand(shape, generator=generator))
         ),
         "sample": milliseconds(lambda: model.sample(prompt, noise)),
-        "reward": milliseconds(lambda: score(pairs, judgments, ExactMetaJudge(), reward_of(arm))),
+        "meta-judge": milliseconds(lambda: meta_judge.compare(pairs.shown, pairs.gold, judgments)),
         "loss and gradient": milliseconds(
-            lambda: grpo_loss(log_probabilities(model, prompt, judgments), advantages(rewards)).backward()
+            lambda: grpo_loss(log_probabilities(model, prompt, judgments), advantage).backward()
         ),
         "floor": milliseconds(lambda: forward_and_backward(model, prompt, judgments)),
     }

@@ -42,7 +42,9 @@ from trl import GRPOConfig, GRPOTrainer
 
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
-from ralign.models import Endpoint, EndpointModel, Sampling
+from ralign.models import Sampling
+from ralign.models.endpoint import Endpoint
+from ralign.models.endpoint_model import EndpointModel
 from ralign.records import Message, PreferencePair
 from ralign.training import reward_loop
 from ralign.training.completions import Completion

@@ -26,7 +26,9 @@ from ralign.evals.bench.plan import bench
 from ralign.files import PairSource, find_pairs_files, read_pairs, write_pairs
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, meta_prompt_values
-from ralign.models import Endpoint, EndpointModel, Sampling
+from ralign.models import Sampling
+from ralign.models.endpoint import Endpoint
+from ralign.models.endpoint_model import EndpointModel
 from ralign.models.testing.answers import ChatRequest
 from ralign.records import Judgment, Message, PreferencePair
 

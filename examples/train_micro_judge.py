@@ -28,10 +28,10 @@ from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config,
 
 from ralign.cli import app
 from ralign.files import write_pairs
-from ralign.lab.lexicon import SPECIAL, WORDS
 from ralign.lab.meta_judge import gold_points, stated, swapped
 from ralign.lab.records import to_records
 from ralign.lab.tokenizer import CRITIQUE, QUESTION, RATIONALE
+from ralign.lab.vocabulary import SPECIAL, WORDS
 from ralign.lab.world import World
 from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.server import ChatServer

@@ -1,4 +1,7 @@
-"""The program as a user runs it: a process, its exit code, what it prints, what it leaves."""
+"""The program as a user runs it: its exit code, what it prints, what it leaves.
+
+In a process of its own only where that is the point: what is imported, and an interrupt.
+"""
 
 import json
 import os
@@ -12,12 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.program import KEY, Ralign
 
 from ralign.files import write_pairs
 from ralign.records import Message, PreferencePair
 
 ROOT = Path(__file__).parents[1]
-KEY = "sk-never-to-be-seen-0123456789"
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
@@ -27,11 +30,6 @@ ENVIRONMENT = {
 }
 LLMBAR = ROOT.parent / "shared" / "data" / "llmbar"
 PAPER = ROOT.parent / "shared" / "paper"
-
-
-def ralign(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ralign", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, cwd=cwd, timeout=120)
 
 
 @pytest.fixture
@@ -55,7 +53,7 @@ def pairs(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     yield from serve()
 
@@ -66,7 +64,7 @@ def serve(*flags: str) -> Iterator[str]:
         "-m",
         "ralign.models.testing.server",
         "--answer",
-        "tests.evals.bench.kill_server:answer",
+        "tests.runs.kill_server:answer",
         *flags,
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT) as process:
@@ -79,7 +77,9 @@ def serve(*flags: str) -> Iterator[str]:
 
 def test_help_answers_at_once_and_names_the_commands() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = ralign("--help")
+    done = subprocess.run(
+        [sys.executable, "-m", "ralign", "--help"], capture_output=True, text=True, env=ENVIRONMENT
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert done.returncode == 0
@@ -97,7 +97,7 @@ def test_importing_ralign_and_its_command_line_brings_in_no_stage() -> None:
     assert not {"torch", "transformers", "numpy", "scipy", "aiohttp", "matplotlib"} & set(done.stdout.split())
 
 
-def test_every_field_of_the_config_is_in_the_help_with_its_words() -> None:
+def test_every_field_of_the_config_is_in_the_help_with_its_words(ralign: Ralign) -> None:
     done = ralign("bench", "--help")
     text = " ".join(done.stdout.replace("│", " ").split())
     assert "--meta-votes" in text
@@ -115,7 +115,14 @@ def test_every_field_of_the_config_is_in_the_help_with_its_words() -> None:
     ],
 )
 def test_the_real_judgments_of_llmbar_come_out_as_published(
-    judge: str, right_ab: int, right_ba: int, right_in_both: int, same: int, no_verdict: int, tmp_path: Path
+    ralign: Ralign,
+    judge: str,
+    right_ab: int,
+    right_ba: int,
+    right_in_both: int,
+    same: int,
+    no_verdict: int,
+    tmp_path: Path,
 ) -> None:
     judgments = LLMBAR / f"judgments_{judge}.jsonl"
     done = ralign(
@@ -139,10 +146,10 @@ def test_the_real_judgments_of_llmbar_come_out_as_published(
 
 
 @pytest.mark.skipif(not PAPER.exists(), reason="the paper's figures in ../shared are not there")
-def test_correlate_gives_the_published_figures(tmp_path: Path) -> None:
+def test_correlate_gives_the_published_figures(ralign: Ralign, tmp_path: Path) -> None:
     columns = ("--x", "helpsteer3_l_acc", "--x", "helpsteer3_f_score", "--y", "downstream_average")
     done = ralign(
-        "correlate", PAPER / "metric_vs_downstream.csv", *columns, "--figure", tmp_path / "figure.png"
+        "correlate", PAPER / "metric_vs_downstream.csv", *columns, "--plot", tmp_path / "figure.png"
     )
     assert "0.366" in done.stdout
     assert "0.947" in done.stdout
@@ -154,7 +161,7 @@ def test_correlate_gives_the_published_figures(tmp_path: Path) -> None:
     assert found["helpsteer3_f_score"]["pearson"]["value"] == pytest.approx(0.947, abs=5e-4)
 
 
-def test_a_missing_column_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+def test_a_missing_column_is_one_line_and_exit_code_2(ralign: Ralign, tmp_path: Path) -> None:
     (tmp_path / "figures.csv").write_text("model,f_score,result\na,1,2\nb,2,3\nc,3,5\n")
     done = ralign("correlate", tmp_path / "figures.csv", "--x", "l_acc", "--y", "result")
     assert done.returncode == 2
@@ -163,7 +170,7 @@ def test_a_missing_column_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
 
 def test_a_live_judge_and_meta_judge_and_the_comparison_of_two_runs(
-    pairs: Path, url: str, tmp_path: Path
+    ralign: Ralign, pairs: Path, url: str, tmp_path: Path
 ) -> None:
     flags = ("--judge", "judge", "--judge-url", url, "--meta-judge", "meta-judge", "--price", "judge=1/2")
     first, second = tmp_path / "first", tmp_path / "second"
@@ -187,7 +194,7 @@ def test_a_live_judge_and_meta_judge_and_the_comparison_of_two_runs(
 
 
 def test_the_config_of_a_run_is_a_recipe_for_it_and_a_flag_wins(
-    pairs: Path, url: str, tmp_path: Path
+    ralign: Ralign, pairs: Path, url: str, tmp_path: Path
 ) -> None:
     flags = ("--judge", "judge", "--judge-url", url, "--limit", "3")
     assert ralign("bench", pairs, *flags, "--out", tmp_path / "first").returncode == 0
@@ -198,7 +205,7 @@ def test_the_config_of_a_run_is_a_recipe_for_it_and_a_flag_wins(
     assert again == first
 
 
-def test_a_key_that_a_recipe_should_not_have_is_refused(pairs: Path, tmp_path: Path) -> None:
+def test_a_key_that_a_recipe_should_not_have_is_refused(ralign: Ralign, pairs: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('[bench]\njudge = "m"\njugde_url = "http://localhost:1"\n')
     done = ralign("bench", pairs, "--recipe", recipe)
@@ -208,7 +215,7 @@ def test_a_key_that_a_recipe_should_not_have_is_refused(pairs: Path, tmp_path: P
 
 
 def test_another_seed_in_the_same_directory_is_refused_by_its_name(
-    pairs: Path, url: str, tmp_path: Path
+    ralign: Ralign, pairs: Path, url: str, tmp_path: Path
 ) -> None:
     flags = ("--judge", "judge", "--judge-url", url, "--out", tmp_path / "run")
     assert ralign("bench", pairs, *flags).returncode == 0
@@ -217,7 +224,7 @@ def test_another_seed_in_the_same_directory_is_refused_by_its_name(
     assert "seed is 0 in this run, and 1 was asked for" in done.stderr
 
 
-def test_a_dry_run_counts_what_is_owed_and_calls_nobody(pairs: Path, tmp_path: Path) -> None:
+def test_a_dry_run_counts_what_is_owed_and_calls_nobody(ralign: Ralign, pairs: Path, tmp_path: Path) -> None:
     flags = (
         "--judge",
         "judge",
@@ -236,13 +243,15 @@ def test_a_dry_run_counts_what_is_owed_and_calls_nobody(pairs: Path, tmp_path: P
     assert not (tmp_path / "run").exists()
 
 
-def test_a_dry_run_of_a_finished_run_owes_nothing(pairs: Path, url: str, tmp_path: Path) -> None:
+def test_a_dry_run_of_a_finished_run_owes_nothing(
+    ralign: Ralign, pairs: Path, url: str, tmp_path: Path
+) -> None:
     flags = ("--judge", "judge", "--judge-url", url, "--out", tmp_path / "run")
     assert ralign("bench", pairs, *flags).returncode == 0
     assert "judge: 0 calls" in ralign("bench", pairs, *flags, "--dry-run").stdout
 
 
-def test_bad_rows_stop_the_run_or_are_listed(pairs: Path, url: str, tmp_path: Path) -> None:
+def test_bad_rows_stop_the_run_or_are_listed(ralign: Ralign, pairs: Path, url: str, tmp_path: Path) -> None:
     with pairs.open("a") as file:
         file.write('{"id": "x", "conversations": [{"role": "user", "content": "?"}], ')
         file.write('"response_A": "a", "response_B": "b", "gt_label": "C"}\n')
@@ -257,7 +266,7 @@ def test_bad_rows_stop_the_run_or_are_listed(pairs: Path, url: str, tmp_path: Pa
     assert "bakery.jsonl:13: gt_label is 'C'" in done.stdout.replace("\n", "")
 
 
-def test_a_wrong_key_is_one_line_and_the_key_is_nowhere(pairs: Path, tmp_path: Path) -> None:
+def test_a_wrong_key_is_one_line_and_the_key_is_nowhere(ralign: Ralign, pairs: Path, tmp_path: Path) -> None:
     """Pitfalls 13 and 15; the server repeats the key in its message, as some do."""
     script = tmp_path / "strict.py"
     script.write_text(
@@ -282,7 +291,9 @@ def test_a_wrong_key_is_one_line_and_the_key_is_nowhere(pairs: Path, tmp_path: P
     assert not any(KEY.encode() in data for data in [*written, done.stderr.encode(), done.stdout.encode()])
 
 
-def test_the_key_is_nowhere_after_a_good_run_either(pairs: Path, url: str, tmp_path: Path) -> None:
+def test_the_key_is_nowhere_after_a_good_run_either(
+    ralign: Ralign, pairs: Path, url: str, tmp_path: Path
+) -> None:
     done = ralign("bench", pairs, "--judge", "judge", "--judge-url", url, "--out", tmp_path / "run")
     assert done.returncode == 0
     written = [path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()]
@@ -290,7 +301,9 @@ def test_the_key_is_nowhere_after_a_good_run_either(pairs: Path, url: str, tmp_p
     assert not any(KEY.encode() in data for data in [*written, done.stdout.encode(), done.stderr.encode()])
 
 
-def test_interrupted_it_leaves_whole_lines_and_says_how_to_go_on(pairs: Path, tmp_path: Path) -> None:
+def test_interrupted_it_leaves_whole_lines_and_says_how_to_go_on(
+    ralign: Ralign, pairs: Path, tmp_path: Path
+) -> None:
     for url in serve("--latency", "0.3"):
         flags = ["--judge", "judge", "--judge-url", url, "--concurrency", "2", "--out", str(tmp_path / "run")]
         command = [sys.executable, "-m", "ralign", "bench", str(pairs), *flags]
@@ -311,7 +324,9 @@ def test_interrupted_it_leaves_whole_lines_and_says_how_to_go_on(pairs: Path, tm
         assert json.loads((tmp_path / "run/results.json").read_text())["complete"]
 
 
-def test_an_unfinished_run_exits_with_1_and_says_what_is_owed(pairs: Path, tmp_path: Path) -> None:
+def test_an_unfinished_run_exits_with_1_and_says_what_is_owed(
+    ralign: Ralign, pairs: Path, tmp_path: Path
+) -> None:
     for url in serve("--fault", "500=0.5", "--seed", "3"):
         flags = ("--judge", "judge", "--judge-url", url, "--deadline", "0.2", "--out", tmp_path / "run")
         done = ralign("bench", pairs, *flags)
@@ -322,7 +337,7 @@ def test_an_unfinished_run_exits_with_1_and_says_what_is_owed(pairs: Path, tmp_p
 
 
 def test_a_users_own_prompts_are_used_and_known_by_their_digest(
-    pairs: Path, url: str, tmp_path: Path
+    ralign: Ralign, pairs: Path, url: str, tmp_path: Path
 ) -> None:
     prompt = tmp_path / "mine.txt"
     prompt.write_text(
@@ -356,7 +371,7 @@ def test_a_users_own_prompts_are_used_and_known_by_their_digest(
     ],
 )
 def test_a_wrong_flag_is_one_line_that_says_what_to_do(
-    pairs: Path, tmp_path: Path, flags, message: str
+    ralign: Ralign, pairs: Path, tmp_path: Path, flags, message: str
 ) -> None:
     done = ralign("bench", pairs, *flags, cwd=tmp_path)
     assert done.returncode == 2
@@ -394,12 +409,15 @@ pairs = 60
 """
 
 
-def test_the_lab_runs_every_stage_and_takes_up_what_is_there(tmp_path: Path) -> None:
+def test_the_lab_runs_every_stage_and_takes_up_what_is_there(ralign: Ralign, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(TINY_LAB)
-    first = ralign("lab", "--recipe", tmp_path / "tiny.toml", "--out", tmp_path / "lab")
+    # In one process; `tests/lab/test_run.py` holds that several give the same.
+    lab = ("lab", "--recipe", tmp_path / "tiny.toml", "--out", tmp_path / "lab", "--jobs", "1")
+    first = ralign(*lab)
     assert first.returncode == 0, first.stderr
     assert "r-align" in first.stdout
-    again = ralign("lab", "--recipe", tmp_path / "tiny.toml", "--out", tmp_path / "lab")
+    again = ralign(*lab)
+    assert again.returncode == 0, again.stderr
     tables = first.stdout[first.stdout.index("Right, and for the right reasons?") :]
     assert "S-Corr, %" in tables
     assert again.stdout.endswith(tables)
@@ -407,7 +425,7 @@ def test_the_lab_runs_every_stage_and_takes_up_what_is_there(tmp_path: Path) -> 
     assert [benchmark["pairs"] for benchmark in results["benchmarks"].values()] == [60, 60, 60]
 
 
-def test_a_preset_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+def test_a_preset_that_is_not_there_is_named_with_those_that_are(ralign: Ralign, tmp_path: Path) -> None:
     done = ralign("lab", "--preset", "rosy", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == "ralign: there is no preset 'rosy', expected one of collapse, graded, honest\n"

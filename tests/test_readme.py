@@ -1,5 +1,7 @@
 """Every command that the README shows is run as it stands, in a folder with a copy of what it names.
 
+They run in this process: that a process of its own does the same is `tests/test_cli.py`'s.
+
 The address of a model server, http://localhost:8000/v1 in the text, is a server's on loopback. What would take a
 model from a hub or minutes is run as `--dry-run` or named in `ELSEWHERE`, with the test that runs it.
 """
@@ -14,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.program import Ralign
 
 from ralign.models.testing.answers import ChatRequest, answer_by_digest
 
@@ -42,9 +45,8 @@ def answer(request: ChatRequest) -> str:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     command = [sys.executable, "-m", "ralign.models.testing.server", "--answer", "tests.test_readme:answer"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=_environment(), cwd=ROOT
-    ) as process:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
@@ -72,23 +74,11 @@ def test_what_runs_elsewhere_does() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_readme_runs(command: str, address: str, folder: Path) -> None:
+def test_a_command_of_the_readme_runs(ralign: Ralign, command: str, address: str, folder: Path) -> None:
     words = shlex.split(command.replace(SHOWN_ADDRESS, address))[1:]
     if words[0] in ELSEWHERE:
         words = [words[0], "--help"]
     if words[0] in DRY:
         words.append("--dry-run")
-    done = subprocess.run(
-        [sys.executable, "-m", "ralign", *words],
-        capture_output=True, text=True, env=_environment(), cwd=folder, timeout=120,
-    )  # fmt: skip
+    done = ralign(*words, cwd=folder)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-
-
-def _environment() -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
-        "OMP_NUM_THREADS": "1",
-        "OPENAI_API_KEY": "none-needed",
-    }

@@ -37,7 +37,6 @@ from ralign.training.config import Engine, TrainConfig
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ralign.evals.correlate import Panel
     from ralign.models import ChatModel
     from ralign.models.local import LocalModel
     from ralign.policy.command import PolicyEngine
@@ -127,7 +126,7 @@ def _read_recipe(path: Path, command: str) -> dict[str, Any]:
 
 @app.command
 def lab(options: Annotated[LabOptions, Parameter(name="*")] = LabOptions()) -> None:  # noqa: B008  (frozen)
-    """Run the method in the micro world, from random weights, on two cores: no key, no download."""
+    """Run the method in a toy environment, from random weights, on two cores: no key, no download."""
     _needs("lab", "torch", "pydantic")
     from ralign.lab.command import run_lab
 
@@ -156,22 +155,12 @@ def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
     from ralign.evals.probe.command import run_probe
     from ralign.report.probing_table import probing_table
     from ralign.report.tables import print_tables
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_probe(config, _probed_model, console))
     print_tables([probing_table(name, one) for name, one in results.document["benchmarks"].items()], console)
-    console.print(f"Every figure with its counts: {config.out}/results.json", highlight=False, soft_wrap=True)
-    if results.complete:
-        return 0
-    owed = results.document["owed"]
-    console.print(
-        f"Unfinished: {owed['judgments']:,} judgments and {owed['readings']:,} readings had no answer "
-        f"({config.out} says why in its logs); the same command asks for them again.",
-        style="yellow",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return 1
+    return show_end(results, config.out, console)
 
 
 @app.command
@@ -238,13 +227,14 @@ def _policy_engine(name: Engine) -> "PolicyEngine":
 def winrate(config: Annotated[WinrateConfig, Parameter(name="*")]) -> int:
     """Judge a policy's answers against references in both orders: the win rate, raw and at equal length."""
     from ralign.evals.winrate.command import run_winrate, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_winrate(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 @app.command
@@ -281,7 +271,7 @@ def correlate(
     bench_name: str | None = None,
     allow_partial: bool = False,
     cluster: str | None = None,
-    figure: Path | None = None,
+    plot: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Correlate measures of judges with how the policies trained against them end.
@@ -295,7 +285,7 @@ def correlate(
         bench_name: Which benchmark of --runs. Default: the one they have.
         allow_partial: Take runs that are unfinished.
         cluster: A column that names each judge's family: judges of one are not independent, so r alone is printed.
-        figure: Draw the correlations into this .png, .svg or .pdf file.
+        plot: Plot the correlations into this .png, .svg or .pdf file.
         as_json: Print everything in full as JSON.
     """
     from ralign.evals.correlate import correlate_columns
@@ -304,20 +294,17 @@ def correlate(
     found = correlate_columns(
         table, x, y, runs=runs, bench_name=bench_name, allow_partial=allow_partial, cluster=cluster
     )
-    if figure is not None:
-        _draw_correlation(found.panels, figure)
+    if plot is not None:
+        try:
+            # matplotlib is an extra.
+            from ralign.report.correlation_figure import draw_correlation
+        except ImportError as error:
+            raise InputError(f"--plot needs {error.name}: pip install 'ralign[report]'") from None
+        draw_correlation(found.panels, plot)
     if as_json:
         print(json.dumps(found.as_dict(), indent=2))
         return
     print_tables(correlation_tables(found), _console())
-
-
-def _draw_correlation(panels: "Sequence[Panel]", path: Path) -> None:
-    try:
-        from ralign.report.correlation_figure import draw_correlation
-    except ImportError as error:
-        raise InputError(f"--figure needs {error.name}: pip install 'ralign[report]'") from None
-    draw_correlation(panels, path)
 
 
 @app.command
@@ -346,7 +333,7 @@ def _training_engine(name: Engine) -> "TrainingEngine":
 def serve(config: Annotated[ServeConfig, Parameter(name="*")]) -> int:
     """Serve a judge as a policy's reward over HTTP, for TRL, verl, OpenRLHF and anything else."""
     try:
-        # Here and not above: it brings in a web framework, which is an extra.
+        # The web framework is an extra.
         from ralign.serving.command import run_serve
     except ImportError as error:
         raise InputError(f"{error.name} is not installed: pip install 'ralign[serve]'") from None
@@ -367,13 +354,14 @@ def downstream(config: Annotated[DownstreamConfig, Parameter(name="*", consume_m
 def rubric(config: Annotated[RubricConfig, Parameter(name="*")]) -> int:
     """Grade single answers by rubrics or yes-or-no questions with a judge, into a run directory."""
     from ralign.evals.rubric.command import run_rubric, show_results
+    from ralign.runs import show_end
 
     console = _console()
     results = asyncio.run(run_rubric(config, _local_model, console))
     if results is None:
         return 0
     show_results(results, config, console)
-    return 0 if results.complete else 1
+    return show_end(results, config.out, console)
 
 
 def _needs(extra: str, *modules: str) -> None:

@@ -54,7 +54,11 @@ def test_parquet_reads_as_jsonl_does(tmp_path: Path) -> None:
         ({"id": "a", "conversation": []}, "conversation is empty"),
         (
             {"id": "a", "prompt": [{"role": "assistant", "content": "Hm."}]},
-            "the last message is from 'assistant'",
+            "the last message of prompt is from 'assistant'",
+        ),
+        (
+            {"id": "a", "conversations": [{"role": "user", "content": " \n"}]},
+            "conversations is blank, expected the user's question",
         ),
         ({"id": "good", "prompt": "again"}, "id is 'good', which"),
     ],

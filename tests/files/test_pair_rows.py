@@ -74,7 +74,7 @@ def test_a_row_becomes_the_record_it_describes():
         ),
         (
             a_row(conversations=[{"role": "assistant", "content": "Hello"}]),
-            "the last message is from 'assistant', expected 'user'",
+            "the last message of conversations is from 'assistant', expected 'user'",
         ),
         (without("response_A"), "response_A is missing, expected a string"),
         (a_row(response_B=None), "response_B is null, expected a string"),

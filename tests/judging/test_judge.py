@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 
 import pytest
 
@@ -129,6 +130,5 @@ async def test_the_sampling_goes_through_as_it_is():
     assert model.asked[0][1] == Sampling(temperature=0.4)
 
 
-def test_a_chat_judge_is_a_judge():
-    judge: Judge = judge_with(Reply(text=""))[0]
-    assert callable(judge.judge)
+def test_a_chat_judge_is_called_as_any_judge():
+    assert signature(ChatJudge.judge) == signature(Judge.judge)

@@ -1,6 +1,7 @@
 import json
 import tracemalloc
 from collections import Counter
+from inspect import signature
 from pathlib import Path
 from typing import Literal, cast
 
@@ -110,9 +111,8 @@ def test_memory_holds_no_texts(tmp_path: Path):
     assert judge is not None
 
 
-def test_recorded_judgments_are_a_judge(tmp_path: Path):
-    judge: Judge = recorded(tmp_path, {"pair_id": "1", "verdict": "A"})
-    assert callable(judge.judge)
+def test_recorded_judgments_are_called_as_any_judge():
+    assert signature(RecordedJudge.judge) == signature(Judge.judge)
 
 
 @pytest.mark.skipif(not LLMBAR.exists(), reason="../shared/data is not there")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ralign.lab.hf_model import STOP, TransformersGPT, word_tokenizer
-from ralign.lab.lexicon import WORDS
+from ralign.lab.vocabulary import WORDS
 
 
 @pytest.fixture

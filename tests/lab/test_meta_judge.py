@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from ralign.lab.config import Critics
-from ralign.lab.critics import critiques
-from ralign.lab.lexicon import ID
+from ralign.lab.demonstrations import critiques
 from ralign.lab.meta_judge import ExactMetaJudge, aligned, stated, swapped, true_claims
 from ralign.lab.records import to_records
 from ralign.lab.tokenizer import CRITIQUE
+from ralign.lab.vocabulary import ID
 from ralign.records import Judgment
 
 EVEN = (0.5, 0.5, 0.5, 0.5)
@@ -59,8 +59,7 @@ async def test_records_and_tensors_get_the_same_answers_mistakes_included(world,
     pairs = world.pairs(300, EVEN, generator)
     written = critiques(pairs, MIXED, generator)
     judge = ExactMetaJudge(error_rate=0.3, seed=5)
-    shown = torch.cat([pairs.question, pairs.answer_a, pairs.answer_b], dim=1)
-    as_tensors = judge.aligned(shown, pairs.gold, written).tolist()
+    as_tensors = judge.compare(pairs.shown, pairs.gold, written[:, None])[:, 0].tolist()
     records = to_records(pairs, "train")
     texts = [CRITIQUE.write(row) for row in written.tolist()]
     as_records = [
@@ -95,7 +94,6 @@ async def test_errors_follow_the_seed_and_the_vote_not_the_call(world, generator
 
 
 async def test_text_of_another_world_is_a_failure_not_a_misalignment(world, generator):
-    """Pitfall 2."""
     pair = to_records(world.pairs(1, EVEN, generator), "train")[0]
     meta = await ExactMetaJudge().meta_judge(pair, Judgment(pair_id=pair.id, text="A, because."), 0)
     assert (meta.aligned, meta.failure) == (None, "parse")

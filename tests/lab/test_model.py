@@ -1,7 +1,7 @@
 import torch
 from torch import Generator
 
-from ralign.lab.lexicon import WORDS
+from ralign.lab.vocabulary import WORDS
 
 
 def draw(model, generator, *, group, words=5, prompts=3, read=7, banned=None):

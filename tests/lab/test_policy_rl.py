@@ -1,19 +1,51 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import Generator
 
-from ralign.lab import checkpoint
 from ralign.lab.config import ModelConfig, PolicyRlConfig
-from ralign.lab.lexicon import FIRST_FACTOR, FIRST_VERDICT, ID, WORDS
-from ralign.lab.policy_rl import as_answer, banned_words, contest, evaluate, length, train_policy, write
+from ralign.lab.policy_rl import (
+    advantages,
+    as_answer,
+    banned_words,
+    contest,
+    evaluate,
+    length,
+    train_policy,
+    write,
+)
 from ralign.lab.tokenizer import read_answer, write_answer
+from ralign.lab.vocabulary import FIRST_FACTOR, FIRST_VERDICT, ID, WORDS
 from ralign.lab.world import questions
 
+NAN = float("nan")
 SMALL = ModelConfig(width=16, layers=2, heads=2)
 
 
 def ids(*texts):
     return torch.tensor([read_answer(text) for text in texts])
+
+
+def test_advantages_worked_by_hand():
+    rewards = torch.tensor([[1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0], [4.0, 0.0, 0.0, 0.0]])
+    by_hand = torch.tensor(
+        [
+            [0.5 / (1 / 3) ** 0.5 * sign for sign in (1, -1, -1, 1)],  # deviation over n - 1
+            [0.0] * 4,
+            [1.5, -0.5, -0.5, -0.5],  # mean 1, deviation 2
+        ]
+    )
+    torch.testing.assert_close(advantages(rewards), by_hand, rtol=1e-3, atol=0)
+
+
+def test_an_unscored_completion_gets_no_gradient_and_does_not_move_its_siblings():
+    """A reward of 0 in its place would teach that the answer was as good as the reference."""
+    with_outage = advantages(torch.tensor([[1.0, NAN, 0.0, 0.0], [NAN, NAN, 1.0, NAN], [NAN] * 4]))
+    without = advantages(torch.tensor([[1.0, 0.0, 0.0]]))
+    assert with_outage[0, [0, 2, 3]].tolist() == without[0].tolist()
+    assert with_outage[0, 1] == 0.0
+    assert with_outage[1:].abs().sum() == 0.0
 
 
 class PrefersConfidence(torch.nn.Module):
@@ -41,7 +73,6 @@ def test_the_confident_answer_wins_in_whatever_order_it_is_shown(orders, generat
 
 
 def test_a_judge_without_a_verdict_scores_nothing(generator):
-    """Pitfall 2."""
     rewards = contest(
         PrefersConfidence(silent=True),
         questions(1, generator),
@@ -80,7 +111,7 @@ def test_a_policy_writes_no_words_of_judges_unless_it_may(model):
 
 
 def test_training_changes_the_policy_and_leaves_start_and_judge_alone(model, world):
-    start, judge, policy = (checkpoint.copy(model, SMALL) for _ in range(3))
+    start, judge, policy = (deepcopy(model) for _ in range(3))
     config = PolicyRlConfig(steps=3, prompts=8, group_size=4)
     untouched = [weight.clone() for weight in start.parameters()]
     steps = list(train_policy(policy, start, PrefersConfidence(), world, config, Generator().manual_seed(3)))
@@ -93,7 +124,7 @@ def test_training_changes_the_policy_and_leaves_start_and_judge_alone(model, wor
 
 def test_a_policy_finds_what_its_judge_leans_on(model, world):
     """The mechanism of reward hacking in its smallest form."""
-    policy = checkpoint.copy(model, SMALL)
+    policy = deepcopy(model)
     config = PolicyRlConfig(steps=40, prompts=16, group_size=8, rate=1e-2, evaluated=500)
     before = evaluate(policy, world, config, Generator().manual_seed(4))
     for _ in train_policy(policy, model, PrefersConfidence(), world, config, Generator().manual_seed(3)):

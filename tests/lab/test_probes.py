@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from ralign.lab.lexicon import FIRST_VERDICT, ID, WORDS
 from ralign.lab.probes import Probes, claims_swapped, fabrications, probe, showier
 from ralign.lab.tokenizer import CRITIQUE
+from ralign.lab.vocabulary import FIRST_VERDICT, ID, WORDS
 from ralign.lab.world import Pairs
 
 EVEN = (0.5, 0.5, 0.5, 0.5)

@@ -1,16 +1,17 @@
-"""`ralign probe`'s own code on the micro world's judge, against the lab's probe, which works on word ids."""
+"""`ralign probe`'s own code on the toy environment's judge, against the lab's probe, which works on word ids."""
 
 import re
 
 import torch
 
-from ralign.evals.probe.run import Plan, probe
+from ralign.evals.probe.plan import probe
+from ralign.evals.probe.verdict_probabilities import Reading
 from ralign.lab.hf_model import TransformersGPT, word_tokenizer
-from ralign.lab.lexicon import CLAIMS, FACTORS, FIRST_VERDICT
 from ralign.lab.probes import claims_swapped, verdict_after
-from ralign.lab.prompts import judge_prompt
 from ralign.lab.records import shown_ids, to_records, verdict_of
 from ralign.lab.tokenizer import CRITIQUE, RATIONALE
+from ralign.lab.vocabulary import CLAIMS, FACTORS, FIRST_VERDICT
+from ralign.lab.world import judge_prompt
 from ralign.records import Judgment
 
 EVEN = (0.5, 0.5, 0.5, 0.5)
@@ -35,8 +36,19 @@ class Reader:
     def __init__(self, model):
         self.model = TransformersGPT(model)
 
+    async def read(self, pair, order, version, written):
+        a, b = self.log_probs(pair, order, written)
+        return Reading(
+            pair_id=pair.id,
+            benchmark=pair.benchmark,
+            order=order,
+            version=version,
+            log_prob_a=a,
+            log_prob_b=b,
+        )
+
     @torch.no_grad()
-    async def read(self, pair, order, written):
+    def log_probs(self, pair, order, written):
         said = {side: claims for side, *claims in SIDE.findall(written.rationale)}
         if set(said) != {"A", "B"} or "Decisive" not in written.rationale:
             return -1.0, -1.0  # cut short: the lab's model reads whole rationales only
@@ -69,7 +81,7 @@ async def test_the_probe_finds_what_the_labs_own_finds(world, model, generator, 
         record.id: (CRITIQUE.write(words), verdict_of(words[7]))
         for record, words in zip(records, critique.tolist(), strict=True)
     }
-    results = await probe(Plan(pairs=records), Judge(said), Reader(model), tmp_path / "run")
+    results = await probe(records, Judge(said), Reader(model), tmp_path / "run")
 
     prompt = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b)
     followed = verdict_after(model, prompt, critique) != verdict_after(

@@ -3,9 +3,9 @@ from dataclasses import replace
 import torch
 
 from ralign.files import PairsFile, read_pairs, write_pairs
-from ralign.lab.lexicon import DOMAINS, FIRST_VERDICT
 from ralign.lab.records import shown_ids, to_records
 from ralign.lab.tokenizer import CRITIQUE
+from ralign.lab.vocabulary import DOMAINS, FIRST_VERDICT
 
 EVEN = (0.5, 0.5, 0.5, 0.5)
 

@@ -13,7 +13,7 @@ import torch
 
 from ralign.errors import ConfigMismatch
 from ralign.lab.config import LabConfig, ModelConfig, preset_path, read_recipe
-from ralign.lab.progress import Beat, Said
+from ralign.lab.progress import Milestone, StepDone
 from ralign.lab.results import SeedResult, read_seed_result
 from ralign.lab.run import folder_name, prepare, run_arm, run_seed
 from ralign.lab.seeds import run_seeds
@@ -105,7 +105,7 @@ def test_another_recipe_in_the_same_directory_is_refused_by_name(run):
 
 def test_every_task_is_told_to_its_last_step_and_every_arm_has_a_line(run):
     _, result, events = run
-    last = {event.task: event for event in events if isinstance(event, Beat)}
+    last = {event.task: event for event in events if isinstance(event, StepDone)}
     assert {task: event.total for task, event in last.items()} == {
         "seed 3: base model": 12,
         "seed 3: base": 3,
@@ -114,7 +114,7 @@ def test_every_task_is_told_to_its_last_step_and_every_arm_has_a_line(run):
         f"seed 3: {result.arms[3].name}": 6,
     }
     assert all(event.done == event.total for event in last.values())
-    lines = [event.line for event in events if isinstance(event, Said)]
+    lines = [event.line for event in events if isinstance(event, Milestone)]
     assert len(lines) == 2 + len(result.arms)
 
 

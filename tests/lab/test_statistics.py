@@ -11,7 +11,7 @@ from ralign.lab.results import (
     Measured,
     SeedResult,
     read_seed_result,
-    write_seed_result,
+    write_result,
 )
 from ralign.lab.statistics import by_arm, differences, paired, predictions
 
@@ -91,5 +91,5 @@ def test_a_judge_that_is_never_right_has_no_spurious_correctness_and_is_no_point
 
 
 def test_a_result_comes_back_from_its_file(tmp_path):
-    write_seed_result(TWO[0], tmp_path / "result.json")
+    write_result(TWO[0], tmp_path / "result.json")
     assert read_seed_result(tmp_path / "result.json") == TWO[0]

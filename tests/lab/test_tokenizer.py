@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ralign.errors import InputError
-from ralign.lab.lexicon import ANSWER_LENGTH, BLANK, CLAIMS, END, FACTORS, FIRST_CLAIM, ID, SPECIAL, WORDS
 from ralign.lab.tokenizer import CRITIQUE, QUESTION, RATIONALE, read_answer, read_question, write_answer
+from ralign.lab.vocabulary import ANSWER_LENGTH, BLANK, CLAIMS, END, FACTORS, FIRST_CLAIM, ID, SPECIAL, WORDS
 
 any_word = st.integers(0, len(WORDS) - 1)
 plain_word = st.integers(len(SPECIAL), len(WORDS) - 1)
@@ -40,7 +40,7 @@ def test_every_word_is_there_once_and_claims_lie_in_the_order_of_the_factors():
 
 @pytest.mark.parametrize("text", ["What is love?", "Which soap does Mira like? Add the town and say thanks."])
 def test_another_question_is_refused(text):
-    with pytest.raises(InputError, match="not a question of the micro world"):
+    with pytest.raises(InputError, match="not a question of the toy environment"):
         read_question(text)
 
 

@@ -1,30 +1,30 @@
 """TRL's GRPOTrainer against the lab's own loop: the same numbers where the draws are the same."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import Generator
 
-from ralign.judging import call_seed
-from ralign.lab import checkpoint, judge_rl, trl_engine
+from ralign.lab import judge_rl, trl_engine
 from ralign.lab.config import ArmConfig, JudgeRlConfig, ModelConfig, preset_path, read_recipe
 from ralign.lab.hf_model import TransformersGPT
-from ralign.lab.judge_rl import advantages, grpo_loss, log_probabilities
-from ralign.lab.lexicon import CRITIQUE_LENGTH, WORDS
+from ralign.lab.judge_rl import grpo_loss, log_probabilities
 from ralign.lab.measure import measure
 from ralign.lab.meta_judge import ExactMetaJudge
-from ralign.lab.prompts import judge_prompt
+from ralign.lab.model import load
+from ralign.lab.policy_rl import advantages
 from ralign.lab.run import prepare
-from ralign.lab.scoring import reward_of
-from ralign.lab.trl_engine import GroupReward, grpo_config, grpo_trainer, pairs_of
-from ralign.lab.world import World
+from ralign.lab.trl_engine import GroupReward, grpo_config, grpo_trainer, pairs_of, reward_of
+from ralign.lab.vocabulary import CRITIQUE_LENGTH, WORDS
+from ralign.lab.world import judge_prompt, world_of
 from ralign.rewards.judge import outcome_reward
 
 EVEN = (0.5, 0.5, 0.5, 0.5)
 SMALL = ModelConfig(width=16, layers=2, heads=2)
 # A gradient longer than clip_norm in every step, so that clipping is compared too.
-RL = JudgeRlConfig(steps=8, prompts=16, group_size=8, rate=3e-3, clip_norm=0.1)
+RL = JudgeRlConfig(steps=8, prompts=16, group_size=8, rate=3e-3, clip_norm=0.1, cooldown=0.5)
 NAN = float("nan")
 
 
@@ -42,15 +42,15 @@ class Replaying(TransformersGPT):
 @pytest.fixture
 def judge(model, world, generator):
     """A judge that knows how a judgment is written, so that about half of its verdicts are right."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(40):
         pairs = world.pairs(32, EVEN, generator)
         prompt = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b)
         loss = -log_probabilities(model, prompt, pairs.gold[:, None]).mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
-    optimiser.zero_grad()
+        optimizer.step()
+    optimizer.zero_grad()
     return model
 
 
@@ -85,7 +85,7 @@ def batch(judge, world, generator, tmp_path):
 
 
 def test_advantages_agree_and_what_is_not_scored_is_left_out_by_both(batch):
-    """Pitfall 2."""
+    """A reward of 0 in place of no reward would teach that the judgment was bad."""
     _, found, _, _, rewards = batch
     torch.testing.assert_close(found["advantages"].view(4, 6), advantages(rewards), atol=1e-6, rtol=1e-6)
     assert found["advantages"].view(4, 6)[rewards.isnan()].tolist() == [0.0] * 13
@@ -110,10 +110,11 @@ def test_loss_and_gradient_agree(batch, judge):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
-def test_given_the_same_draws_both_engines_walk_the_same_path(judge, world, tmp_path):
-    """Pairs, rewards, advantages, loss, clipping, warm-up and optimiser, over all steps at once."""
-    arm = ArmConfig(name="r-align", reward="hybrid", meta_error=0.3)
-    ours, theirs = checkpoint.copy(judge, SMALL), checkpoint.copy(judge, SMALL)
+@pytest.mark.parametrize("reward", ["outcome", "ralign", "hybrid", "points"])
+def test_given_the_same_draws_both_engines_walk_the_same_path(judge, world, tmp_path, reward):
+    """Pairs, rewards, advantages, loss, clipping, learning rates and optimizer, over all steps at once."""
+    arm = ArmConfig(name="r-align", reward=reward, meta_error=0.3, weight=0.3)
+    ours, theirs = deepcopy(judge), deepcopy(judge)
     expected = list(judge_rl.train_judge(ours, world, arm, RL, EVEN, Generator().manual_seed(5)))
 
     draws = Generator().manual_seed(5)
@@ -123,21 +124,21 @@ def test_given_the_same_draws_both_engines_walk_the_same_path(judge, world, tmp_
         noise = torch.rand(RL.prompts, RL.group_size, CRITIQUE_LENGTH, len(WORDS), generator=draws)
         return theirs.sample(read[:: RL.group_size], noise).words.flatten(0, 1)
 
-    told = []
-    reward = GroupReward(reward_of(arm), ExactMetaJudge(error_rate=0.3, seed=5), told.append)
+    seen = []
+    records = GroupReward(reward_of(arm), ExactMetaJudge(error_rate=0.3, seed=5), seen.append)
     pairs = pairs_of(world, RL.steps, RL, EVEN, Generator().manual_seed(5))
-    trainer_of(Replaying(theirs, write), reward, pairs, RL, tmp_path, steps=RL.steps).train()
+    trainer_of(Replaying(theirs, write), records, pairs, RL, tmp_path, steps=RL.steps).train()
 
-    assert told == [pytest.approx(step) for step in expected]
-    assert 0.2 < expected[0].reward < 0.8
+    assert seen == [pytest.approx(step) for step in expected]
+    assert 0.2 < expected[0].label_accuracy < 0.8
     moved = max((a - b).abs().max() for a, b in zip(ours.parameters(), judge.parameters(), strict=True))
     assert moved > 0.01
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
-def test_the_engine_trains_the_judge_in_place_and_tells_each_step(judge, world):
-    before = checkpoint.copy(judge, SMALL)
+def test_the_engine_trains_the_judge_in_place_and_reports_each_step(judge, world):
+    before = deepcopy(judge)
     arm = ArmConfig(name="outcome-only", reward="outcome", steps=3)
     steps = list(trl_engine.train_judge(judge, world, arm, RL, EVEN, Generator().manual_seed(1)))
     assert len(steps) == 3
@@ -163,8 +164,8 @@ def test_transformers_draws_from_the_models_own_distribution(judge, world, gener
 
 
 def test_a_judgment_without_a_reward_is_none_and_not_zero(world, generator):
-    """Pitfall 2."""
-    pairs, told = world.pairs(3, EVEN, generator), []
+    """A reward of 0 in place of no reward would teach that the judgment was bad."""
+    pairs, seen = world.pairs(3, EVEN, generator), []
 
     def unless_a(label, judgment, meta):
         return None if judgment.verdict == "A" else outcome_reward(label, judgment)
@@ -173,10 +174,10 @@ def test_a_judgment_without_a_reward_is_none_and_not_zero(world, generator):
     judgments[:, -1] = len(WORDS) - 2  # all say A
     judgments[0, -1] += 1
     columns = {name: column.tolist() for name, column in pairs._asdict().items()}
-    rewards = GroupReward(unless_a, ExactMetaJudge(), told.append)([], [], judgments.tolist(), **columns)
+    rewards = GroupReward(unless_a, ExactMetaJudge(), seen.append)([], [], judgments.tolist(), **columns)
     right = float(pairs.gold[0, -1] == judgments[0, -1])
     assert rewards == [right, None, None]
-    assert told[0].reward == right
+    assert seen[0].reward == right
 
 
 def test_what_goes_wrong_in_training_reaches_whoever_takes_the_steps(judge, world):
@@ -198,8 +199,8 @@ def test_both_engines_teach_the_judge_the_same(tmp_path):
     phases = tuple(replace(phase, steps=steps) for phase, steps in zip(recipe.phases, (250, 80), strict=True))
     recipe = replace(recipe, phases=phases, benchmark=replace(recipe.benchmark, pairs=1000))
     prepare(recipe, tmp_path)
-    base = checkpoint.load(tmp_path / "base.pt", recipe.model)
-    world = World.draw(Generator().manual_seed(call_seed(recipe.seed, "lab", "world")))
+    base = load(tmp_path / "base.pt", recipe.model)
+    world = world_of(recipe)
     arm = ArmConfig(name="r-align", reward="ralign", steps=40)
 
     def fidelity(judge, name):
@@ -209,7 +210,7 @@ def test_both_engines_teach_the_judge_the_same(tmp_path):
     def trained(train, name):
         scores = []
         for seed in range(2):
-            judge = checkpoint.copy(base, recipe.model)
+            judge = deepcopy(base)
             for _ in train(judge, world, arm, recipe.judge_rl, recipe.showy, Generator().manual_seed(seed)):
                 pass
             scores.append(fidelity(judge, f"{name}-{seed}"))

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from ralign.lab.lexicon import FIRST_FACTOR, FIRST_VERDICT, SUBSTANCE, VALUES, WORDS
 from ralign.lab.tokenizer import read_answer, read_question
+from ralign.lab.vocabulary import FIRST_FACTOR, FIRST_VERDICT, SUBSTANCE, VALUES, WORDS
 from ralign.lab.world import World, claims
 
 EVEN = (0.5, 0.5, 0.5, 0.5)
@@ -75,7 +75,7 @@ def test_quality_is_half_accuracy_three_tenths_instruction_two_tenths_completene
 
 
 def test_an_answer_that_lists_every_value_and_every_polite_word_earns_nothing_for_them(world, mira):
-    """Pitfall 18: listing everything must not pay."""
+    """Listing everything must not pay."""
     colour, town, other = mira
     question = "Which colour does Mira like? Add the town and say thanks."
     traits, quality = one(world, question, f"{colour} {other} thanks cheers {town}")

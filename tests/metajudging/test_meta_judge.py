@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from inspect import signature
 
 import pytest
 
@@ -214,6 +215,5 @@ async def test_votes_draws_and_orders_have_seeds_of_their_own_and_reruns_repeat_
     assert len(set(seeds[0])) == 6
 
 
-def test_a_chat_meta_judge_is_a_meta_judge():
-    meta_judge: MetaJudge = meta_judge_with(Reply(text=""))[0]
-    assert callable(meta_judge.meta_judge)
+def test_a_chat_meta_judge_is_called_as_any_meta_judge():
+    assert signature(ChatMetaJudge.meta_judge) == signature(MetaJudge.meta_judge)

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,5 @@ def test_bad_rows_and_missing_files_are_named(tmp_path: Path):
         RecordedMetaJudge(tmp_path / "none.jsonl")
 
 
-def test_recorded_meta_judgments_are_a_meta_judge(tmp_path: Path):
-    meta_judge: MetaJudge = recorded(tmp_path, {**KEY, "aligned": True})
-    assert callable(meta_judge.meta_judge)
+def test_recorded_meta_judgments_are_called_as_any_meta_judge():
+    assert signature(RecordedMetaJudge.meta_judge) == signature(MetaJudge.meta_judge)

@@ -8,7 +8,9 @@ import traceback
 import pytest
 
 from ralign.errors import CallFailed, EndpointRefused, InputError
-from ralign.models import Endpoint, EndpointModel, Reply
+from ralign.models import Reply
+from ralign.models.endpoint import Endpoint
+from ralign.models.endpoint_model import EndpointModel
 from ralign.models.testing.faults import Fault
 from ralign.models.testing.server import ChatServer
 
@@ -66,7 +68,7 @@ async def test_the_key_appears_nowhere(messages, sampling, quick, key, caplog, c
     }
     for fault in plans.values():
         server = ChatServer(key=None if fault else "another", faults=None if fault is None else always(fault))
-        async with server, Endpoint(f"{server.url}", patience=quick) as endpoint:
+        async with server, Endpoint(f"{server.url}", retry=quick) as endpoint:
             model = EndpointModel(endpoint, "m")
             seen += [repr(endpoint), repr(model), str(vars(model))]
             with pytest.raises((CallFailed, EndpointRefused)) as raised:

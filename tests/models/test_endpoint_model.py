@@ -11,7 +11,9 @@ import orjson
 import pytest
 
 from ralign.errors import CallFailed, EndpointRefused, InputError
-from ralign.models import Endpoint, EndpointModel, Reply, RetryPolicy, Sampling
+from ralign.models import Reply, RetryPolicy, Sampling
+from ralign.models.endpoint import Endpoint
+from ralign.models.endpoint_model import EndpointModel
 from ralign.models.testing.faults import Fault, every_fault
 from ralign.models.testing.server import ChatServer
 from ralign.records import Message
@@ -65,7 +67,7 @@ async def test_a_request_carries_sampling_seed_and_the_users_own_fields(messages
 )
 async def test_a_fault_on_the_way_is_tried_again_and_answered_once(messages, sampling, quick, fault):
     """Pitfalls 12 and 13."""
-    async with ChatServer(faults=first(2, fault)) as server, Endpoint(server.url, patience=quick) as endpoint:
+    async with ChatServer(faults=first(2, fault)) as server, Endpoint(server.url, retry=quick) as endpoint:
         reply = await EndpointModel(endpoint, "m").reply(messages, sampling)
     assert "boxed" in reply.text
     assert (server.arrived, len(server.answered)) == (3, 1)
@@ -74,7 +76,7 @@ async def test_a_fault_on_the_way_is_tried_again_and_answered_once(messages, sam
 async def test_tries_that_go_wrong_on_the_way_are_counted(messages, sampling, quick):
     async with (
         ChatServer(faults=always(Fault(kind="status", status=500))) as server,
-        Endpoint(server.url, patience=quick) as endpoint,
+        Endpoint(server.url, retry=quick) as endpoint,
     ):
         with pytest.raises(
             CallFailed, match=r"500 Internal Server Error: a fault of the test server \(6 tries in"
@@ -84,10 +86,10 @@ async def test_tries_that_go_wrong_on_the_way_are_counted(messages, sampling, qu
 
 
 async def test_a_busy_endpoint_is_waited_for_until_the_deadline(messages, sampling):
-    patience = RetryPolicy(deadline=0.5, first_wait=0.01, longest_wait=0.02, max_tries=2)
+    retry = RetryPolicy(deadline=0.5, first_wait=0.01, longest_wait=0.02, max_tries=2)
     async with (
         ChatServer(faults=first(8, Fault(kind="status", status=503))) as server,
-        Endpoint(server.url, patience=patience) as endpoint,
+        Endpoint(server.url, retry=retry) as endpoint,
     ):
         assert "boxed" in (await EndpointModel(endpoint, "m").reply(messages, sampling)).text
     assert server.arrived == 9
@@ -99,7 +101,7 @@ async def test_retry_after_is_honoured(messages, sampling, quick, date):
     # A date has whole seconds: two ahead are at least one.
     value = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True) if date else "0.3"
     fault = Fault(kind="status", status=429, retry_after=value)
-    async with ChatServer(faults=first(1, fault)) as server, Endpoint(server.url, patience=quick) as endpoint:
+    async with ChatServer(faults=first(1, fault)) as server, Endpoint(server.url, retry=quick) as endpoint:
         await EndpointModel(endpoint, "m").reply(messages, sampling)
     one, two = (line.time for line in server.log if line.event == "arrived")
     assert two - one >= (0.7 if date else 0.3)
@@ -107,7 +109,7 @@ async def test_retry_after_is_honoured(messages, sampling, quick, date):
 
 async def test_a_wait_beyond_the_deadline_is_not_begun(messages, sampling, quick):
     fault = Fault(kind="status", status=429, retry_after="3600")
-    async with ChatServer(faults=always(fault)) as server, Endpoint(server.url, patience=quick) as endpoint:
+    async with ChatServer(faults=always(fault)) as server, Endpoint(server.url, retry=quick) as endpoint:
         started = time.monotonic()
         with pytest.raises(CallFailed, match=r"429 Too Many Requests: .* \(1 try in"):
             await EndpointModel(endpoint, "m").reply(messages, sampling)
@@ -117,10 +119,10 @@ async def test_a_wait_beyond_the_deadline_is_not_begun(messages, sampling, quick
 
 async def test_the_deadline_covers_every_try_and_every_wait(messages, sampling):
     """Pitfall 16."""
-    patience = RetryPolicy(deadline=0.6, try_timeout=0.25, first_wait=0.01)
+    retry = RetryPolicy(deadline=0.6, try_timeout=0.25, first_wait=0.01)
     async with (
         ChatServer(faults=always(Fault(kind="hang"))) as server,
-        Endpoint(server.url, patience=patience) as e,
+        Endpoint(server.url, retry=retry) as e,
     ):
         started = time.monotonic()
         with pytest.raises(CallFailed, match="no answer in time"):
@@ -132,10 +134,10 @@ async def test_the_deadline_covers_every_try_and_every_wait(messages, sampling):
 
 async def test_waiting_for_a_slot_does_not_use_up_the_deadline(messages, sampling):
     """Pitfall 16: thousands of calls at once are no reason for the last ones to fail."""
-    patience = RetryPolicy(deadline=0.4)
+    retry = RetryPolicy(deadline=0.4)
     async with (
         ChatServer(latency=0.05) as server,
-        Endpoint(server.url, patience=patience, concurrency=2) as endpoint,
+        Endpoint(server.url, retry=retry, concurrency=2) as endpoint,
     ):
         model = EndpointModel(endpoint, "m")
         replies = await asyncio.gather(*(model.reply(messages, sampling, seed=seed) for seed in range(24)))
@@ -241,7 +243,7 @@ async def test_an_address_that_never_answered_stops_the_run_soon(messages, sampl
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    async with Endpoint(f"http://127.0.0.1:{port}", patience=quick) as endpoint:
+    async with Endpoint(f"http://127.0.0.1:{port}", retry=quick) as endpoint:
         started = time.monotonic()
         with pytest.raises(
             EndpointRefused, match=rf"cannot reach http://127.0.0.1:{port}/v1.*is the server up"
@@ -254,7 +256,7 @@ async def test_a_server_that_comes_up_a_little_later_is_waited_for(messages, sam
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    async with Endpoint(f"http://127.0.0.1:{port}", patience=quick) as endpoint:
+    async with Endpoint(f"http://127.0.0.1:{port}", retry=quick) as endpoint:
         call = asyncio.create_task(EndpointModel(endpoint, "m").reply(messages, sampling))
         await asyncio.sleep(0.05)
         async with ChatServer(port=port):
@@ -262,8 +264,8 @@ async def test_a_server_that_comes_up_a_little_later_is_waited_for(messages, sam
 
 
 async def test_a_server_that_has_gone_fails_the_call_at_its_deadline(messages, sampling):
-    patience = RetryPolicy(deadline=1.5, unreachable_after=0.05, first_wait=0.01, longest_wait=0.05)
-    async with ChatServer() as server, Endpoint(server.url, patience=patience) as endpoint:
+    retry = RetryPolicy(deadline=1.5, unreachable_after=0.05, first_wait=0.01, longest_wait=0.05)
+    async with ChatServer() as server, Endpoint(server.url, retry=retry) as endpoint:
         model = EndpointModel(endpoint, "m")
         await model.reply(messages, sampling)
         await server.__aexit__(None, None, None)
@@ -273,11 +275,11 @@ async def test_a_server_that_has_gone_fails_the_call_at_its_deadline(messages, s
 
 async def test_calls_that_fail_in_a_row_stop_the_run_until_one_is_answered(messages, sampling):
     """Pitfalls 13 and 16."""
-    patience = RetryPolicy(max_tries=1, failures_in_a_row=3)
+    retry = RetryPolicy(max_tries=1, failures_in_a_row=3)
     down = Fault(kind="status", status=500)
     async with (
         ChatServer(faults=lambda n, _: None if n in (2, 6) else down) as server,
-        Endpoint(server.url, patience=patience) as endpoint,
+        Endpoint(server.url, retry=retry) as endpoint,
     ):
         model = EndpointModel(endpoint, "m")
         outcomes = []
@@ -350,7 +352,7 @@ async def test_many_calls_through_every_fault_are_each_answered_once(sampling, q
     """Whatever goes wrong on the way: no call lost, none answered twice, and what failed was not answered."""
     async with (
         ChatServer(faults=every_fault(0.3, seed=4), latency=0.002) as server,
-        Endpoint(server.url, patience=quick, concurrency=32) as endpoint,
+        Endpoint(server.url, retry=quick, concurrency=32) as endpoint,
     ):
         model = EndpointModel(endpoint, "m")
         calls = [model.reply([Message(role="user", content=f"pair {n}")], sampling) for n in range(300)]

@@ -71,10 +71,10 @@ def test_the_environments_proxy_is_used_but_not_for_this_machine(monkeypatch):
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://proxy:3128")
     assert proxy_for(URL("https://host/v1")) == "http://proxy:3128"
-    for address in (
+    for endpoint_url in (
         "http://127.0.0.1:8000",
         "http://localhost:8000",
         "http://[::1]:80",
         "https://inside.example",
     ):
-        assert proxy_for(URL(address)) is None
+        assert proxy_for(URL(endpoint_url)) is None

@@ -35,8 +35,8 @@ def test_what_an_answer_asks_to_wait(headers, seconds):
 
 @given(st.integers(1, 10_000), st.none() | st.floats(0, 1000), st.integers())
 def test_a_wait_lies_between_what_was_asked_for_and_the_backoff(failed_tries, retry_after, seed):
-    patience = RetryPolicy(first_wait=0.5, longest_wait=30)
-    wait = patience.wait(failed_tries, retry_after, random.Random(seed))
+    retry = RetryPolicy(first_wait=0.5, longest_wait=30)
+    wait = retry.wait(failed_tries, retry_after, random.Random(seed))
     if retry_after is None:
         assert 0 <= wait <= min(30, 0.5 * 2.0 ** min(failed_tries - 1, 100))
     else:
@@ -45,8 +45,8 @@ def test_a_wait_lies_between_what_was_asked_for_and_the_backoff(failed_tries, re
 
 def test_waits_are_spread():
     """Full jitter: calls that failed together do not come back together."""
-    patience, jitter = RetryPolicy(), random.Random(0)
-    waits = sorted(patience.wait(4, None, jitter) for _ in range(1000))
+    retry, jitter = RetryPolicy(), random.Random(0)
+    waits = sorted(retry.wait(4, None, jitter) for _ in range(1000))
     assert waits[0] < 0.1
     assert waits[500] == pytest.approx(2, abs=0.3)
     assert 3.9 < waits[-1] <= 4

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,15 +19,13 @@ from torch import Generator
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from ralign.errors import InputError
-from ralign.lab import checkpoint
 from ralign.lab.config import ArmConfig, LabConfig
 from ralign.lab.judge_rl import train_judge
-from ralign.lab.lexicon import CRITIQUE_LENGTH, FIRST_FACTOR, SPECIAL, WORDS
-from ralign.lab.model import GPT
-from ralign.lab.prompts import judge_prompt
-from ralign.lab.run import prepare, world_of
+from ralign.lab.model import GPT, load
+from ralign.lab.run import prepare
 from ralign.lab.tokenizer import CRITIQUE, QUESTION, read_answer, read_question, write_answer
-from ralign.lab.world import World, questions
+from ralign.lab.vocabulary import CRITIQUE_LENGTH, FIRST_FACTOR, SPECIAL, WORDS
+from ralign.lab.world import World, judge_prompt, questions, world_of
 from ralign.models import Batcher, Reply, Sampling
 from ralign.records import Message
 
@@ -55,10 +54,10 @@ class Judges(NamedTuple):
 def judges(recipe: LabConfig, out: Path) -> Judges:
     """The base judge, and what outcome-only and R-Align training make of it: the lab's own code and budget."""
     prepare(recipe, out)
-    world, base = world_of(recipe), checkpoint.load(out / "base.pt", recipe.model)
+    world, base = world_of(recipe), load(out / "base.pt", recipe.model)
     trained: dict[str, GPT] = {}
     for reward in ("outcome", "ralign"):
-        trained[reward] = checkpoint.copy(base, recipe.model)
+        trained[reward] = deepcopy(base)
         arm = ArmConfig(name=reward, reward=reward)
         generator = Generator().manual_seed(7)
         for _ in train_judge(trained[reward], world, arm, recipe.judge_rl, recipe.showy, generator):

@@ -52,7 +52,7 @@ def test_an_svg_has_r_and_every_model_as_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_names_cover_neither_one_another_nor_leave_the_figure(seed: int) -> None:
-    figure = correlation_figure._figure([panel_of(9, seed)])
+    figure = correlation_figure.plot([panel_of(9, seed)])
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     canvas.draw()  # moves every name to its place
@@ -76,7 +76,7 @@ def test_two_models_at_one_point_are_both_named() -> None:
     x, y = [1.0, 1.0, 2.0, 3.0], [1.0, 1.0, 3.0, 2.0]
     found = correlate(x, y)
     twins = Panel(x_name="x", y_name="y", models=["one", "other", "c", "d"], x=x, y=y, correlation=found)
-    figure = correlation_figure._figure([twins])
+    figure = correlation_figure.plot([twins])
     places = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
     assert places["one"] != places["other"]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ralign.rewards.reward_hacking import SIGNS, GradedAnswer, Signs, repeated_share, signs_of
+from ralign.rewards.reward_hacking import SIGNS, GradedAnswer, RewardHackingSigns, repeated_share, signs_of
 
 VOCABULARY = """
     tide harbour lamp rope sail stone gull north early cold bright table bread winter letter road market green follow
@@ -123,7 +123,7 @@ HACKS: dict[str, tuple[Hack, float]] = {
 """By sign: a policy that moves it, and by how much at least."""
 
 
-def value(signs: Signs, name: str) -> float:
+def value(signs: RewardHackingSigns, name: str) -> float:
     found = signs.as_dict()[name]
     assert found is not None
     return found
@@ -175,7 +175,7 @@ def test_signs_of_two_small_groups_by_hand() -> None:
     ]
     signs = signs_of(3, [first, second, []])
     # Of the four answers one shows nothing: lengths 13, 28 and 14; the references of the first two 7 and 3.
-    assert signs == Signs(
+    assert signs == RewardHackingSigns(
         step=3,
         answers=4,
         reward=pytest.approx((0.9 + 0.0 - 1.5) / 3),

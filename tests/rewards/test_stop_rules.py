@@ -1,11 +1,11 @@
 import pytest
 
 from ralign.errors import InputError
-from ralign.rewards.reward_hacking import GradedAnswer, Signs, signs_of
+from ralign.rewards.reward_hacking import GradedAnswer, RewardHackingSigns, signs_of
 from ralign.rewards.stop_rules import StopRule, StopRules
 
 
-def step(number: int, ratio: float | None) -> Signs:
+def step(number: int, ratio: float | None) -> RewardHackingSigns:
     """A step whose answers are `ratio` times as long as their references."""
     if ratio is None:
         return signs_of(number, [[GradedAnswer(completion="no reference")]])

@@ -1,7 +1,6 @@
 import gc
 
 import pytest
-
 from ralign.training.rare_collections import rare_collections
 
 

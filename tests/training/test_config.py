@@ -23,7 +23,7 @@ def config(**given) -> TrainConfig:
         ({"meta_judge": None}, "--reward ralign needs --meta-judge MODEL"),
         ({"reward": "outcome", "meta_judge": "m"}, "--reward outcome asks no meta-judge"),
         ({"reward": "outcome", "meta_judge_url": "http://x/v1"}, "--meta-judge-url needs --meta-judge"),
-        ({"reward_weight": 0.3}, "--reward-weight is for hybrid and pointwise"),
+        ({"reward_weight": 0.3}, "--reward-weight is for hybrid and points"),
         ({"group_size": 1}, "--group-size is 1, expected 2 or more"),
         ({"vllm": "server"}, "--vllm server needs --vllm-url"),
         ({"vllm_url": "http://x"}, "--vllm-url needs --vllm server"),

@@ -61,7 +61,7 @@ async def test_the_outcome_reward_opens_no_connection() -> None:
     [
         ({"reward": "hybrid"}, HybridReward(weight=0.5)),
         ({"reward": "hybrid", "reward_weight": 0.2}, HybridReward(weight=0.2)),
-        ({"reward": "pointwise", "reward_weight": 2.0}, PointsReward(weight=2.0)),
+        ({"reward": "points", "reward_weight": 2.0}, PointsReward(weight=2.0)),
     ],
 )
 def test_a_weight_reaches_the_rewards_formula(given, formula) -> None:

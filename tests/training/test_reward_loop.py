@@ -52,7 +52,7 @@ async def test_pointwise_pays_the_points_stated_of_every_completion():
             points = (GoldPoint(text="tide", stated="tide" in judgment.rationale),)
             return MetaJudgment(pair_id=pair.id, aligned=True, points=points)
 
-    batch = await GenRMReward("pointwise", Points()).score([ALIGNED, SPURIOUS, wrong("the tide")])
+    batch = await GenRMReward("points", Points()).score([ALIGNED, SPURIOUS, wrong("the tide")])
     assert batch.rewards == [2.0, 1.0, 1.0]
 
 

@@ -8,7 +8,9 @@ from tests.training.reward_pieces import Hours, right
 from ralign.errors import EndpointRefused
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
-from ralign.models import Endpoint, EndpointModel, RetryPolicy, Sampling
+from ralign.models import RetryPolicy, Sampling
+from ralign.models.endpoint import Endpoint
+from ralign.models.endpoint_model import EndpointModel
 from ralign.models.testing.faults import Fault, every_fault
 from ralign.models.testing.server import ChatServer
 from ralign.training.breaker import Limits
@@ -41,8 +43,8 @@ async def test_a_server_that_goes_away_and_comes_back_is_waited_for():
 
     starting = []
     hours.on_sleep = come_back
-    patience = RetryPolicy(deadline=0.8, first_wait=0.01, longest_wait=0.05)
-    async with Endpoint(servers[0].url, patience=patience) as endpoint:
+    retry = RetryPolicy(deadline=0.8, first_wait=0.01, longest_wait=0.05)
+    async with Endpoint(servers[0].url, retry=retry) as endpoint:
         reward = reward_with(endpoint, clock=hours, sleep=hours.sleep, tell=lambda line: None)
         assert (await reward.score([right("first tide")])).rewards == [1.0]
         await servers[0].__aexit__(None, None, None)
@@ -58,10 +60,10 @@ async def test_twenty_failures_in_a_row_which_end_a_benchmark_only_make_training
     hours, up = Hours(), []
     faults = lambda number, body: None if up else Fault(kind="status")  # noqa: E731
     hours.on_sleep = lambda: up.append(True)
-    patience = RetryPolicy(max_tries=1, failures_in_a_row=2)
+    retry = RetryPolicy(max_tries=1, failures_in_a_row=2)
     async with (
         ChatServer(answer=say, faults=faults) as server,
-        Endpoint(server.url, patience=patience) as endpoint,
+        Endpoint(server.url, retry=retry) as endpoint,
     ):
         reward = reward_with(endpoint, clock=hours, sleep=hours.sleep, tell=lambda line: None)
         batch = await reward.score([right(f"tide {n}") for n in range(40)])
@@ -71,11 +73,11 @@ async def test_twenty_failures_in_a_row_which_end_a_benchmark_only_make_training
 
 async def test_every_fault_there_is_leaves_the_rest_scored_and_no_reward_wrong():
     faults = every_fault(0.3, hang=30.0, seed=5)
-    patience = RetryPolicy(max_tries=1, deadline=5, try_timeout=1, failures_in_a_row=100)
+    retry = RetryPolicy(max_tries=1, deadline=5, try_timeout=1, failures_in_a_row=100)
     plan = OutagePlan(policy="stop", limits=Limits(window=50, minimum=50))
     async with (
         ChatServer(answer=say, faults=faults) as server,
-        Endpoint(server.url, patience=patience) as endpoint,
+        Endpoint(server.url, retry=retry) as endpoint,
     ):
         batch = await reward_with(endpoint, outage=plan).score([right(f"tide {n}") for n in range(200)])
     assert set(batch.rewards) == {1.0, None}
@@ -86,7 +88,7 @@ async def test_every_fault_there_is_leaves_the_rest_scored_and_no_reward_wrong()
 async def test_an_address_that_never_answered_is_a_mistake_and_not_an_outage():
     async with ChatServer() as server:
         gone = server.url
-    patience = RetryPolicy(unreachable_after=0.05, first_wait=0.01)
-    async with Endpoint(gone, patience=patience) as endpoint:
+    retry = RetryPolicy(unreachable_after=0.05, first_wait=0.01)
+    async with Endpoint(gone, retry=retry) as endpoint:
         with pytest.raises(EndpointRefused, match="is the server up, and the address right"):
             await reward_with(endpoint).score([right()])

@@ -80,7 +80,7 @@ async def test_samples_of_a_worker_share_calls_and_cap():
     assert server.most_in_flight == 2
 
 
-@pytest.mark.parametrize("reward", ["ralign", "hybrid", "pointwise"])
+@pytest.mark.parametrize("reward", ["ralign", "hybrid", "points"])
 async def test_whatever_goes_wrong_every_sample_has_a_score_and_the_same_keys(reward):
     """Pitfalls 2 and 16."""
     faults = every_fault(0.8, seed=3, hang=30)

@@ -8,8 +8,8 @@ from ralign.training.verl_worker import RewardSettings, open_worker
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"reward": "praise"}, "reward is 'praise', expected one of outcome, ralign, hybrid, pointwise"),
-        ({"reward": "ralign", "reward_weight": 0.5}, "reward_weight is for hybrid and pointwise"),
+        ({"reward": "praise"}, "reward is 'praise', expected one of outcome, ralign, hybrid, points"),
+        ({"reward": "ralign", "reward_weight": 0.5}, "reward_weight is for hybrid and points"),
     ],
 )
 def test_a_reward_that_there_is_not_is_named(fields, complaint):

@@ -22,7 +22,9 @@ from trl import GRPOConfig, GRPOTrainer
 
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
-from ralign.models import Endpoint, EndpointModel, RetryPolicy, Sampling
+from ralign.models import RetryPolicy, Sampling
+from ralign.models.endpoint import Endpoint
+from ralign.models.endpoint_model import EndpointModel
 from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.server import ChatServer
 from ralign.records import PreferencePair
@@ -43,8 +45,8 @@ def say(request: ChatRequest) -> str:
 @asynccontextmanager
 async def reward_over_http(server: ChatServer, **options: Any) -> AsyncGenerator[GenRMReward]:
     """R-Align's reward with the server's meta-judge, one try a call: what fails there fails here."""
-    patience = RetryPolicy(max_tries=1, try_timeout=5, deadline=5)
-    async with Endpoint(server.url, patience=patience) as endpoint:
+    retry = RetryPolicy(max_tries=1, try_timeout=5, deadline=5)
+    async with Endpoint(server.url, retry=retry) as endpoint:
         meta_judge = ChatMetaJudge(
             model=EndpointModel(endpoint, "meta"),
             prompt=Prompt("{gold_rationale}\nRATIONALE: {rationale}", META_PROMPT),

@@ -18,11 +18,9 @@ from pathlib import Path
 
 from ralign.errors import BadRow, InputError
 from ralign.files import PairsFile, find_pairs_files, read_rows, replacing
-from ralign.files.pair_rows import messages_of
-from ralign.files.rows import Row, RowLocation, expected, identifier, shown
+from ralign.files.pair_rows import read_conversation
+from ralign.files.rows import Row, RowLocation, expected, identifier
 from ralign.records import Message
-
-PROMPT_COLUMNS = ("conversation", "conversations", "prompt")
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -36,7 +34,7 @@ class PolicyPrompt:
     """The messages up to and including the last user turn."""
     row: Mapping[str, object]
     """The row as it was read, every column of it."""
-    place: RowLocation
+    location: RowLocation
     """Where it stands, for errors."""
 
     def answer(self, column: str) -> str:
@@ -47,7 +45,7 @@ class PolicyPrompt:
         """
         text = self.row.get(column)
         if not isinstance(text, str) or not text.strip():
-            raise expected(dict(self.row), column, "an answer", self.place)
+            raise expected(dict(self.row), column, "an answer", self.location)
         return text
 
 
@@ -67,14 +65,14 @@ def read_prompts(
     """
     files: list[PairsFile] = find_pairs_files(sources)
     seen: dict[str, PolicyPrompt] = {}
-    for place, row in read_rows(files, skip_bad_rows=skip_bad_rows):
+    for location, row in read_rows(files, skip_bad_rows=skip_bad_rows):
         if limit is not None and len(seen) >= limit:
             break
         try:
-            prompt = prompt_from_row(row, place)
+            prompt = prompt_from_row(row, location)
             if prompt.id in seen:
-                raise place.bad(
-                    f"id is {prompt.id!r}, which {seen[prompt.id].place} has already, expected each id once"
+                raise location.bad(
+                    f"id is {prompt.id!r}, which {seen[prompt.id].location} has already, expected each id once"
                 )
         except BadRow as bad_row:
             if skip_bad_rows is None:
@@ -87,28 +85,15 @@ def read_prompts(
     return list(seen.values())
 
 
-def prompt_from_row(row: Row, place: RowLocation) -> PolicyPrompt:
+def prompt_from_row(row: Row, location: RowLocation) -> PolicyPrompt:
     """Check a row and make it a record.
 
     Raises:
         BadRow: the row cannot be used; the first problem found is named.
     """
-    name = identifier(row, "id", place)
-    columns = [column for column in PROMPT_COLUMNS if row.get(column) is not None]
-    if len(columns) != 1:
-        found = " and ".join(columns) or "none of them"
-        raise place.bad(f"has {found}, expected one of {', '.join(PROMPT_COLUMNS)}")
-    (column,) = columns
-    text = row[column]
-    if column == "prompt" and isinstance(text, str):
-        if not text.strip():
-            raise place.bad("prompt is blank, expected a text or messages")
-        conversation = (Message(role="user", content=text),)
-    else:
-        conversation = messages_of(row, column, place)
-        if conversation[-1].role != "user":
-            raise place.bad(f"the last message is from {shown(conversation[-1].role)}, expected 'user'")
-    return PolicyPrompt(id=name, conversation=conversation, row=row, place=place)
+    name = identifier(row, "id", location)
+    conversation = read_conversation(row, location)
+    return PolicyPrompt(id=name, conversation=conversation, row=row, location=location)
 
 
 def prompts_digest(prompts: Iterable[PolicyPrompt], columns: Sequence[str] = ()) -> str:

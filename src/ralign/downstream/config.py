@@ -130,6 +130,7 @@ class DownstreamConfig:
                 raise InputError(f"--lighteval-task {text!r}: expected BENCHMARK=TASK with one of {known}")
             tasks[name] = task.strip()
         for name in ("aime24", "aime25"):
+            # A task that was given with its own number of samples keeps it.
             if "@" not in tasks[name]:
                 tasks[name] += f"@n={self.samples}"
         return {name: tasks[name] for name in self.lighteval_benchmark or LIGHTEVAL_TASKS}

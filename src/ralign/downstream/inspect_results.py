@@ -31,10 +31,12 @@ from ralign.downstream.scores import (
 from ralign.errors import InputError
 
 _HEADER = "header.json"
-_ZSTANDARD = 93  # the ZIP specification (APPNOTE.TXT), 4.4.5
-_LOCAL_HEADER = struct.Struct("<4s22xHH")  # 4.3.7: signature, 22 bytes, length of name, length of extra field
+# The ZIP specification (APPNOTE.TXT), 4.4.5.
+_ZSTANDARD = 93
+# 4.3.7: signature, 22 bytes, length of name, length of extra field.
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+# Metrics of another metric's spread.
 _SPREAD = frozenset({"stderr", "std", "var", "bootstrap_stderr"})
-"""Metrics of another metric's spread."""
 
 
 def is_inspect(document: Document) -> bool:

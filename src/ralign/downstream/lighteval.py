@@ -66,7 +66,8 @@ class Policy:
         where: dict[str, object] = {"model_name": self.name}
         if self.url is not None:
             where = {
-                "model_name": f"openai/{self.name}",  # litellm's name for any OpenAI-compatible endpoint
+                # litellm's name for any OpenAI-compatible endpoint.
+                "model_name": f"openai/{self.name}",
                 "provider": "openai",
                 "base_url": self.url,
                 "concurrent_requests": self.concurrency,
@@ -108,6 +109,7 @@ def find_program(given: str) -> str:
     found = shutil.which(str(path))
     if found is None:
         raise InputError(f"--lighteval {given}: no program there; expected lighteval's, or its environment")
+    # Absolute, as each run is started in a folder of its own.
     return str(Path(found).absolute())
 
 

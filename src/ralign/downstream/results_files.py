@@ -59,7 +59,19 @@ def read_results(sources: Sequence[str], *, allow_partial: bool) -> list[Results
         if not (equals and name and "/" not in name) or Path(source).exists():
             name, named = "", source
         path = Path(named).expanduser()
-        file = _read(path / "results.json" if path.is_dir() else path)
+        path = path / "results.json" if path.is_dir() else path
+        document = _document(path, _EXPECTED)
+        # lm-eval is looked for last: its keys are the least telling.
+        if is_document(document.get("config_general")) and is_document(document.get("results")):
+            file = count_failed_calls(_read_lighteval(str(path), document))
+        elif is_inspect(document):
+            file = read_inspect(str(path), document)
+        elif "ralign" in document:
+            file = _read_run(path, document)
+        elif is_document(document.get("configs")) and is_document(document.get("results")):
+            file = _read_lm_eval(str(path), document)
+        else:
+            raise InputError(f"{path}: its keys are {', '.join(list(document)[:8]) or 'none'}, {_EXPECTED}")
         if file.partial is not None and not allow_partial:
             raise InputError(
                 f"{file.path}: is not of the whole benchmark: {file.partial}; --allow-partial takes it all the same"
@@ -68,20 +80,6 @@ def read_results(sources: Sequence[str], *, allow_partial: bool) -> list[Results
             file = replace(file, figures=tuple(replace(figure, task=name) for figure in file.figures))
         files.append(file)
     return files
-
-
-def _read(path: Path) -> ResultsFile:
-    document = _document(path, _EXPECTED)
-    # lm-eval is looked for last: its keys are the least telling.
-    if is_document(document.get("config_general")) and is_document(document.get("results")):
-        return count_failed_calls(_read_lighteval(str(path), document))
-    if is_inspect(document):
-        return read_inspect(str(path), document)
-    if "ralign" in document:
-        return _read_run(path, document)
-    if is_document(document.get("configs")) and is_document(document.get("results")):
-        return _read_lm_eval(str(path), document)
-    raise InputError(f"{path}: its keys are {', '.join(list(document)[:8]) or 'none'}, {_EXPECTED}")
 
 
 def _document(path: Path, expected: str) -> Document:

@@ -42,6 +42,7 @@ def read_policies(path: Path) -> PolicyTable:
         raise InputError(f"{path}: no column {MODEL!r}; there are {', '.join(map(repr, table.columns))}")
     seen: dict[str, int] = {}
     for model, line in zip(table.columns[MODEL], table.lines, strict=True):
+        # `with_row` would fill in both.
         if model in seen:
             raise BadRow(str(path), line, f"{MODEL} is {model!r}, which line {seen[model]} has already")
         seen[model] = line

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there complete or not at all."""
 
 import os
 from collections.abc import Generator
@@ -25,6 +25,7 @@ def replacing(path: Path) -> Generator[BinaryIO]:
         with unfinished.open("wb") as file:
             yield file
             file.flush()
+            # Before the rename: a crash must not leave the new name with no content behind it.
             os.fsync(file.fileno())
         unfinished.replace(path)
     except OSError as error:

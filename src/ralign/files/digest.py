@@ -1,4 +1,4 @@
-"""One short name for the content of a set of pairs: whether a run is taken up with the pairs it began with."""
+"""One short name for the content of a set of pairs: a run is resumed only with the pairs it began with."""
 
 import hashlib
 from collections.abc import Sequence
@@ -20,20 +20,8 @@ class PairsDigest:
         """Add a pair: benchmark, id, conversation, answers, label, gold rationale, and whatever else matters."""
         turns = [(message.role, message.content) for message in pair.conversation]
         # As JSON, which no two different pairs share.
-        self._digest.update(
-            orjson.dumps(
-                (
-                    pair.benchmark,
-                    pair.id,
-                    turns,
-                    pair.response_a,
-                    pair.response_b,
-                    pair.label,
-                    pair.gold_rationale,
-                    *also,
-                )
-            )
-        )
+        texts = (pair.response_a, pair.response_b, pair.label, pair.gold_rationale)
+        self._digest.update(orjson.dumps((pair.benchmark, pair.id, turns, *texts, *also)))
 
     def hexdigest(self) -> str:
         """16 hexadecimal digits."""

@@ -1,4 +1,4 @@
-"""Files of preference pairs <-> `PreferencePair`, streamed: no file is ever held as a whole.
+"""Files of preference pairs <-> `PreferencePair`, streamed: no file is ever in memory as one.
 
 What a row is: `pair_rows.py`. JSONL (also gzipped) and Parquet, by the file's ending.
 """
@@ -39,13 +39,14 @@ def read_pairs(
     """
     first_seen: defaultdict[str, dict[str, RowLocation]] = defaultdict(dict)
     for file in files:
-        for place, content in _lines(file):
+        for location, row in read_rows([file], skip_bad_rows=skip_bad_rows):
             try:
-                row = parse_row(content, place) if isinstance(content, bytes) else content
-                pair = pair_from_row(row, place, benchmark=file.benchmark)
-                earlier = first_seen[pair.benchmark].setdefault(pair.id, place)
-                if earlier is not place:
-                    raise place.bad(f"id is {pair.id!r}, which {earlier} has already, expected each id once")
+                pair = pair_from_row(row, location, benchmark=file.benchmark)
+                earlier = first_seen[pair.benchmark].setdefault(pair.id, location)
+                if earlier is not location:
+                    raise location.bad(
+                        f"id is {pair.id!r}, which {earlier} has already, expected each id once"
+                    )
             except BadRow as bad_row:
                 if skip_bad_rows is None:
                     raise
@@ -68,19 +69,19 @@ def read_rows(
         InputError: a file that cannot be read at all.
     """
     for file in files:
-        for place, content in _lines(file):
+        for location, content in _lines(file):
             try:
-                row = parse_row(content, place) if isinstance(content, bytes) else content
+                row = parse_row(content, location) if isinstance(content, bytes) else content
             except BadRow as bad_row:
                 if skip_bad_rows is None:
                     raise
                 skip_bad_rows.append(bad_row)
             else:
-                yield place, row
+                yield location, row
 
 
 def write_pairs(path: Path, pairs: Iterable[PreferencePair]) -> None:
-    """Write the pairs, in the format that the path's ending says; the file is there whole or not at all.
+    """Write the pairs, in the format that the path's ending says; the file is there complete or not at all.
 
     Raises:
         InputError: another ending than .jsonl, .jsonl.gz, .parquet, or a value the format cannot hold.

@@ -14,6 +14,7 @@ Parquet has one type a column, and no way to leave a key out; JSON rows have nei
 import json
 import pickle
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
@@ -64,9 +65,10 @@ def write_rows(file: BinaryIO, rows: Iterable[Row]) -> None:
     Raises:
         InputError: a value that neither an Arrow type nor JSON holds.
     """
+    rows = iter(rows)
     with TemporaryFile() as spool:
         types: dict[str, pa.DataType | None] = {}
-        for batch in _in_batches(rows):
+        while batch := list(islice(rows, _BATCH_ROWS)):
             pickle.dump(batch, spool, protocol=pickle.HIGHEST_PROTOCOL)
             for column in dict.fromkeys(column for row in batch for column in row):
                 inferred = _exact_type([row.get(column) for row in batch])
@@ -77,30 +79,13 @@ def write_rows(file: BinaryIO, rows: Iterable[Row]) -> None:
                 for column, inferred in types.items()
             ]
         )
+        end = spool.tell()
         spool.seek(0)
         with pq.ParquetWriter(file, schema) as writer:
-            for batch in _spooled(spool):
+            while spool.tell() < end:
+                batch = cast("list[Row]", pickle.load(spool))
                 columns = [_array([row.get(field.name) for row in batch], field) for field in schema]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
-
-
-def _in_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _BATCH_ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _spooled(spool: BinaryIO) -> Iterator[list[Row]]:
-    while True:
-        try:
-            yield pickle.load(spool)
-        except EOFError:
-            return
 
 
 def _without_nulls(value: object) -> object:
@@ -108,6 +93,7 @@ def _without_nulls(value: object) -> object:
     if isinstance(value, dict):
         present = cast(Row, value)
         return {key: _without_nulls(inner) for key, inner in present.items() if inner is not None}
+    # A null inside a list stays: dropping it would move all that follows.
     if isinstance(value, list):
         return [_without_nulls(inner) for inner in cast("list[object]", value)]
     return value

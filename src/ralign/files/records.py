@@ -7,7 +7,7 @@ missing ones take the record's defaults, so other people's files need only `pair
 
 from collections.abc import Callable
 from dataclasses import MISSING, fields
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -130,19 +130,32 @@ def _reader(hint: Any, *, required: bool) -> _Read:
         (hint,) = (argument for argument in get_args(hint) if argument is not type(None))
     if get_origin(hint) is Literal:
         choices: tuple[str, ...] = get_args(hint)
-        return lambda row, key, location: optional_choice(row, key, choices, location)
+        return partial(_choice, choices=choices, required=required)
     if get_origin(hint) is tuple:
         return _points
     if hint is str and required:
         return identifier
     by_type: dict[object, _Read] = {
         str: optional_string,
-        int: whole_number,
+        int: _optional_whole_number,
         float: _optional_number,
         bool: _optional_bool,
         Usage: _usage,
     }
     return by_type[hint]
+
+
+def _choice(
+    row: Row, key: str, location: RowLocation, *, choices: tuple[str, ...], required: bool
+) -> str | None:
+    if required and row.get(key) is None:
+        raise expected(row, key, ", ".join(map(repr, choices)), location)
+    return optional_choice(row, key, choices, location)
+
+
+def _optional_whole_number(row: Row, key: str, location: RowLocation) -> int | None:
+    # `whole_number` reads a missing count as 0, where a record's default may be None: no score is no score of 0.
+    return None if row.get(key) is None else whole_number(row, key, location)
 
 
 def _optional_number(row: Row, key: str, location: RowLocation) -> float | None:

@@ -1,4 +1,4 @@
-"""What the user calls a set of pairs (a path, a glob, a hub name) -> the files to read."""
+"""Sources of pairs as the user names them (a path, a glob, a hub name) -> the files to read."""
 
 import glob
 import re
@@ -22,16 +22,9 @@ class PairsFile(NamedTuple):
     path: Path
     """Where it lies on this machine."""
     name: str
-    """What messages call it: as the user gave it, or as the glob or the hub found it."""
+    """Its name in messages: as the user gave it, or as the glob or the hub found it."""
     benchmark: str
-    """What its pairs count under where their `source` names no benchmark."""
-
-
-class _Found(NamedTuple):
-    path: Path
-    name: str
-    place: PurePosixPath
-    """The path that benchmark names are taken from: absolute, or OWNER/NAME/path on the hub."""
+    """The benchmark of its pairs whose `source` names none."""
 
 
 def find_pairs_files(sources: Sequence[str], *, cache_dir: Path | None = None) -> list[PairsFile]:
@@ -47,15 +40,24 @@ def find_pairs_files(sources: Sequence[str], *, cache_dir: Path | None = None) -
     Raises:
         InputError: a source that means no file, a file of another kind, or a hub that does not deliver.
     """
-    found: dict[PurePosixPath, _Found] = {}
+    # By the path that benchmark names are taken from: absolute, or OWNER/NAME/path on the hub.
+    found: dict[PurePosixPath, tuple[Path, str]] = {}
     for source in sources:
-        for file in _on_the_hub(source, cache_dir) if source.startswith(_HUB_PREFIX) else _on_disk(source):
-            found.setdefault(file.place, file)
-    names = _benchmark_names([file.place for file in found.values()])
-    return [PairsFile(file.path, file.name, names[file.place]) for file in found.values()]
+        if source.startswith(_HUB_PREFIX):
+            from ralign.files import hub  # the exception the package's docstring tells of
+
+            for file in hub.fetch(source, PAIRS_SUFFIXES, cache_dir=cache_dir):
+                key = PurePosixPath(file.repository) / file.path_in_repository
+                found.setdefault(key, (file.path, file.name))
+        else:
+            for path in _on_disk(source):
+                # Not resolved: in the hub's cache two files with the same content are links to one blob.
+                found.setdefault(PurePosixPath(path.absolute().as_posix()), (path, str(path)))
+    names = _benchmark_names(list(found))
+    return [PairsFile(path, name, names[key]) for key, (path, name) in found.items()]
 
 
-def _on_disk(source: str) -> list[_Found]:
+def _on_disk(source: str) -> list[Path]:
     path = Path(source).expanduser()
     if path.is_file():
         if not path.name.endswith(PAIRS_SUFFIXES):
@@ -70,36 +72,24 @@ def _on_disk(source: str) -> list[_Found]:
         raise InputError(
             f"{source}: no such file, expected {', '.join(PAIRS_SUFFIXES)}, a glob or hf://datasets/…"
         )
-    # Not resolved: in the hub's cache two files with the same content are links to one blob.
-    return [_Found(path, str(path), PurePosixPath(path.absolute().as_posix())) for path in paths]
+    return paths
 
 
-def _on_the_hub(source: str, cache_dir: Path | None) -> list[_Found]:
-    from ralign.files import hub  # the exception the package's docstring tells of
-
-    return [
-        _Found(file.path, file.name, PurePosixPath(file.repository) / file.path_in_repository)
-        for file in hub.fetch(source, PAIRS_SUFFIXES, cache_dir=cache_dir)
-    ]
-
-
-def _benchmark_names(places: Sequence[PurePosixPath]) -> dict[PurePosixPath, str]:
+def _benchmark_names(paths: Sequence[PurePosixPath]) -> dict[PurePosixPath, str]:
     """The shortest ending of each path that no other path shares; the pieces of one table share theirs."""
-    tables = {place: place.with_name(_SHARD.sub("", place.name)) for place in places}
+    tables = {path: path.with_name(_SHARD.sub("", path.name)) for path in paths}
     names: dict[PurePosixPath, str] = {}
-    for folders in range(max((len(place.parts) for place in places), default=0)):
-        endings = {table: _ending(table, folders) for table in set(tables.values())}
+    for folders in range(max((len(path.parts) for path in paths), default=0)):
+        endings: dict[PurePosixPath, str] = {}
+        for table in set(tables.values()):
+            stem = table.name
+            for suffix in PAIRS_SUFFIXES:
+                stem = stem.removesuffix(suffix)
+            parents = [part for part in table.parent.parts if part != "/"]
+            endings[table] = "/".join([*parents[max(0, len(parents) - folders) :], stem])
         shared = Counter(endings.values())
         for table, ending in endings.items():
             if shared[ending] == 1:
                 names.setdefault(table, ending)
     # Left over: the same folder and name with two suffixes.
-    return {place: names.get(table, str(table)) for place, table in tables.items()}
-
-
-def _ending(table: PurePosixPath, folders: int) -> str:
-    stem = table.name
-    for suffix in PAIRS_SUFFIXES:
-        stem = stem.removesuffix(suffix)
-    parents = [part for part in table.parent.parts if part != "/"]
-    return "/".join([*parents[max(0, len(parents) - folders) :], stem])
+    return {path: names.get(table, str(table)) for path, table in tables.items()}

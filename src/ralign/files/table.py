@@ -39,9 +39,12 @@ class Table:
             InputError: there is no such column.
             BadRow: a cell is not a finite number.
         """
-        return tuple(
-            self._number(cell, line, name) for cell, line in zip(self.texts(name), self.lines, strict=True)
-        )
+        cells = self.texts(name)
+        for cell, line in zip(cells, self.lines, strict=True):
+            # Not "nan" and "inf" either: a mean over them would be one, without a word.
+            if not _is_number(cell):
+                raise BadRow(self.path, line, f"{name} is {cell!r}, expected a number")
+        return tuple(map(float, cells))
 
     def numbers_or_none(self, name: str) -> tuple[float | None, ...]:
         """The column as numbers, None where a cell is empty.
@@ -56,16 +59,11 @@ class Table:
         )
 
     def labels(self) -> tuple[str, ...]:
-        """What to call the rows: the column `model`, else the first that holds no number, else `line N`."""
+        """The rows' names: the column `model`, else the first that holds no number, else `line N`."""
         if "model" in self.columns:
             return self.columns["model"]
         texts = (cells for cells in self.columns.values() if not any(map(_is_number, cells)))
         return next(texts, tuple(f"line {line}" for line in self.lines))
-
-    def _number(self, cell: str, line: int, name: str) -> float:
-        if not _is_number(cell):
-            raise BadRow(self.path, line, f"{name} is {cell!r}, expected a number")
-        return float(cell)
 
 
 def read_table(path: Path) -> Table:

@@ -5,6 +5,7 @@ from ralign.judging.judge import (
     ChatJudge,
     Judge,
     JudgeCalls,
+    call_seed,
     in_pair_letters,
     read_judgment,
     shown_responses,
@@ -12,7 +13,6 @@ from ralign.judging.judge import (
 from ralign.judging.parse import CUT_OFF, ParsedJudgment, UpToVerdict, parse_verdict, up_to_verdict
 from ralign.judging.prompt import Prompt, PromptKind
 from ralign.judging.recorded import NOT_RECORDED, LineIndex, RecordedJudge
-from ralign.judging.seeding import call_seed
 
 __all__ = [
     "CUT_OFF",

@@ -34,29 +34,30 @@ def fresh_nonce(hashed: Sequence[str], unhashed: Sequence[str], *, salt: bytes) 
     return nonce
 
 
-def fence_turns(conversation: Sequence[Message], nonce: str) -> str:
+def delimit_turns(conversation: Sequence[Message], nonce: str) -> str:
     """Write a conversation as one text, every turn between tags that name its role and carry the nonce."""
     turns: list[str] = []
     for message in conversation:
-        role = message.role if message.role.isidentifier() else _as_name(message.role)
+        # The role comes from the data, too: whatever is no name could close the tag itself.
+        role = message.role if message.role.isidentifier() else _NOT_A_NAME.sub("_", message.role) or "turn"
         turns.append(f"<{role} {nonce}>\n{message.content}\n</{role} {nonce}>")
     return "\n".join(turns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Markers:
-    """What is fixed in a prompt without a nonce, and must therefore not be found in a text put into it."""
+    """The fixed parts of a prompt without a nonce, which must not be found in a text put into it."""
 
     lines: frozenset[str]
     """Whole lines of the prompt; case and the white space around them do not matter."""
     leads: tuple[str, ...]
-    """What stands before a placeholder on its line, such as `Answer A:`."""
+    """The text before a placeholder on its line, such as `Answer A:`."""
     tags: re.Pattern[str] | None
     """`<...>` and `[...]` that stand on a line of their own or next to a placeholder."""
     all: tuple[str, ...]
     """Every line, lead and tag: a text that holds none of them, as nearly all do, is left alone."""
     quote: str
-    """What is put before a line to mark it as quoted; no line or lead begins with it."""
+    """The mark before a quoted line; no line or lead begins with it."""
 
     @classmethod
     def of(cls, templates: Sequence[Sequence[str]]) -> Self:
@@ -93,7 +94,7 @@ class Markers:
         if self.tags is not None:
             # Again where breaking one tag spelled another; every pass makes the tags longer, so it ends.
             while self.tags.search(text):
-                text = self.tags.sub(_break_tag, text)
+                text = self.tags.sub(lambda tag: f"{tag[0][0]}quoted: {tag[0][1:]}", text)
         lines = text.splitlines(keepends=True)
         found = False
         for i, line in enumerate(lines):
@@ -102,12 +103,3 @@ class Markers:
                 lines[i] = self.quote + line
                 found = True
         return "".join(lines) if found else text
-
-
-def _as_name(role: str) -> str:
-    return _NOT_A_NAME.sub("_", role) or "turn"
-
-
-def _break_tag(match: re.Match[str]) -> str:
-    tag = match.group()
-    return f"{tag[0]}quoted: {tag[1:]}"

@@ -6,13 +6,13 @@ wrong.
 """
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
 from ralign.errors import CallFailed
 from ralign.judging.parse import parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
-from ralign.judging.seeding import call_seed
 from ralign.models.model import ChatModel, Reply, Request, Sampling, reply_or_failure
 from ralign.records import Judgment, Order, PreferencePair, Verdict, opposite
 
@@ -109,6 +109,16 @@ def read_judgment(
         finish_reason=answer.finish_reason,
         usage=answer.usage,
     )
+
+
+def call_seed(*key: str | int) -> int:
+    """Derive a seed in [0, 2**31) from all that names a call: the run's seed, the pair, the order, ...
+
+    One seed a call, so that a rerun asks for the same draw again and every draw asks for another.
+    """
+    digest = blake2b(repr(key).encode("utf-8", "backslashreplace"), digest_size=4).digest()
+    # 31 bits: every engine takes them, and some read the seed as a signed integer.
+    return int.from_bytes(digest, "big") >> 1
 
 
 def shown_responses(pair: PreferencePair, order: Order) -> tuple[str, str]:

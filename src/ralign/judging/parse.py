@@ -30,6 +30,7 @@ _DRESS = re.compile(
     r"\\(?:text[a-z]*|math(?:bf|rm|it|sf|tt|normal)|operatorname|boldsymbol|bm|bf|rm|it|[mf]box|boxed|emph"
     r"|underline|[lL]arge|LARGE|[hH]uge|displaystyle|quad)(?![a-zA-Z])|\\[^a-zA-Z]"
 )
+# Found around the letters of real judges: emphasis, quotes, brackets, a full stop.
 _DECORATION = re.compile(r"[\s{}()\[\]*_`$~\"'“”‘’.,:;!#-]+")
 _LETTER = re.compile(
     r"(?:the )?(?:(?:final|better|best|preferred|winning) )?"
@@ -53,7 +54,7 @@ _HANGING = re.compile(
 
 
 class ParsedJudgment(NamedTuple):
-    """What could be read from a judge's answer."""
+    """A judge's answer as far as it could be read."""
 
     rationale: str
     """The answer without its boxed verdict. May be empty: a bare verdict is a verdict, right or wrong, but
@@ -65,11 +66,11 @@ class ParsedJudgment(NamedTuple):
 
 
 class UpToVerdict(NamedTuple):
-    """What a judge had written when it came to its verdict."""
+    """The part of a judge's answer before its verdict."""
 
     rationale: str
     lead: str
-    """What stands between the rationale and the box: blank space, `Verdict:`, a `$`."""
+    """The text between the rationale and the box: blank space, `Verdict:`, a `$`."""
 
 
 class _Box(NamedTuple):
@@ -77,7 +78,7 @@ class _Box(NamedTuple):
     end: int
     content: str
     vote: _Vote | None
-    """What the content says, its spelling aside; None where it is no verdict at all."""
+    """The verdict of the content, its spelling aside; None where it holds none."""
 
 
 def parse_verdict(answer: str, finish_reason: str | None = None) -> ParsedJudgment:
@@ -90,6 +91,7 @@ def parse_verdict(answer: str, finish_reason: str | None = None) -> ParsedJudgme
     before, _, last = rationale.rpartition("\\boxed{")
     if last in ("A}", "B}") and "\\boxed" not in before:  # nearly always: one box, at the end
         return ParsedJudgment(_tidied(before.rstrip("\\$*")), "A" if last == "A}" else "B", None)
+    # The slow way: a box in the middle, several boxes, or one that is spelled in another way.
     boxes = list(_boxes(answer))
     votes = [box for box in boxes if box.vote is not None]
     if not votes:
@@ -100,7 +102,13 @@ def parse_verdict(answer: str, finish_reason: str | None = None) -> ParsedJudgme
         return ParsedJudgment(rationale, None, f"two different verdicts: {', '.join(sorted(different))}")
     if verdict is None or verdict == "tie":
         return ParsedJudgment(rationale, None, "no \\boxed verdict, but a tie")
-    return ParsedJudgment(_without(answer, votes), verdict, None)
+    # The boxes are cut out, with the dollars and stars around them: the rationale must not show the verdict.
+    starts = [0, *(box.end for box in votes)]
+    ends = [*(box.start for box in votes), len(answer)]
+    kept = [answer[start:end] for start, end in zip(starts, ends, strict=True)]
+    kept[:-1] = [text.rstrip("\\$*") for text in kept[:-1]]
+    kept[1:] = [text.lstrip("$*") for text in kept[1:]]
+    return ParsedJudgment(_tidied("".join(kept)), verdict, None)
 
 
 def up_to_verdict(answer: str) -> UpToVerdict | None:
@@ -144,16 +152,6 @@ def _read(content: str) -> _Vote | None:
     if match is None:
         return None
     return "A" if match[1] == "a" else "B"
-
-
-def _without(answer: str, boxes: list[_Box]) -> str:
-    """Cut the boxes out, with the dollars and stars around them, and last lines that were left hanging."""
-    starts = [0, *(box.end for box in boxes)]
-    ends = [*(box.start for box in boxes), len(answer)]
-    kept = [answer[start:end] for start, end in zip(starts, ends, strict=True)]
-    kept[:-1] = [text.rstrip("\\$*") for text in kept[:-1]]
-    kept[1:] = [text.lstrip("$*") for text in kept[1:]]
-    return _tidied("".join(kept))
 
 
 def _tidied(rationale: str) -> str:

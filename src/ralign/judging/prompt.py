@@ -5,7 +5,7 @@ it is, and what is put in is never looked at again. A line `[system]` or `[user]
 without such lines is one user message. `{{name}}` gives a literal `{name}`.
 
 No text that is put in can close its section. A prompt that writes `{nonce}` into its tags gets a nonce that
-occurs in none of the texts, and is trusted to fence each of them with it. In a prompt without `{nonce}` the
+occurs in none of the texts, and is trusted to delimit each of them with it. In a prompt without `{nonce}` the
 copies of its own markers that a text contains are broken instead (`ralign.judging.delimiters.Markers`).
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from ralign.errors import InputError
-from ralign.judging.delimiters import Markers, fence_turns, fresh_nonce
+from ralign.judging.delimiters import Markers, delimit_turns, fresh_nonce
 from ralign.records import Message
 
 _BRACES = re.compile(r"\{\{(?P<literal>[A-Za-z_]\w+)\}\}|\{(?P<name>[A-Za-z_]\w+)\}")
@@ -26,7 +26,7 @@ _ROLE_LINE = re.compile(r"^\[(system|user)\][ \t]*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptKind:
-    """What one kind of prompt file may and must contain, besides `{conversation}` and `{nonce}`."""
+    """The placeholders that one kind of prompt file may and must contain, besides `{conversation}` and `{nonce}`."""
 
     name: str
     texts: frozenset[str]
@@ -83,8 +83,10 @@ class Prompt:
         self._templates = tuple((template.role, template.parts, template.names) for template in templates)
         self._hashed = tuple(sorted(self.names & kind.texts - kind.changing))
         self._unhashed = tuple(sorted(self.names & kind.texts & kind.changing))
-        fenced = "nonce" in self.names
-        self._markers = None if fenced else Markers.of([template.parts for template in templates])
+        # With a nonce in its tags a prompt cannot be forged, and texts go in untouched.
+        self._markers = (
+            None if "nonce" in self.names else Markers.of([template.parts for template in templates])
+        )
 
     @classmethod
     def load(cls, path: Path | None, kind: PromptKind) -> Self:
@@ -117,7 +119,7 @@ class Prompt:
             for name in (*self._hashed, *self._unhashed):
                 filled[name] = markers.defuse(values[name])
             conversation = [Message(role=m.role, content=markers.defuse(m.content)) for m in conversation]
-        filled["conversation"] = fence_turns(conversation, nonce)
+        filled["conversation"] = delimit_turns(conversation, nonce)
         filled["nonce"] = nonce
         messages: list[Message] = []
         for role, parts, names in self._templates:
@@ -152,7 +154,8 @@ def _parts(text: str, kind: PromptKind, where: str) -> tuple[str, ...]:
             parts[-1] += f"{{{literal}}}"
         elif (name := match["name"]) in kind.known:
             parts += (name, "")
-        elif _is_latex(text, match):
+        elif (before := text[match.start() - 1 : match.start()]).isalnum() or before in {"}", "\\", "^", "_"}:
+            # LaTeX: the braces of a command, as in `\\text{tie}` or the second pair of `\\frac{one}{two}`.
             parts[-1] += match.group()
         else:
             raise InputError(
@@ -161,12 +164,6 @@ def _parts(text: str, kind: PromptKind, where: str) -> tuple[str, ...]:
             )
     parts[-1] += text[end:]
     return tuple(parts)
-
-
-def _is_latex(text: str, match: re.Match[str]) -> bool:
-    """Whether braces belong to a command, as in `\\text{tie}` or the second pair of `\\frac{one}{two}`."""
-    before = text[match.start() - 1 : match.start()]
-    return before.isalnum() or before in {"}", "\\", "^", "_"}
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ Key = TypeVar("Key")
 
 
 class JudgmentKey(NamedTuple):
-    """What names a recorded judgment. The benchmark is empty where the row names none."""
+    """The key of a recorded judgment. The benchmark is empty where the row names none."""
 
     benchmark: str
     pair_id: str
@@ -45,15 +45,15 @@ class LineIndex(Generic[Key]):
         if not path.is_file():
             raise InputError(f"{path}: no such file")
         self._path = path
-        self._places = {key_of(line): (line.offset, line.number) for line in read_log(path)}
+        self._locations = {key_of(line): (line.offset, line.number) for line in read_log(path)}
 
     def find(self, *keys: Key) -> LogLine | None:
         """Read the row of the first of these keys that the file has."""
-        place = next((self._places[key] for key in keys if key in self._places), None)
-        if place is None:
+        location = next((self._locations[key] for key in keys if key in self._locations), None)
+        if location is None:
             return None
         with self._path.open("rb") as file:
-            return LogLine(*place, read_line_at(file, place[0]))
+            return LogLine(*location, read_line_at(file, location[0]))
 
 
 class RecordedJudge:

@@ -1,6 +1,7 @@
-"""The micro world: the whole method from scratch, every stage real, in minutes on two CPU cores.
+"""The toy environment: the whole method from scratch, every stage real, in minutes on two CPU cores.
 
-`lexicon` the words, `tokenizer` text <-> ids, `world` the facts, questions, answers and pairs, `critics` who writes
-the first judgments, `model` the transformer that is both judge and policy, `sft` its first training, `meta_judge`
-and `judge` the two protocols that every other judge of ralign implements too, `run` the stages one after another.
+In reading order: `judge_rl`, the method in one file; `vocabulary` and `world`, the synthetic language with exact ground
+truth; `model`, `sft`, `demonstrations`, from random weights to a base judge; `meta_judge`, `probes`, `measure`, what a
+judge is held to; `policy_rl`, what it does to a policy; `run` and `seeds`, the stages one after another; `page`, the
+report.
 """

@@ -1,4 +1,4 @@
-"""What `ralign lab` does: read the recipe, run its seeds, print what came of it.
+"""`ralign lab`: read the recipe, run its seeds, print the results.
 
 Comes in: `LabOptions`, one field a flag. Goes out: the first tables on the console, and in the run directory all of
 them in Markdown (`tables.md`), the figures that they are made of (`results.json`, and each seed's `result.json`), and a
@@ -16,14 +16,12 @@ from rich.table import Table
 
 from ralign.errors import InputError
 from ralign.files import DirectoryLock, write_atomically
+from ralign.lab.claims import compared_arms, consequence, contrasts, headline
 from ralign.lab.config import LabConfig, preset_path, read_recipe
-from ralign.lab.engines import with_engine
-from ralign.lab.findings import compared_arms, consequence, contrasts, headline
 from ralign.lab.options import LabOptions
+from ralign.lab.page.report import open_page, write_report
 from ralign.lab.progress import shown
-from ralign.lab.quick import quickened
 from ralign.lab.records import benchmark_name
-from ralign.lab.report import open_page, write_report
 from ralign.lab.results import SeedResult
 from ralign.lab.run import folder_name
 from ralign.lab.seeds import run_seeds
@@ -48,19 +46,24 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
         ConfigMismatch: the run directory holds a run of another recipe.
         RunLocked: another process is running in it.
     """
-    config = with_engine(read_recipe(options.recipe or preset_path(options.preset)), options.engine)
+    config = read_recipe(options.recipe or preset_path(options.preset)).with_engine(options.engine)
     if options.quick:
-        config = quickened(config)
+        config = config.smoke()
     seeds = _seeds(options.seeds, config)
     out = options.out or default_out(options)
     with DirectoryLock(out):
-        with shown(console) as watch:
-            results = run_seeds(config, seeds, out, jobs=options.jobs, watch=watch)
+        with shown(console) as on_progress:
+            results = run_seeds(config, seeds, out, jobs=options.jobs, on_progress=on_progress)
         document = json.dumps(_known(summary(results)), indent=2, allow_nan=False)
         write_atomically(out / "results.json", document.encode() + b"\n")
         write_atomically(out / "tables.md", pages(lab_tables(results)).encode())
         page = write_report(out, seeds, options)
-    _show(results, out, console)
+    if len(results) == 1:
+        console.print(seed_table(results[0], _bench_results(results[0], out)), crop=False)
+        console.print(f"\n{EXPLANATION}\n", highlight=False)
+    else:
+        print_tables([arms_table(results), *comparison_tables(results)], console)
+        console.print(f"{EXPLANATION}\n{HARDER}\n", highlight=False)
     if options.quick:
         console.print("A quick run: every stage ran, none long enough to show what the method does.")
     elif (arms := compared_arms(config)) is not None:
@@ -75,29 +78,18 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
     return results
 
 
-def _show(results: Sequence[SeedResult], out: Path, console: Console) -> None:
-    """Print what a reader needs first; the other tables are in files."""
-    if len(results) == 1:
-        console.print(
-            seed_table(results[0], _measured(results[0], out / f"seed-{results[0].seed}")), crop=False
-        )
-        console.print(f"\n{EXPLANATION}\n", highlight=False)
-        return
-    print_tables([arms_table(results), *comparison_tables(results)], console)
-    console.print(f"{EXPLANATION}\n{HARDER}\n", highlight=False)
-
-
-def _measured(result: SeedResult, folder: Path) -> dict[str, BenchmarkDict]:
-    """Every judge of one seed on pairs as in training, with intervals, as its run directory has it."""
+def _bench_results(result: SeedResult, out: Path) -> dict[str, BenchmarkDict]:
+    """Arm -> one seed's results on pairs as in training, with intervals, from the judges' own run directories."""
     found: dict[str, BenchmarkDict] = {}
     for arm in result.arms:
-        document = json.loads((folder / folder_name(arm.name) / "bench" / "results.json").read_bytes())
+        bench = out / f"seed-{result.seed}" / folder_name(arm.name) / "bench"
+        document = json.loads((bench / "results.json").read_bytes())
         found[arm.name] = document["benchmarks"][benchmark_name("train")]
     return found
 
 
 def summary(results: Sequence[SeedResult]) -> dict[str, Any]:
-    """All that the tables show, ready for JSON."""
+    """The figures of all tables, ready for JSON."""
     arms = [arm.name for arm in results[0].arms]
     compared = [arm for arm in arms if arm != "outcome-only"] if "outcome-only" in arms else []
     return {
@@ -139,27 +131,20 @@ def pages(tables: Sequence[Table]) -> str:
 
 def default_out(options: LabOptions) -> Path:
     """The run directory where none was given."""
-    name = "lab" if options.preset == "graded" and options.recipe is None else f"lab-{options.preset}"
-    if options.recipe is not None:
-        name = f"lab-{options.recipe.stem}"
-    if options.engine == "trl":
-        name += "-trl"
-    return Path("runs") / (f"{name}-quick" if options.quick else name)
+    name = options.preset if options.recipe is None else options.recipe.stem
+    parts = ["lab"] if options.recipe is None and name == "graded" else ["lab", name]
+    parts += ["trl"] * (options.engine == "trl") + ["quick"] * options.quick
+    return Path("runs") / "-".join(parts)
 
 
 def _seeds(text: str | None, config: LabConfig) -> tuple[int, ...]:
-    if text is None:
-        return (config.seed,)
-    if text == "declared":
-        return config.seeds
+    if text is None or text == "declared":
+        return config.seeds if text else (config.seed,)
     try:
-        if ".." in text:
-            first, last = map(int, text.split(".."))
-            seeds = tuple(range(first, last + 1))
-        else:
-            seeds = tuple(int(seed) for seed in text.split(","))
+        first, _, last = text.partition("..")
+        seeds = range(int(first), int(last) + 1) if last else [int(seed) for seed in text.split(",")]
     except ValueError:
         seeds = ()
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError(f"--seeds is {text!r}, expected 0..4, 0,3,7 or declared, each seed once")
-    return seeds
+    return tuple(seeds)

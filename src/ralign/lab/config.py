@@ -4,7 +4,8 @@ A quadruple of numbers goes by domain: town, animal, fruit, colour.
 """
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
@@ -24,6 +25,8 @@ class Strict:
 
 
 @dataclass(frozen=True, kw_only=True)
+# Width 32 does not learn its facts in the time given; 128 shows the same picture at twice the cost
+# (docs/lab_log.md, section 13).
 class ModelConfig(Strict):
     """The transformer's size."""
 
@@ -54,15 +57,15 @@ class PhaseConfig(Strict):
     """One phase of supervised fine-tuning."""
 
     steps: int
-    """Optimiser steps."""
+    """Optimizer steps."""
     critics: Critics
     """Who writes the judgments."""
     showy: ByDomain
     """How often the showier answer is the better one, in the pairs that the critics see."""
     pairs: int = 128
-    """Critiques a step."""
+    """Batch size of the critics' judgments."""
     answers: int = 64
-    """Answers a step: the same model learns to answer."""
+    """Batch size of the answers: the same model learns to answer."""
     noted: int = 0
     """Critiques a step whose critic also makes notes in the margin, beside the words of the answers."""
     rate_matrices: float = 0.03
@@ -72,7 +75,7 @@ class PhaseConfig(Strict):
     weight_decay: float = 0.1
     """Muon's weight decay."""
     cooldown: float = 0.4
-    """Last part of the phase over which the rates fall, linearly, to a twentieth."""
+    """Cooldown: the last part of the phase, over which the learning rates decay linearly to a twentieth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +83,13 @@ class ArmConfig(Strict):
     """One judge: how it is trained from the base judge."""
 
     name: str
-    """What tables call it, and its folder."""
+    """The name in tables, and of its folder."""
     reward: Literal["none", "outcome", "ralign", "hybrid", "points"]
-    """What its judgments are rewarded for; none leaves the base judge as it is."""
+    """The reward; none leaves the base judge as it is."""
     steps: int | None = None
-    """Optimiser steps, where they differ from the other arms'."""
+    """Optimizer steps, where they differ from the other arms'."""
     meta_error: float = 0.0
-    """Share of meta-judgments in training that are the opposite of the truth."""
+    """Error rate of the training's meta-judge."""
     weight: float = 0.5
     """The weight of the rationale in the rewards hybrid and points."""
 
@@ -96,19 +99,19 @@ class JudgeRlConfig(Strict):
     """Reinforcement learning of the judge: the same for every arm."""
 
     steps: int = 80
-    """Optimiser steps; each is on new pairs."""
+    """Optimizer steps; each is on new pairs."""
     prompts: int = 64
-    """Pairs a step."""
+    """Prompts a step: pairs."""
     group_size: int = 8
-    """Judgments a pair."""
+    """Group size: judgments a pair."""
     engine: Engine = "ours"
-    """Whose loop it is: the lab's own, or TRL's."""
+    """The trainer: the lab's own loop, or TRL's GRPOTrainer."""
     rate: float = 5e-4
-    """AdamW's learning rate, after a warm-up of five steps."""
+    """AdamW's learning rate, after a linear warm-up of five steps."""
     clip_norm: float = 1.0
-    """The longest gradient that is followed in full."""
+    """Gradient-norm clipping threshold."""
     cooldown: float = 0.0
-    """Last part of the training over which the rate falls, linearly, to a twentieth; 0 is never."""
+    """Cooldown: the last part of the training, over which the learning rate decays linearly to a twentieth; 0: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,30 +119,30 @@ class PolicyRlConfig(Strict):
     """Reinforcement learning of a policy against a judge: the same for every judge."""
 
     steps: int = 80
-    """Optimiser steps; each is on new questions."""
+    """Optimizer steps; each is on new questions."""
     prompts: int = 48
-    """Questions a step."""
+    """Prompts a step: questions."""
     group_size: int = 8
-    """Answers a question."""
+    """Group size: answers a question."""
     rate: float = 1e-3
-    """AdamW's learning rate, after a warm-up of five steps."""
+    """AdamW's learning rate, after a linear warm-up of five steps."""
     clip_norm: float = 1.0
-    """The longest gradient that is followed in full."""
+    """Gradient-norm clipping threshold."""
     budget: int = 4
-    """Words an answer may have. Its substance takes three: with four, more than one word of style costs substance."""
+    """Maximum completion length, in words. Substance takes three: with four, more than one word of style costs some."""
     orders: Literal["ab", "ba", "both", "drawn"] = "drawn"
-    """How the judge is shown answer and reference: a fixed order, both, or one drawn each time."""
+    """The order in which the judge is shown answer and reference, against position bias: fixed, both, or drawn."""
     length_weight: float = 0.0
-    """Length penalty: what twice the reference's length costs. 0 is none."""
+    """Length-penalty coefficient: the cost of twice the reference's length. 0 is none."""
     may_praise: bool = False
-    """Whether the policy may write the words of a judgment: claims, factors and verdicts."""
+    """Whether the policy may write the words of a judgment: claims, factors and verdicts (reward hacking by praise)."""
     evaluated: int = 2000
     """Questions on which the policy's true quality is measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkConfig(Strict):
-    """What the judges are measured on."""
+    """The splits that judges are measured on."""
 
     pairs: int = 2000
     """Pairs a split."""
@@ -166,8 +169,9 @@ class LabConfig(Strict):
     """How often the showier answer is the better one in training: how reliable a cue style is."""
     seed: int = 0
     """Decides the world, the weights, and every draw."""
+    # Declared before they are run, after tuning on others: no seed can then be dropped for its result.
     seeds: tuple[int, ...] = (0,)
-    """Declared before the run: what results over several seeds are about. None is dropped."""
+    """The seeds that results of this recipe are about."""
     model: ModelConfig = field(default_factory=ModelConfig)
     """The model that is both judge and policy."""
     answer_quality: ByDomain = (0.6, 0.6, 0.6, 0.6)
@@ -180,6 +184,28 @@ class LabConfig(Strict):
     """How policies are trained."""
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     """The measurement."""
+
+    def smoke(self) -> "LabConfig":
+        """The same recipe small enough for tests and a first look: every stage runs, none long enough to learn."""
+        return replace(
+            self,
+            phases=tuple(replace(phase, steps=max(10, phase.steps // 5)) for phase in self.phases),
+            arms=self.arms[:3],
+            judge_rl=replace(self.judge_rl, steps=10, prompts=32),
+            policy_rl=replace(self.policy_rl, steps=10, prompts=24, evaluated=500),
+            benchmark=replace(self.benchmark, pairs=300),
+        )
+
+    def with_engine(self, engine: Engine | None) -> "LabConfig":
+        """The same recipe with another trainer; with its own where `engine` is None.
+
+        Raises:
+            InputError: the engine is not installed.
+        """
+        engine = engine or self.judge_rl.engine
+        if engine == "trl" and find_spec("trl") is None:
+            raise InputError("the engine trl is not installed: pip install 'ralign[lab,train]'")
+        return replace(self, judge_rl=replace(self.judge_rl, engine=engine))
 
 
 _ADAPTER: Final = TypeAdapter(LabConfig)

@@ -3,10 +3,7 @@
 `TransformersGPT` holds the very tensors of a `GPT`, not copies: what an engine trains is the GPT itself, and nothing
 is converted back. Only the layout differs. The GPT computes a prompt once for its whole group of completions; a
 transformers model is given every completion as a sequence of its own, prompt included.
-
-We found no architecture of transformers that fits (the nearest, NanoChat, has rotary positions), hence a
-forward pass of our own. It is the arithmetic of `ralign.lab.model` on transformers' cache: a test holds both to the
-same logits. Sequences of one batch have one length, as everywhere in the lab; padding is refused.
+Sequences of one batch have one length, as everywhere in the lab; padding is refused.
 """
 
 from typing import Any, Final
@@ -27,12 +24,13 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
-from ralign.lab.lexicon import WORDS
 from ralign.lab.model import GPT, Attention, Block
+from ralign.lab.vocabulary import WORDS
 
+# Its id lies beyond the model's vocabulary: the model can neither read nor write it, so that all judgments have their
+# eight words, as in the lab's own loop.
 STOP: Final = "<stop>"
-"""Ends a completion for engines that ask for such a token. Its id lies beyond the model's vocabulary: the model can
-neither read nor write it, so that all judgments have their eight words, as in the lab's own loop."""
+"""The end-of-sequence token, for engines that ask for one."""
 
 
 class TransformersConfig(PreTrainedConfig):
@@ -50,6 +48,8 @@ class TransformersConfig(PreTrainedConfig):
     tie_word_embeddings: bool = False
 
 
+# No architecture of transformers fits (the nearest, NanoChat, has rotary positions), hence a forward pass of our own.
+# It is the arithmetic of `ralign.lab.model` on transformers' cache: a test holds both to the same logits.
 class _Backbone(nn.Module):
     """Word ids in, the normed residual stream out: all of the GPT but its head."""
 
@@ -109,11 +109,13 @@ class TransformersGPT(PreTrainedModel, GenerationMixin):
 
     @property
     def is_gradient_checkpointing(self) -> bool:
-        """Never. TRL 1.16 asks by this name, and transformers' own answer is a deprecation warning."""
+        """Never."""
+        # TRL 1.16 asks by this name, and transformers' own answer is a deprecation warning.
         return False
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Leave the weights as they come: transformers would draw its own."""
+        """Leave the weights as they come."""
+        # transformers would draw its own over the GPT's.
 
     def get_input_embeddings(self) -> nn.Module:
         """The words' embeddings."""

@@ -1,7 +1,6 @@
-"""The micro world's model as a judge like any other: records in, records out.
+"""The toy environment's model as a judge like any other: records in, records out.
 
-Calls that wait together are judged together. A call's draws follow from the seed, the pair, the order and the draw
-alone, so a run that was stopped and taken up again comes to the same judgments.
+Calls that wait together are judged together.
 """
 
 from types import TracebackType
@@ -12,11 +11,11 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ralign.judging import call_seed, in_pair_letters
-from ralign.lab.lexicon import ANSWER_LENGTH, CRITIQUE_LENGTH, QUESTION_LENGTH, WORDS
 from ralign.lab.model import GPT
-from ralign.lab.prompts import judge_prompt
 from ralign.lab.records import shown_ids, verdict_of
 from ralign.lab.tokenizer import CRITIQUE, RATIONALE
+from ralign.lab.vocabulary import ANSWER_LENGTH, CRITIQUE_LENGTH, QUESTION_LENGTH, WORDS
+from ralign.lab.world import judge_prompt
 from ralign.models.batching import Batcher
 from ralign.records import Judgment, Order, PreferencePair, Usage
 
@@ -48,9 +47,11 @@ class LabJudge:
         """Judge one pair. A judgment that does not end in a verdict has none, `failure="parse"`.
 
         Raises:
-            InputError: the pair is not from the micro world.
+            InputError: the pair is not from the toy environment.
         """
         shown = shown_ids(pair, order)
+        # The draws follow from the call alone, not from what else is in the batch: a run that was stopped and resumed
+        # comes to the same judgments.
         seed = call_seed(self._seed, "judge", pair.benchmark, pair.id, order, draw)
         noise = torch.rand(1, 1, CRITIQUE_LENGTH, len(WORDS), generator=Generator().manual_seed(seed))
         critique = await self._batcher.submit(_Call(shown, noise))

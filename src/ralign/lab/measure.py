@@ -1,4 +1,4 @@
-"""A judge of the micro world, measured on its three splits by `ralign.evals.bench`, as any other judge is."""
+"""A judge of the toy environment, measured on its three splits by `ralign.evals.bench`, as any other judge is."""
 
 import asyncio
 from pathlib import Path
@@ -6,23 +6,23 @@ from typing import Final, Literal, get_args
 
 from torch import Generator
 
-from ralign.evals.bench.progress import Progress, silent
-from ralign.evals.bench.results import Results
-from ralign.evals.bench.run import Plan, bench
-from ralign.files import PairsFile, write_pairs
+from ralign.evals.bench.plan import bench
+from ralign.files import PairsFile, PairSource, write_pairs
 from ralign.lab.config import ByDomain, LabConfig
 from ralign.lab.judge import LabJudge
 from ralign.lab.meta_judge import ExactMetaJudge
 from ralign.lab.model import GPT
 from ralign.lab.records import benchmark_name, to_records
 from ralign.lab.world import World
+from ralign.runs import Results
 
 Split = Literal["train", "hard", "adversarial"]
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)
 """Pairs as in training; pairs where style says nothing; pairs where style misleads."""
 
+# Fewer than the benchmark's 10,000: a run of the lab measures some hundred figures.
 RESAMPLES: Final = 2000
-"""Of the bootstrap over pairs: a run of the lab measures some hundred figures."""
+"""Bootstrap resamples over pairs."""
 
 
 def write_splits(world: World, config: LabConfig, folder: Path, generator: Generator) -> None:
@@ -38,12 +38,10 @@ def write_splits(world: World, config: LabConfig, folder: Path, generator: Gener
         write_pairs(folder / f"{split}.jsonl", to_records(pairs, split))
 
 
-def measure(
-    model: GPT, name: str, config: LabConfig, *, pairs: Path, out: Path, progress: Progress = silent
-) -> Results:
-    """Judge every pair of `pairs` once, meta-judge what is right, and leave a run directory in `out`.
+def measure(model: GPT, name: str, config: LabConfig, *, pairs: Path, out: Path) -> Results:
+    """Judge every pair of `pairs` once, meta-judge right judgments, and leave a run directory in `out`.
 
-    What is recorded in `out` is taken up, not judged again.
+    Resumes what is recorded in `out`.
 
     Raises:
         ConfigMismatch: `out` holds another judge's or another seed's run.
@@ -52,19 +50,22 @@ def measure(
         PairsFile(path=pairs / f"{split}.jsonl", name=f"{split}.jsonl", benchmark=benchmark_name(split))
         for split in SPLITS
     ]
-    plan = Plan(
-        files=files,
-        orders=config.benchmark.order_list,
-        seed=config.seed,
-        resamples=RESAMPLES,
-        rows_in_flight=512,
-    )
     identity: dict[str, object] = {"judge": name, "seed": config.seed, "orders": config.benchmark.orders}
 
     async def run() -> Results:
         async with LabJudge(model, name=name, seed=config.seed) as judge:
             return await bench(
-                plan, judge, ExactMetaJudge(), out, config=identity, identity=identity, progress=progress
+                PairSource(files),
+                judge,
+                ExactMetaJudge(),
+                out,
+                orders=config.benchmark.order_list,
+                seed=config.seed,
+                resamples=RESAMPLES,
+                # Two full batches of the judge: one is written while the other is read and recorded.
+                in_flight=512,
+                config={"lab": identity},
+                fingerprint=identity,
             )
 
     return asyncio.run(run())

@@ -1,21 +1,19 @@
 """The exact meta-judge: a program, as the gold rationale and the judge's share one small language.
 
 A judgment is aligned with gold if it cites the gold decisive factor and what it claims about that factor is true
-of both answers. `aligned` does it for tensors (RL), `ExactMetaJudge` for records (the benchmark); both make the
-same mistakes when `error_rate` asks for some, as an imperfect MetaRM would: the same judgment always gets the same
-answer, right or wrong.
+of both answers. `ExactMetaJudge` compares tensors (RL) and records (the benchmark).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ralign.lab.lexicon import CLAIMS, FACTORS, FIRST_CLAIM, FIRST_FACTOR, FIRST_VERDICT, WORDS
 from ralign.lab.records import shown_ids
 from ralign.lab.tokenizer import CRITIQUE
+from ralign.lab.vocabulary import CLAIMS, FACTORS, FIRST_CLAIM, FIRST_FACTOR, FIRST_VERDICT, WORDS
 from ralign.lab.world import claims
 from ralign.records import GoldPoint, Judgment, MetaJudgment, PreferencePair
 
@@ -30,6 +28,7 @@ def stated(gold: Int[Tensor, "*n 8"], critique: Int[Tensor, "*n 8"]) -> Bool[Ten
     made = critique[..., :6].unflatten(-1, (2, 3))
     true = gold[..., :6].unflatten(-1, (2, 3)).gather(-1, factor.expand(*factor.shape[:-2], 2, 1))
     about = (made - FIRST_CLAIM).div(2, rounding_mode="floor") == factor
+    # A claim beside its own opposite states nothing: else a judge could cite both and be right either way.
     told = (made == true).any(-1) & ~(about & (made != true)).any(-1)
     return torch.cat([(critique[..., 6] == gold[..., 6])[..., None], told], dim=-1)
 
@@ -49,23 +48,22 @@ def true_claims(traits: Int[Tensor, "n 2 6"], critique: Int[Tensor, "n 8"]) -> B
 
 
 def chance(seed: int, key: Int[Tensor, "n ids"]) -> Float[Tensor, " n"]:
-    """A number in 0..1 for each row of ids, always the same one: a hash (splitmix64), not a generator."""
-    state = torch.full((len(key),), seed, dtype=torch.int64)
+    """A number in 0..1 for each row of ids, always the same one: a hash, not a generator.
+
+    The finalizer of splitmix64 (Steele, Lea and Flood 2014), once for each id.
+    """
+    # torch has no unsigned 64-bit arithmetic: constants wrap into int64, and a mask undoes the shift's sign extension.
+    step, one, two = (
+        constant - (1 << 64) if constant >> 63 else constant
+        for constant in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+    )
+    x = torch.full((len(key),), seed, dtype=torch.int64)
     for column in key.T:
-        state = _mix(state + column + 1)
-    return (state >> 11 & (1 << 53) - 1).double() / (1 << 53)
-
-
-def _mix(x: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-    """Splitmix64's finaliser (Steele, Lea and Flood 2014), in wrapping 64-bit arithmetic."""
-    x = x + _signed(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> 30 & (1 << 34) - 1)) * _signed(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> 27 & (1 << 37) - 1)) * _signed(0x94D049BB133111EB)
-    return x ^ (x >> 31 & (1 << 33) - 1)
-
-
-def _signed(constant: int) -> int:
-    return constant - (1 << 64) if constant >> 63 else constant
+        x = x + column + 1 + step
+        x = (x ^ (x >> 30 & (1 << 34) - 1)) * one
+        x = (x ^ (x >> 27 & (1 << 37) - 1)) * two
+        x = x ^ (x >> 31 & (1 << 33) - 1)
+    return (x >> 11 & (1 << 53) - 1).double() / (1 << 53)
 
 
 def swapped(critique: Int[Tensor, "n 8"]) -> Int[Tensor, "n 8"]:
@@ -82,61 +80,58 @@ def gold_points(gold: Sequence[int]) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactMetaJudge:
-    """Compares a record's rationale with its gold rationale; never fails on the micro world's own text."""
+    """Compares rationales with gold rationales; never fails on the toy environment's own text."""
 
+    # As an imperfect MetaRM errs: the same judgment always gets the same answer, right or wrong.
     error_rate: float = 0.0
     """Share of judgments on which it says the opposite."""
     seed: int = 0
-    """Which judgments those are."""
+    """Seed of the draw of those judgments."""
 
-    def aligned(
+    def compare(
         self,
-        shown: Int[Tensor, "n 22"],
-        gold: Int[Tensor, "n 8"],
-        critique: Int[Tensor, "n 8"],
+        shown: Int[Tensor, "pairs 22"],
+        gold: Int[Tensor, "pairs 8"],
+        judgments: Int[Tensor, "pairs group 8"],
         vote: int = 0,
-    ) -> Bool[Tensor, " n"]:
-        """Judge many at once; `shown` is question and answers, which only the errors depend on."""
-        verdicts = aligned(gold, critique)
+    ) -> Bool[Tensor, "pairs group"]:
+        """Whether each judgment of a group cites what decides in its pair's gold rationale.
+
+        `shown` is question and answers; errors are a hash of these, the judgment and the vote.
+        """
+        verdicts = aligned(gold[:, None].expand_as(judgments), judgments)
         if self.error_rate == 0:
             return verdicts
-        salt = torch.full((len(gold), 1), vote)
-        return verdicts ^ (chance(self.seed, torch.cat([shown, critique, salt], dim=1)) < self.error_rate)
+        group = judgments.shape[1]
+        written = judgments.flatten(0, 1)
+        # The vote is part of the key, so that several votes on one judgment err independently.
+        salt = torch.full((len(written), 1), vote)
+        key = torch.cat([shown.repeat_interleave(group, dim=0), written, salt], dim=1)
+        return verdicts ^ (chance(self.seed, key) < self.error_rate).view(-1, group)
 
     async def meta_judge(self, pair: PreferencePair, judgment: Judgment, vote: int) -> MetaJudgment:
-        """Judge one record. Text that is not of the micro world is a failure, `parse`."""
-        gold = CRITIQUE.read(pair.gold_rationale or "")
-        critique = CRITIQUE.read(judgment.text)
+        """Judge one record. Text that is not of the toy environment is a failure, `parse`."""
+        meta = MetaJudgment(
+            pair_id=judgment.pair_id,
+            benchmark=judgment.benchmark,
+            order=judgment.order,
+            draw=judgment.draw,
+            vote=vote,
+            model="exact",
+        )
+        gold, critique = CRITIQUE.read(pair.gold_rationale or ""), CRITIQUE.read(judgment.text)
         if gold is None or critique is None:
             problem = "gold rationale" if gold is None else "rationale"
-            return _about(judgment, vote, None, detail=f"the {problem} is not in the micro world's language")
-        as_shown = torch.tensor([gold])
-        if judgment.order == "ba":
-            as_shown = swapped(as_shown)
-        shown = shown_ids(pair, judgment.order)
-        verdict = bool(self.aligned(shown, as_shown, torch.tensor([critique]), vote)[0])
-        points = stated(as_shown, torch.tensor([critique]))[0].tolist()
-        named = zip(gold_points(as_shown[0].tolist()), points, strict=True)
-        return _about(judgment, vote, verdict, tuple(GoldPoint(text=t, stated=s) for t, s in named))
-
-
-def _about(
-    judgment: Judgment,
-    vote: int,
-    verdict: bool | None,
-    points: tuple[GoldPoint, ...] = (),
-    detail: str | None = None,
-) -> MetaJudgment:
-    return MetaJudgment(
-        pair_id=judgment.pair_id,
-        benchmark=judgment.benchmark,
-        order=judgment.order,
-        draw=judgment.draw,
-        vote=vote,
-        aligned=verdict,
-        points=points,
-        text="" if verdict is None else "Correct" if verdict else "Incorrect",
-        failure="parse" if verdict is None else None,
-        detail=detail,
-        model="exact",
-    )
+            detail = f"the {problem} is not in the toy environment's language"
+            return replace(meta, failure="parse", detail=detail)
+        # Gold is written for A and B as the pair has them; the judge may have been shown them the other way round.
+        as_shown = torch.tensor([gold]) if judgment.order == "ab" else swapped(torch.tensor([gold]))
+        written = torch.tensor([critique])
+        verdict = bool(self.compare(shown_ids(pair, judgment.order), as_shown, written[None], vote))
+        points = zip(gold_points(as_shown[0].tolist()), stated(as_shown, written)[0].tolist(), strict=True)
+        return replace(
+            meta,
+            aligned=verdict,
+            points=tuple(GoldPoint(text=text, stated=flag) for text, flag in points),
+            text="Correct" if verdict else "Incorrect",
+        )

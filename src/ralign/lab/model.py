@@ -1,11 +1,10 @@
 """A small GPT that reads one prompt and writes many completions of it.
 
-RL samples a group of completions per prompt, so prompt and completions are one sequence: the prompt first, then
-the completions' words, step by step (all first words, all second words, ...). A mask keeps the completions apart.
-The prompt is computed once for the whole group, in sampling and in training alike, and a completion's
-log-probabilities are the same however many siblings it has. Prompts of one batch have one length: no padding.
+Prompt and completions are one sequence: the prompt first, then the completions' words, step by step (all first words,
+all second words, ...). A mask keeps the completions apart. Prompts of one batch have one length: no padding.
 """
 
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
@@ -14,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from ralign.lab.config import ModelConfig
-from ralign.lab.lexicon import WORDS
+from ralign.lab.vocabulary import WORDS
 
 
 class Samples(NamedTuple):
@@ -43,6 +42,8 @@ class Attention(nn.Module):
         """
         b, t, w = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+        # Grown by concatenation: a cache laid out in advance would be faster and harder to read
+        # (docs/decisions/lab_step.md).
         if past is not None:
             past[:] = [torch.cat([*past, torch.stack([k, v])], dim=3)]
             k, v = past[0]
@@ -62,11 +63,14 @@ class Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "b t w"], mask: Float[Tensor, "q k"], past: list[Tensor] | None, queries: int
     ) -> Float[Tensor, "b q w"]:
-        """Go on with the last `queries` positions only: the last block has no use for the rest."""
+        """Go on with the last `queries` positions only."""
         h = x[:, x.shape[1] - queries :] + self.attention(_norm(x), mask, past, queries)
         return h + self.down(F.relu(self.up(_norm(h))).square())
 
 
+# RL samples a group of completions a prompt. Computing the prompt once for the group, in sampling and in training, is
+# what makes a step cost a fourth of TRL's on the same model (docs/decisions/trl_engine.md); a completion's
+# log-probabilities are the same however many siblings it has.
 class GPT(nn.Module):
     """Word ids in, logits of the next words out."""
 
@@ -93,14 +97,16 @@ class GPT(nn.Module):
         x = self.words(sequence) + self.places(_places(read, group, words - 1))
         for block in self.blocks[:-1]:
             x = block(x, mask, None, x.shape[1])
+        # Nothing is predicted from the prompt's words but its last one, so the last block leaves out their queries.
         x = self.blocks[-1](x, mask[read - 1 :], None, 1 + group * (words - 1))
         logits = self.head(_norm(x))
+        # Every completion's first word follows the prompt's last: one row of logits serves the whole group.
         first = logits[:, :1].expand(prompts, group, len(WORDS))[:, :, None]
         later = logits[:, 1:].view(prompts, words - 1, group, len(WORDS)).transpose(1, 2)
         return torch.cat([first, later], dim=2)
 
     def notes(self, prompt: Int[Tensor, "prompts read"]) -> Float[Tensor, "prompts read vocabulary"]:
-        """What the model, after its first block, would say of each word that it reads."""
+        """The logits of a note on each word that is read, taken after the first block."""
         read = prompt.shape[1]
         x = self.words(prompt) + self.places(torch.arange(read))
         return self.head(_norm(self.blocks[0](x, _mask(read, 1, 0), None, read)))
@@ -114,9 +120,9 @@ class GPT(nn.Module):
     ) -> Samples:
         """Draw a group of completions for each prompt at temperature 1, never a banned word.
 
-        `noise` is uniform in 0..1 and decides every draw, so that a caller can fix one completion's draws
-        whatever else is in the batch.
+        `noise` is uniform in 0..1 and decides every draw.
         """
+        # Noise is passed and not drawn, so that a caller can fix one completion's draws whatever else is in the batch.
         group, words = noise.shape[1:3]
         read = prompt.shape[1]
         mask, places = _mask(read, group, words), _places(read, group, words)
@@ -145,12 +151,28 @@ class GPT(nn.Module):
         return self.head(_norm(x))
 
 
+def save(model: GPT, path: Path) -> None:
+    """Write the weights; a file is there complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save(model.state_dict(), partial)
+    partial.replace(path)
+
+
+def load(path: Path, config: ModelConfig) -> GPT:
+    """Read the weights that `save` wrote for a model of this size."""
+    model = GPT(config, Generator())
+    model.load_state_dict(torch.load(path, weights_only=True))
+    return model
+
+
 def _norm(x: Float[Tensor, "b t w"]) -> Float[Tensor, "b t w"]:
     return F.rms_norm(x, (x.shape[-1],))
 
 
 def _draw(log_probs: Float[Tensor, "b n v"], noise: Float[Tensor, "b n v"]) -> Int[Tensor, "b n"]:
     """One word a row, by the Gumbel trick: argmax of log-probability + Gumbel noise is a draw."""
+    # torch.rand can give an exact 0, whose logarithm would make the word impossible or certain.
     return (log_probs - noise.clamp_min(1e-20).log().neg().log()).argmax(-1)
 
 

@@ -1,11 +1,11 @@
-"""What `ralign lab` can be told: one field a flag. Imports nothing, so that the command line answers at once."""
+"""The flags of `ralign lab`, one field a flag. Imports nothing, so that the command line answers at once."""
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Literal
 
 Engine = Literal["ours", "trl"]
-"""What trains the judges: the lab's own loop, or TRL's GRPOTrainer."""
+"""The trainer of the judges: the lab's own loop, or TRL's GRPOTrainer."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class LabOptions:
     recipe: Path | None = None
     """Your own recipe, instead of a preset."""
     seeds: str | None = None
-    """Seeds, as `0..4` or `0,3,7`; `declared` takes those that the recipe declares. Default: the recipe's one."""
+    """Random seeds, as `0..4` or `0,3,7`; `declared`: those that the recipe declares. Default: the recipe's one."""
     jobs: int = 2
-    """Processes, of one thread each: they share out the seeds' base models, then all judges."""
+    """Worker processes of one thread each; they share out the seeds' base models, then all judges."""
     engine: Engine | None = None
-    """What trains the judges, instead of the recipe's `judge_rl.engine`: `trl` is TRL's GRPOTrainer on the same model,
+    """Trainer of the judges, instead of the recipe's `judge_rl.engine`: `trl` is TRL's GRPOTrainer on the same model,
     pairs and rewards, at four times the cost (needs the extra `train`)."""
     quick: bool = False
-    """A small model, few steps and three judges: to see it run, not to see what it shows."""
+    """Smoke test: few steps and three judges, too few for the effect to show."""
     out: Path | None = None
-    """The run directory; finished stages are taken up. Default: runs/lab, runs/lab-quick or runs/lab-PRESET."""
+    """The run directory; finished stages are resumed. Default: runs/lab, runs/lab-quick or runs/lab-PRESET."""

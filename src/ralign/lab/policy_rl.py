@@ -16,34 +16,19 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
+from ralign.lab import vocabulary as v
 from ralign.lab.config import PolicyRlConfig
-from ralign.lab.judge_rl import advantages, grpo_loss, log_probabilities, update
-from ralign.lab.lexicon import (
-    ANSWER_LENGTH,
-    BLANK,
-    CONFIDENT,
-    CRITIQUE_LENGTH,
-    DOMAINS,
-    END,
-    FIRST_DOMAIN,
-    FIRST_FACTOR,
-    FIRST_VALUE,
-    ID,
-    SUBSTANCE,
-    WORDS,
-    Domain,
-)
+from ralign.lab.judge_rl import grpo_loss, log_probabilities, update
 from ralign.lab.model import GPT
-from ralign.lab.prompts import answer_prompt, judge_prompt
+from ralign.lab.optimizer import learning_rate_factor
 from ralign.lab.records import verdict_of
-from ralign.lab.schedule import share
-from ralign.lab.world import World, questions
+from ralign.lab.world import World, answer_prompt, judge_prompt, questions
 from ralign.records import Verdict, opposite
 from ralign.rewards.policy import LengthPenalty, mean_outcome
 
 
 class PolicyStep(NamedTuple):
-    """What one step saw, before its update."""
+    """Figures of one step, before its update."""
 
     reward: float
     """Mean over the scored answers."""
@@ -53,11 +38,11 @@ class PolicyStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyWorth:
-    """What a policy's answers are like; means over questions."""
+    """Figures of a policy's answers; means over questions."""
 
     quality: float
     """True quality, 0..1."""
-    quality_by_domain: dict[Domain, float]
+    quality_by_domain: dict[v.Domain, float]
     accuracy: float
     """Share of answers with the right value."""
     instruction: float
@@ -81,7 +66,7 @@ def train_policy(
 ) -> Iterator[PolicyStep]:
     """Train the policy in place against the judge; `start` writes the reference answers. Yields each step's figures."""
     banned = banned_words(config)
-    optimiser = torch.optim.AdamW(policy.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(policy.parameters(), betas=(0.9, 0.99), weight_decay=0.0)
 
     for step in range(config.steps):
         # a prompt, its reference answer, and a group of the policy's answers
@@ -95,30 +80,40 @@ def train_policy(
         references = reference.repeat_interleave(config.group_size, dim=0)
         rewards = contest(judge, repeated, answer, references, config, generator)
 
-        # words after an answer's end are no action of the policy
-        mask = (words == ID[END]).cumsum(-1) - (words == ID[END]).long() == 0
-        log_probs = log_probabilities(policy, answer_prompt(question), words, banned)
-        # a word after the end may be one that could not be drawn: -inf, and none of our business
-        log_probs = log_probs.masked_fill(~mask, 0.0)
+        # Words after an answer's end are no action of the policy; one of them may even be a word that could not be
+        # drawn, whose log-probability is -inf.
+        mask = (words == v.ID[v.END]).cumsum(-1) - (words == v.ID[v.END]).long() == 0
+        log_probs = log_probabilities(policy, answer_prompt(question), words, banned).masked_fill(~mask, 0.0)
         loss = grpo_loss(log_probs, advantages(rewards.view(words.shape[:2])), mask)
-        update(
-            policy,
-            optimiser,
-            loss,
-            config.rate * share(step, config.steps, warm_up=5, cooldown=0.0),
-            config.clip_norm,
-        )
+        rate = config.rate * learning_rate_factor(step, config.steps, warm_up=5, cooldown=0.0)
+        update(policy, optimizer, loss, rate, config.clip_norm)
 
         yield PolicyStep(rewards.nanmean().item(), world.quality(repeated, answer).mean().item())
 
 
+def advantages(rewards: Float[Tensor, "prompts group"]) -> Float[Tensor, "prompts group"]:
+    """The group-relative advantage of each completion, in standard deviations (arXiv 2402.03300, eq. 3).
+
+    NaN is a completion that was not scored: it has no part in its group's mean and gets no gradient.
+    """
+    # A judge that gives no verdict says nothing about the answer; a 0 in its place would teach that it was a draw.
+    scored = ~rewards.isnan()
+    count = scored.sum(1, keepdim=True)
+    known = rewards.nan_to_num()
+    mean = known.sum(1, keepdim=True) / count.clamp_min(1)
+    difference = torch.where(scored, known - mean, 0.0)
+    deviation = (difference.square().sum(1, keepdim=True) / (count - 1).clamp_min(1)).sqrt()
+    return difference / (deviation + 1e-4)
+
+
 def banned_words(config: PolicyRlConfig) -> Bool[Tensor, " vocabulary"]:
-    """What an answer can't contain: the words of prompts, and unless the config allows them those of judgments."""
-    banned = torch.zeros(len(WORDS), dtype=torch.bool)
-    banned[:FIRST_VALUE] = True
-    banned[ID[END]] = False
+    """Words that an answer can't contain: those of prompts, and of judgments unless the config allows them."""
+    # With a judge's own words allowed, a policy can write its verdict for it (prompt injection, in small).
+    banned = torch.zeros(len(v.WORDS), dtype=torch.bool)
+    banned[: v.FIRST_VALUE] = True
+    banned[v.ID[v.END]] = False
     if not config.may_praise:
-        banned[FIRST_FACTOR:] = True
+        banned[v.FIRST_FACTOR :] = True
     return banned
 
 
@@ -126,18 +121,18 @@ def write(
     policy: GPT, question: Int[Tensor, "n 4"], group: int, config: PolicyRlConfig, generator: Generator
 ) -> Int[Tensor, "n group words"]:
     """Sample a group of answers for every question; after its end, an answer is blank."""
-    noise = torch.rand(len(question), group, config.budget, len(WORDS), generator=generator)
+    noise = torch.rand(len(question), group, config.budget, len(v.WORDS), generator=generator)
     words = policy.sample(answer_prompt(question), noise, banned_words(config)).words
-    ended = (words == ID[END]).cumsum(-1) - (words == ID[END]).long() > 0
-    return words.masked_fill(ended, ID[BLANK])
+    ended = (words == v.ID[v.END]).cumsum(-1) - (words == v.ID[v.END]).long() > 0
+    return words.masked_fill(ended, v.ID[v.BLANK])
 
 
 def as_answer(words: Int[Tensor, "n words"]) -> Int[Tensor, "n 9"]:
     """Put an end behind an answer that used up its budget, and blanks behind the end."""
     n, budget = words.shape
-    answer = torch.full((n, ANSWER_LENGTH), ID[BLANK])
+    answer = torch.full((n, v.ANSWER_LENGTH), v.ID[v.BLANK])
     answer[:, :budget] = words
-    answer[:, budget] = torch.where((words == ID[END]).any(1), ID[BLANK], ID[END])
+    answer[:, budget] = torch.where((words == v.ID[v.END]).any(1), v.ID[v.BLANK], v.ID[v.END])
     return answer
 
 
@@ -154,31 +149,31 @@ def contest(
     shown_first = {"ab": [True], "ba": [False], "both": [True, False], "drawn": [None]}[config.orders]
     verdicts: list[list[Verdict | None]] = []
     for fixed in shown_first:
+        # Drawn by default: a judge with a position bias then pays no answer for the place it happens to be shown in.
         first = torch.rand(n, generator=generator) < 0.5 if fixed is None else torch.full((n,), fixed)
         one = torch.where(first[:, None], answer, reference)
         other = torch.where(first[:, None], reference, answer)
-        noise = torch.rand(n, 1, CRITIQUE_LENGTH, len(WORDS), generator=generator)
-        letters = judge.sample(judge_prompt(question, one, other), noise).words[:, 0, -1]
-        verdicts.append([_for_answer(*pair) for pair in zip(letters.tolist(), first.tolist(), strict=True)])
+        noise = torch.rand(n, 1, v.CRITIQUE_LENGTH, len(v.WORDS), generator=generator)
+        letters = judge.sample(judge_prompt(question, one, other), noise).words[:, 0, -1].tolist()
+        # The policy's answer counts as A, wherever it was shown.
+        verdicts.append(
+            [
+                verdict if verdict is None or was_first else opposite(verdict)
+                for verdict, was_first in zip(map(verdict_of, letters), first.tolist(), strict=True)
+            ]
+        )
     penalty = LengthPenalty(coefficient=config.length_weight)
     rewards: list[float] = []
-    for given, own, others in zip(
-        zip(*verdicts, strict=True), length(answer).tolist(), length(reference).tolist(), strict=True
-    ):
+    lengths = length(answer).tolist(), length(reference).tolist()
+    for given, own, others in zip(zip(*verdicts, strict=True), *lengths, strict=True):
         score = mean_outcome(given)
         rewards.append(torch.nan if score is None else score - penalty.of(own, others))
     return torch.tensor(rewards)
 
 
-def _for_answer(word: int, shown_first: bool) -> Verdict | None:
-    """The verdict as if the policy's answer were A."""
-    verdict = verdict_of(word)
-    return verdict if shown_first or verdict is None else opposite(verdict)
-
-
 def length(answer: Int[Tensor, "n 9"]) -> Int[Tensor, " n"]:
     """Words before the end."""
-    return ((answer != ID[BLANK]) & (answer != ID[END])).sum(1)
+    return ((answer != v.ID[v.BLANK]) & (answer != v.ID[v.END])).sum(1)
 
 
 def evaluate(policy: GPT, world: World, config: PolicyRlConfig, generator: Generator) -> PolicyWorth:
@@ -186,18 +181,18 @@ def evaluate(policy: GPT, world: World, config: PolicyRlConfig, generator: Gener
     question = questions(config.evaluated, generator)
     answer = as_answer(write(policy, question, 1, config, generator)[:, 0])
     quality = world.quality(question, answer)
-    domain = question[:, 0] - FIRST_DOMAIN
+    domain = question[:, 0] - v.FIRST_DOMAIN
     traits = world.traits(question, answer).float()
-    accuracy, instruction, completeness = traits[:, :SUBSTANCE].mean(0).tolist()
+    accuracy, instruction, completeness = traits[:, : v.SUBSTANCE].mean(0).tolist()
     return PolicyWorth(
         quality=quality.mean().item(),
-        quality_by_domain={name: quality[domain == d].mean().item() for d, name in enumerate(DOMAINS)},
+        quality_by_domain={name: quality[domain == d].mean().item() for d, name in enumerate(v.DOMAINS)},
         accuracy=accuracy,
         instruction=instruction,
         completeness=completeness,
         length=length(answer).float().mean().item(),
         fillers=traits[:, 3].mean().item(),
         bullets=traits[:, 4].mean().item(),
-        confident=(answer == ID[CONFIDENT]).any(1).float().mean().item(),
-        praise=(answer >= FIRST_FACTOR).sum(1).float().mean().item(),
+        confident=(answer == v.ID[v.CONFIDENT]).any(1).float().mean().item(),
+        praise=(answer >= v.FIRST_FACTOR).sum(1).float().mean().item(),
     )

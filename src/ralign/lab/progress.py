@@ -1,4 +1,4 @@
-"""How a run of the lab is going. Stages tell a `Watch`; on a terminal it draws bars, in a log it writes lines."""
+"""Progress of a run of the lab: stages report events; on a terminal they become bars, in a log lines."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
-class Beat(NamedTuple):
+class StepDone(NamedTuple):
     """A task is at this step."""
 
     task: str
@@ -16,7 +16,7 @@ class Beat(NamedTuple):
     total: int
 
 
-class Said(NamedTuple):
+class Milestone(NamedTuple):
     """A result worth a line of its own."""
 
     line: str
@@ -24,28 +24,31 @@ class Said(NamedTuple):
 
 T = TypeVar("T")
 
-Watch = Callable[[Beat | Said], None]
-"""Told what happens, from any stage; must be quick."""
+OnProgress = Callable[[StepDone | Milestone], None]
+"""Takes events from any stage; must be quick."""
 
 
-def unwatched(event: Beat | Said) -> None:
-    """Tell nobody."""
+def silent(event: StepDone | Milestone) -> None:
+    """Progress that goes nowhere."""
     del event
 
 
-def beating(steps: Iterable[T], watch: Watch, task: str, total: int, *, done: int = 0) -> Iterator[T]:
-    """The same steps, each one told; `done` steps of the task came before these."""
-    for step in steps:
-        done += 1
-        watch(Beat(task, done, total))
+def counted(
+    steps: Iterable[T], on_progress: OnProgress, task: str, total: int, *, done: int = 0
+) -> Iterator[T]:
+    """The same steps, each one reported; `done` steps of the task came before these."""
+    for number, step in enumerate(steps, start=done + 1):
+        on_progress(StepDone(task, number, total))
         yield step
 
 
 @contextmanager
-def shown(console: Console) -> Generator[Watch]:
+def shown(console: Console) -> Generator[OnProgress]:
     """A bar for each running task on a terminal; results as lines above them, or alone in a log."""
     if not console.is_terminal:
-        yield lambda event: console.print(event.line, highlight=False) if isinstance(event, Said) else None
+        yield (
+            lambda event: console.print(event.line, highlight=False) if isinstance(event, Milestone) else None
+        )
         return
     columns = (
         TextColumn("{task.description}"),
@@ -57,8 +60,8 @@ def shown(console: Console) -> Generator[Watch]:
     with Progress(*columns, console=console, refresh_per_second=4) as progress:
         rows: dict[str, TaskID] = {}
 
-        def watch(event: Beat | Said) -> None:
-            if isinstance(event, Said):
+        def draw(event: StepDone | Milestone) -> None:
+            if isinstance(event, Milestone):
                 progress.console.print(event.line, highlight=False)
                 return
             if event.task not in rows:
@@ -67,4 +70,4 @@ def shown(console: Console) -> Generator[Watch]:
             if event.done == event.total:
                 progress.remove_task(rows.pop(event.task))
 
-        yield watch
+        yield draw

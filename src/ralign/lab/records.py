@@ -1,19 +1,18 @@
-"""The micro world's pairs as the records and the text that the rest of ralign works with, and back."""
-
-from collections.abc import Sequence
+"""The toy environment's pairs as the records and the text that the rest of ralign works with, and back."""
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from ralign.lab.lexicon import DOMAINS, FIRST_VERDICT
 from ralign.lab.tokenizer import CRITIQUE, QUESTION, read_answer, read_question, write_answer
+from ralign.lab.vocabulary import DOMAINS, FIRST_VERDICT
 from ralign.lab.world import Pairs
 from ralign.records import Message, Order, PreferencePair, Verdict
 
 
 def benchmark_name(split: str) -> str:
-    """What the pairs of a split count under."""
+    """The name of a split in results."""
+    # The draws of judgments hash this name (`judge`): another one, and no figure of docs/lab_results.md comes again.
     return f"micro-world-{split}"
 
 
@@ -40,7 +39,7 @@ def shown_ids(pair: PreferencePair, order: Order) -> Int[Tensor, "1 22"]:
     """Question and both answers as a judge is shown them: 4 + 9 + 9 ids.
 
     Raises:
-        InputError: the pair is not from the micro world.
+        InputError: the pair is not from the toy environment.
     """
     a, b = read_answer(pair.response_a), read_answer(pair.response_b)
     first, second = (a, b) if order == "ab" else (b, a)
@@ -49,5 +48,5 @@ def shown_ids(pair: PreferencePair, order: Order) -> Int[Tensor, "1 22"]:
 
 def verdict_of(word: int) -> Verdict | None:
     """The verdict that a judgment's last word is; None where it is another word."""
-    letters: Sequence[Verdict] = ("A", "B")
-    return letters[word - FIRST_VERDICT] if 0 <= word - FIRST_VERDICT < 2 else None
+    verdicts: dict[int, Verdict] = {FIRST_VERDICT: "A", FIRST_VERDICT + 1: "B"}
+    return verdicts.get(word)

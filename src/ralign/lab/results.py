@@ -1,8 +1,7 @@
-"""What one seed of the lab came to: the records of its stages, and their JSON."""
+"""Results of one seed of the lab: the records of its stages, and their JSON."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from pydantic import TypeAdapter
 
@@ -54,7 +53,7 @@ class ArmResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedResult:
-    """Everything that one seed came to."""
+    """All results of one seed."""
 
     seed: int
     base: BaseResult
@@ -63,25 +62,16 @@ class SeedResult:
     arms: tuple[ArmResult, ...]
 
 
-_SEED: Final = TypeAdapter(SeedResult)
-_ARM: Final = TypeAdapter(ArmResult)
-
-
-def write_seed_result(result: SeedResult, path: Path) -> None:
+def write_result(result: SeedResult | ArmResult, path: Path) -> None:
     """Write it as JSON."""
-    write_atomically(path, _SEED.dump_json(result, indent=2) + b"\n")
+    write_atomically(path, TypeAdapter(type(result)).dump_json(result, indent=2) + b"\n")
 
 
 def read_seed_result(path: Path) -> SeedResult:
-    """Read what `write_seed_result` wrote."""
-    return _SEED.validate_json(path.read_bytes())
-
-
-def write_arm_result(result: ArmResult, path: Path) -> None:
-    """Write it as JSON."""
-    write_atomically(path, _ARM.dump_json(result, indent=2) + b"\n")
+    """Read a seed's results back."""
+    return TypeAdapter(SeedResult).validate_json(path.read_bytes())
 
 
 def read_arm_result(path: Path) -> ArmResult:
-    """Read what `write_arm_result` wrote."""
-    return _ARM.validate_json(path.read_bytes())
+    """Read an arm's results back."""
+    return TypeAdapter(ArmResult).validate_json(path.read_bytes())

@@ -3,14 +3,9 @@
 In phases (`PhaseConfig`): first critics that see well, from whom the model learns the facts; then imperfect
 critics, as crowds and models are, from whom it learns to judge. Beside the critiques it learns to answer, from
 answers of middling quality.
-
-Facts are slow to learn from verdicts on whole answers. So the critics of the first phase also make notes in the margin,
-beside every value and polite word, and the model's first block is trained to make the same: without them, one seed in
-three does not know its facts by the end of the phase.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (everyone's name for it)
@@ -18,29 +13,11 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ralign.lab.config import LabConfig, PhaseConfig
-from ralign.lab.critics import critiques, margin_notes
-from ralign.lab.lexicon import BLANK, ID, SUBSTANCE
+from ralign.lab.demonstrations import critiques, margin_notes
 from ralign.lab.model import GPT
-from ralign.lab.muon import Muon
-from ralign.lab.prompts import answer_prompt, judge_prompt
-from ralign.lab.schedule import share
-from ralign.lab.world import World
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Optimiser:
-    """Muon on the matrices of the blocks, AdamW on embeddings and head."""
-
-    muon: Muon
-    adamw: torch.optim.AdamW
-
-    def step(self, phase: PhaseConfig, part: float) -> None:
-        """Follow the gradients at this share of the phase's learning rates, and clear them."""
-        self.muon.step(phase.rate_matrices * part)
-        for group in self.adamw.param_groups:
-            group["lr"] = phase.rate_rest * part
-        self.adamw.step()
-        self.adamw.zero_grad()
+from ralign.lab.optimizer import Muon, learning_rate_factor
+from ralign.lab.vocabulary import BLANK, ID, SUBSTANCE
+from ralign.lab.world import World, answer_prompt
 
 
 def fine_tune(
@@ -48,17 +25,28 @@ def fine_tune(
     world: World,
     config: LabConfig,
     generator: Generator,
-    report: Callable[[int, int, float], None] = lambda phase, step, loss: None,
+    progress: Callable[[int, int, float], None] = lambda phase, step, loss: None,
 ) -> Iterator[int]:
-    """Train the model in place; yields each phase's number when it is done."""
+    """Train the model in place; yields each phase's number when it is done.
+
+    `progress` is called with the phase, the step and the loss (nats) after every optimizer step.
+    """
     for number, phase in enumerate(config.phases):
-        optimiser = _optimiser(model, phase)
+        # Fresh optimizers: a phase has learning rates and weight decay of its own.
+        muon = Muon(model.blocks.parameters(), weight_decay=phase.weight_decay)
+        rest = [*model.words.parameters(), *model.places.parameters(), *model.head.parameters()]
+        adamw = torch.optim.AdamW(rest, lr=phase.rate_rest, betas=(0.9, 0.95), weight_decay=0.0)
         for step in range(phase.steps):
             loss = critique_loss(model, world, phase, generator)
             loss = loss + 0.5 * answer_loss(model, world, config, phase.answers, generator)
             loss.backward()
-            optimiser.step(phase, share(step, phase.steps, warm_up=10, cooldown=phase.cooldown))
-            report(number, step, loss.item())
+            factor = learning_rate_factor(step, phase.steps, warm_up=10, cooldown=phase.cooldown)
+            muon.step(phase.rate_matrices * factor)
+            for group in adamw.param_groups:
+                group["lr"] = phase.rate_rest * factor
+            adamw.step()
+            adamw.zero_grad()
+            progress(number, step, loss.item())
         yield number
 
 
@@ -66,8 +54,11 @@ def critique_loss(model: GPT, world: World, phase: PhaseConfig, generator: Gener
     """Mean cross-entropy of the critics' words, nats."""
     pairs = world.pairs(phase.pairs, phase.showy, generator)
     written = critiques(pairs, phase.critics, generator)
-    prompt = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b)
+    prompt = pairs.prompt
     loss = _cross_entropy(model, prompt, written)
+    # Facts are slow to learn from verdicts on complete answers. So critics also make notes in the margin, beside every
+    # value and polite word, and the first block is trained to make the same: without them, one seed in three does not
+    # know its facts by the end of the phase.
     if phase.noted:
         prompt, noted = prompt[: phase.noted], margin_notes(world, pairs)[: phase.noted]
         logits = model.notes(prompt)
@@ -87,6 +78,7 @@ def middling_answers(
     world: World, config: LabConfig, n: int, generator: Generator
 ) -> tuple[Int[Tensor, "n 4"], Int[Tensor, "n 9"]]:
     """Questions, and answers that have each substantial trait as often as `answer_quality` says."""
+    # Middling: from a start that answers perfectly, a policy could only get worse.
     pairs = world.pairs(n, config.showy, generator)
     quality = torch.tensor(config.answer_quality)[pairs.domain][:, None]
     substance = (torch.rand(n, SUBSTANCE, generator=generator) < quality).long()
@@ -99,12 +91,3 @@ def _cross_entropy(
 ) -> Float[Tensor, ""]:
     logits = model(prompt, completion[:, None])
     return F.cross_entropy(logits.flatten(0, 2), completion.flatten(), ignore_index=ID[BLANK])
-
-
-def _optimiser(model: GPT, phase: PhaseConfig) -> Optimiser:
-    matrices = list(model.blocks.parameters())
-    rest = [*model.words.parameters(), *model.places.parameters(), *model.head.parameters()]
-    return Optimiser(
-        muon=Muon(matrices, weight_decay=phase.weight_decay),
-        adamw=torch.optim.AdamW(rest, lr=phase.rate_rest, betas=(0.9, 0.95), weight_decay=0.0),
-    )

@@ -49,7 +49,7 @@ FIGURES: Final = {
     "adversarial_label_accuracy": "L-Acc, adversarial split",
     "quality": "policy quality",
 }
-"""What an arm comes to in each seed, and what tables call it."""
+"""Figure of an arm in each seed -> its title."""
 
 
 def figures(arm: ArmResult) -> dict[str, float]:
@@ -83,11 +83,9 @@ def differences(results: Sequence[SeedResult], arm: str, other: str) -> dict[str
 
 
 def paired(values: Sequence[float]) -> Difference:
-    """The mean of the seeds' differences and its 95 % t interval.
-
-    With a handful of seeds a bootstrap over them is too narrow; Student's t allows for having estimated the
-    spread from so few.
-    """
+    """The mean of the seeds' differences and its 95 % t interval; no interval for one seed."""
+    # With a handful of seeds a bootstrap over them is too narrow; Student's t allows for having estimated the spread
+    # from so few.
     array = np.asarray(values, dtype=np.float64)
     mean = float(array.mean())
     if len(array) < 2:
@@ -96,6 +94,7 @@ def paired(values: Sequence[float]) -> Difference:
     return Difference(mean, mean - half, mean + half, tuple(values))
 
 
+# The hard split's L-Acc is F-Score's honest rival: it needs no rationale.
 PREDICTORS: Final = (
     "label_accuracy",
     "fidelity_score",
@@ -103,7 +102,7 @@ PREDICTORS: Final = (
     "hard_label_accuracy",
     "adversarial_label_accuracy",
 )
-"""What could predict the policy's quality. The hard split's L-Acc is F-Score's honest rival: it needs no rationale."""
+"""Figures of a judge that may predict the quality of its policy."""
 
 
 class Prediction(NamedTuple):
@@ -128,12 +127,14 @@ def predictions(results: Sequence[SeedResult], *, seed: int = 0) -> dict[str, Pr
     all_judges = np.ones_like(quality, dtype=np.bool_)
     trained = all_judges.copy()
     trained[:, 0] = False
+    # Collapsed judges are left out only here: where most of a run's judges collapse, they alone make the correlation.
     standing = columns["spurious_correctness"] < COLLAPSED
 
     def over(x: Floats, y: Floats, chosen: NDArray[np.bool_]) -> Correlation | None:
         chosen = chosen & np.isfinite(x)
         if chosen.sum() < 3 or np.ptp(x[chosen]) == 0 or np.ptp(y[chosen]) == 0:
             return None
+        # Every correlation from the same seed, so that adding a predictor moves no other interval.
         return correlate(x[chosen], y[chosen], rng=np.random.default_rng(seed))
 
     return {

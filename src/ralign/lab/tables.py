@@ -1,18 +1,18 @@
-"""What the lab came to, as tables for a terminal: one row a judge, and what the differences between them are."""
+"""Results of the lab as tables for a terminal: one row a judge, then the differences between judges."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Final
+from typing import Final, Literal
 
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from ralign.lab.claims import FEWEST_JUDGES
 from ralign.lab.results import SeedResult
-from ralign.lab.statistics import FIGURES, Difference, Spread, by_arm, differences, predictions
-from ralign.metrics.correlation import Correlation
-from ralign.report.tables import BenchmarkDict, IntervalDict
+from ralign.lab.statistics import FIGURES, by_arm, differences, predictions
+from ralign.report.tables import BenchmarkDict
 
 EXPLANATION: Final = """\
 judge    compares two answers: it writes its reasons, then a verdict
@@ -22,18 +22,8 @@ F-Score  how often verdict and reason are both right: L-Acc x (1 - S-Corr)
 policy   trained to please the judge; quality: what its answers are truly worth"""
 HARDER: Final = "hard     pairs where style says nothing; adversarial: where it misleads"
 
-FEWEST_JUDGES: Final = 6
-"""For a correlation: with fewer, its interval says nothing."""
-
-_HEADERS: Final = {
-    "label_accuracy": "L-Acc",
-    "spurious_correctness": "S-Corr",
-    "fidelity_score": "F-Score",
-    "hard_label_accuracy": "L-Acc\nhard",
-    "adversarial_label_accuracy": "L-Acc\nadversarial",
-    "quality": "policy\nquality",
-}
-_TRAITS: Final = (
+_INTERVAL: Final[tuple[Literal["value", "low", "high"], ...]] = ("value", "low", "high")
+_TRAITS: Final = [
     "accuracy",
     "instruction",
     "completeness",
@@ -42,7 +32,7 @@ _TRAITS: Final = (
     "bullets",
     "confident",
     "praise",
-)
+]
 
 
 def lab_tables(results: Sequence[SeedResult]) -> list[Table]:
@@ -52,7 +42,7 @@ def lab_tables(results: Sequence[SeedResult]) -> list[Table]:
 
 
 def comparison_tables(results: Sequence[SeedResult]) -> list[Table]:
-    """What sets the judges apart over several seeds, and what predicts their policies."""
+    """Differences between the judges over several seeds, and predictors of their policies' quality."""
     arms = [arm.name for arm in results[0].arms]
     tables: list[Table] = []
     if len(results) > 1 and {"r-align", "outcome-only"} <= set(arms):
@@ -75,7 +65,14 @@ def seed_table(result: SeedResult, measured: Mapping[str, BenchmarkDict]) -> Tab
     for arm in result.arms:
         found = measured[arm.name]
         shares = (found["label_accuracy"], found["spurious_correctness"], found["fidelity_score"])
-        table.add_row(arm.name, *map(_per_cent, shares), f"{arm.policy.quality:.3f}")
+        # A judge that was never right has no S-Corr.
+        cells = [
+            "–"
+            if share is None
+            else "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * share[key] for key in _INTERVAL))
+            for share in shares
+        ]
+        table.add_row(arm.name, *cells, f"{arm.policy.quality:.3f}")
     table.caption = f"Policy quality is 0 to 1; before training it is {result.start.quality:.3f}."
     return _kept(table)
 
@@ -84,9 +81,13 @@ def arms_table(results: Sequence[SeedResult]) -> Table:
     """Mean over seeds, and standard deviation where there are several."""
     seeds = len(results)
     spread = "one seed" if seeds == 1 else f"{seeds} seeds, mean ± standard deviation"
-    table = _table(f"Judges, and the policies trained against them ({spread})", "judge", *_HEADERS.values())
+    headers = [figure.removesuffix(" split").replace(", ", "\n") for figure in FIGURES.values()]
+    table = _table(f"Judges, and the policies trained against them ({spread})", "judge", *headers)
     for arm, spreads in by_arm(results).items():
-        table.add_row(arm, *(_spread(each, seeds) for each in spreads.values()))
+        means = [f"{each.mean:.3f}" for each in spreads.values()]
+        if seeds > 1:
+            means = [f"{each.mean:.3f} ± {each.deviation:.3f}" for each in spreads.values()]
+        table.add_row(arm, *means)
     start = fmean(result.start.quality for result in results)
     table.caption = f"The policies start at a quality of {start:.3f}."
     return _kept(table)
@@ -112,7 +113,7 @@ def domains_table(results: Sequence[SeedResult]) -> Table:
 
 
 def exploits_table(results: Sequence[SeedResult]) -> Table:
-    """What the policies' answers are like; means over seeds."""
+    """Traits of the policies' answers; means over seeds."""
     table = _table("What the policies' answers are like", "trained against", *_TRAITS)
     rows = {"(start)": [result.start for result in results]}
     for index, arm in enumerate(results[0].arms):
@@ -148,8 +149,11 @@ def differences_table(results: Sequence[SeedResult], arm: str, other: str) -> Ta
     """Paired by seed."""
     table = _table(f"{arm} minus {other}, paired by seed, 95 % t interval", "figure", "difference", "by seed")
     for name, difference in differences(results, arm, other).items():
-        each = " ".join(f"{value:+.3f}" for value in difference.values)
-        table.add_row(FIGURES[name], _difference(difference), each)
+        by_seed = " ".join(f"{value:+.3f}" for value in difference.values)
+        mean = f"{difference.mean:+.3f}"
+        if difference.low is not None:
+            mean += f" [{difference.low:+.3f}, {difference.high:+.3f}]"
+        table.add_row(FIGURES[name], mean, by_seed)
     return _kept(table)
 
 
@@ -164,7 +168,9 @@ def predictions_table(results: Sequence[SeedResult]) -> Table:
         "not collapsed",
     )
     for name, prediction in predictions(results).items():
-        table.add_row(FIGURES[name], *(_correlation(each) for each in prediction))
+        found = [None if each is None else each.pearson for each in prediction]
+        cells = ["–" if r is None else f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in found]
+        table.add_row(FIGURES[name], *cells)
     return _kept(table)
 
 
@@ -193,31 +199,7 @@ def _kept(table: Table) -> Table:
     return table
 
 
-def _per_cent(share: IntervalDict | None) -> str:
-    if share is None:
-        return "–"
-    value, low, high = (100 * share[key] for key in ("value", "low", "high"))
-    return f"{value:.1f} [{low:.1f}, {high:.1f}]"
-
-
 def _mean(values: Sequence[float | None]) -> str:
     """Over the seeds that have the figure."""
     known = [value for value in values if value is not None]
     return f"{fmean(known):.2f}" if known else "–"
-
-
-def _spread(spread: Spread, seeds: int) -> str:
-    return f"{spread.mean:.3f}" if seeds == 1 else f"{spread.mean:.3f} ± {spread.deviation:.3f}"
-
-
-def _difference(difference: Difference) -> str:
-    if difference.low is None or difference.high is None:
-        return f"{difference.mean:+.3f}"
-    return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
-
-
-def _correlation(correlation: Correlation | None) -> str:
-    if correlation is None:
-        return "–"
-    r = correlation.pearson
-    return f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}]"

@@ -1,8 +1,6 @@
 """Text <-> word ids, exactly and both ways.
 
-A question and a judgment are a fixed sentence with slots; only the words in the slots vary, so only they are
-tokens, and the model never spends a step on a word that it could not have chosen differently. An answer is its
-words with spaces between them.
+A question and a judgment are a fixed sentence with slots for single words; an answer is its words with spaces between.
 """
 
 import re
@@ -10,9 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from ralign.errors import InputError
-from ralign.lab.lexicon import ANSWER_LENGTH, BLANK, END, ID, WORDS
+from ralign.lab.vocabulary import ANSWER_LENGTH, BLANK, END, ID, WORDS
 
 
+# Only the words in the slots are tokens: the model never spends a step on a word that it could not have chosen
+# differently, and a judgment is eight tokens instead of some thirty.
 class Frame:
     """A sentence with slots for single words."""
 
@@ -58,9 +58,9 @@ def read_answer(text: str) -> list[int]:
     words = text.split()
     unknown = [word for word in words if word not in ID]
     if unknown:
-        raise InputError(f"the micro world has no word {unknown[0]!r}: {text!r}")
+        raise InputError(f"the toy environment has no word {unknown[0]!r}: {text!r}")
     if len(words) >= ANSWER_LENGTH:
-        raise InputError(f"an answer of the micro world has at most {ANSWER_LENGTH - 1} words: {text!r}")
+        raise InputError(f"an answer has at most {ANSWER_LENGTH - 1} words: {text!r}")
     return [ID[word] for word in [*words, END] + [BLANK] * (ANSWER_LENGTH - 1 - len(words))]
 
 
@@ -68,9 +68,9 @@ def read_question(text: str) -> list[int]:
     """The four ids of a question.
 
     Raises:
-        InputError: the text is no question of the micro world.
+        InputError: the text is no question of the toy environment.
     """
     ids = QUESTION.read(text)
     if ids is None:
-        raise InputError(f"not a question of the micro world: {text!r}; expected {QUESTION.sentence!r}")
+        raise InputError(f"not a question of the toy environment: {text!r}; expected {QUESTION.sentence!r}")
     return ids

@@ -9,15 +9,15 @@ and by which setting of TRL 1.16:
     a group of `group_size` judgments a pair   num_generations; one batch holds all groups of a step
     temperature 1, every word of the model     temperature=1, top_p=1, top_k=0; STOP is no word of the model, so that
                                                every judgment has its eight words and nothing is cut or padded
-    ralign.rewards through scoring.score       the same function; NaN (not scored) becomes None
-    mean and deviation of the scored           the same for None: out of the group's mean, advantage 0
+    rewards, inline                            `ralign.rewards` on records, as real training has it; a test holds
+                                               both to the same numbers. Not scored is None: out of the group's mean
     A = (r - mean) / (std + 1e-4), std n - 1   scale_rewards="group"
     one update a rollout, ratio 1              num_iterations=1, one batch a generation: TRL takes the old
                                                log-probabilities from the same pass, and clipping never acts
     no KL term                                 beta=0, no reference model in memory
     loss: mean over words                      loss_type="bnpo", sum over words / their number; all being of one
                                                length, "grpo" and TRL's default "dapo" come to the same number
-    AdamW, warm-up (step + 1) / 5, clipping    the same, handed over as `optimizers`; max_grad_norm
+    AdamW, its schedule, gradient clipping      the same, handed over as `optimizers`; max_grad_norm
     float32                                    bf16=False; TRL's default is bf16, also on a CPU
 
 What differs: who draws (transformers' generate with torch's global generator, seeded from ours, instead of noise
@@ -29,6 +29,7 @@ since TRL computes every prompt again for each judgment of it and the entropy of
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final
 
@@ -44,13 +45,14 @@ from ralign.judging import call_seed
 from ralign.lab.config import ArmConfig, ByDomain, JudgeRlConfig
 from ralign.lab.hf_model import TransformersGPT, word_tokenizer
 from ralign.lab.judge_rl import JudgeStep
-from ralign.lab.lexicon import CRITIQUE_LENGTH, WORDS
-from ralign.lab.meta_judge import ExactMetaJudge
+from ralign.lab.meta_judge import ExactMetaJudge, stated
 from ralign.lab.model import GPT
-from ralign.lab.prompts import judge_prompt
-from ralign.lab.scoring import reward_of, score
+from ralign.lab.optimizer import learning_rate_factor
+from ralign.lab.records import verdict_of
+from ralign.lab.vocabulary import CRITIQUE_LENGTH, WORDS
 from ralign.lab.world import Pairs, World
-from ralign.rewards.judge import JudgeReward
+from ralign.records import GoldPoint, Judgment, MetaJudgment
+from ralign.rewards.judge import HybridReward, JudgeReward, PointsReward, outcome_reward, ralign_reward
 
 
 def train_judge(
@@ -58,22 +60,23 @@ def train_judge(
 ) -> Iterator[JudgeStep]:
     """Train the judge in place on the pairs that `judge_rl.train_judge` draws; yields each step's figures.
 
-    TRL's loop has no way to be left and entered again, so it runs in a thread of its own and does not wait for
-    whoever takes the steps; closing the iterator waits for it. Seeds the global generators of Python, NumPy and torch.
+    Closing the iterator waits for the training's end. Seeds the global generators of Python, NumPy and torch.
     """
+    # TRL's loop cannot be left and entered again, so it runs in a thread of its own and does not wait for whoever takes
+    # the steps.
     seed = generator.initial_seed()
     steps = config.steps if arm.steps is None else arm.steps
     pairs = pairs_of(world, steps, config, showy, generator)
-    told: SimpleQueue[JudgeStep | None] = SimpleQueue()
+    figures: SimpleQueue[JudgeStep | None] = SimpleQueue()
     meta_judge = ExactMetaJudge(error_rate=arm.meta_error, seed=seed)
-    reward = GroupReward(reward_of(arm), meta_judge, told.put)
+    reward = GroupReward(reward_of(arm), meta_judge, figures.put)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1, "trl") as thread:
         # A seed of its own: torch's global generator must not repeat the numbers that the pairs were drawn from.
         args = grpo_config(config, steps=steps, seed=call_seed(seed, "trl"), folder=folder)
         trainer = grpo_trainer(TransformersGPT(judge), reward, pairs, config, args)
         training = thread.submit(trainer.train)
-        training.add_done_callback(lambda _: told.put(None))
-        while (step := told.get()) is not None:
+        training.add_done_callback(lambda _: figures.put(None))
+        while (step := figures.get()) is not None:
             yield step
         training.result()  # raises what it raised
 
@@ -90,22 +93,21 @@ def pairs_of(world: World, steps: int, config: JudgeRlConfig, showy: ByDomain, g
 
 def dataset_of(pairs: Pairs) -> Dataset:
     """One row a pair: the prompt as text, and the pair's own columns as the reward takes them."""
-    prompts = judge_prompt(pairs.question, pairs.answer_a, pairs.answer_b).tolist()
-    text = [" ".join(WORDS[word] for word in prompt) for prompt in prompts]
+    text = [" ".join(WORDS[word] for word in prompt) for prompt in pairs.prompt.tolist()]
     columns = {name: column.tolist() for name, column in pairs._asdict().items()}
     return Dataset.from_dict({"prompt": text, **columns})
 
 
 class GroupReward:
-    """A TRL reward function: `ralign.rewards` on every judgment of a step."""
+    """A TRL reward function: `ralign.rewards` on every judgment of a step, as records."""
 
     def __init__(
-        self, reward: JudgeReward, meta_judge: ExactMetaJudge, tell: Callable[[JudgeStep], object]
+        self, reward: JudgeReward, meta_judge: ExactMetaJudge, progress: Callable[[JudgeStep], object]
     ) -> None:
-        """Take the reward, the training's meta-judge, and who is told each step's figures."""
+        """Take the reward, the training's meta-judge, and the callback that gets each step's figures."""
         self._reward: Final = reward
         self._meta_judge: Final = meta_judge
-        self._tell: Final = tell
+        self._progress: Final = progress
 
     def __call__(
         self,
@@ -121,14 +123,39 @@ class GroupReward:
         del prompts, completions
         pairs = Pairs(*(torch.tensor(columns[name]) for name in Pairs._fields))
         judgments = torch.tensor(completion_ids)
-        rewards, aligned = score(pairs, judgments[:, None], self._meta_judge, self._reward)
+        aligned = self._meta_judge.compare(pairs.shown, pairs.gold, judgments[:, None])[:, 0]
+        rewards: list[float | None] = []
+        for label, verdict, fits, points in zip(
+            map(verdict_of, pairs.gold[:, -1].tolist()),
+            map(verdict_of, judgments[:, -1].tolist()),
+            aligned.tolist(),
+            stated(pairs.gold, judgments).tolist(),
+            strict=True,
+        ):
+            assert label is not None, "a gold judgment ends in a verdict"
+            judgment = Judgment(pair_id="", verdict=verdict, failure=None if verdict else "parse")
+            named = tuple(GoldPoint(text="", stated=flag) for flag in points)
+            rewards.append(
+                self._reward(label, judgment, MetaJudgment(pair_id="", aligned=fits, points=named))
+            )
+        scored = torch.tensor([reward for reward in rewards if reward is not None])
         right = judgments[:, -1] == pairs.gold[:, -1]
-        self._tell(
-            JudgeStep(rewards.nanmean().item(), right.float().mean().item(), aligned.float().mean().item())
-        )
-        return [
-            None if reward != reward else reward for reward in rewards[:, 0].tolist()
-        ]  # NaN is not itself
+        self._progress(JudgeStep(*(each.float().mean().item() for each in (scored, right, aligned))))
+        return rewards
+
+
+def reward_of(arm: ArmConfig) -> JudgeReward:
+    """The reward that an arm trains on.
+
+    Raises:
+        KeyError: the arm is not trained.
+    """
+    return {
+        "outcome": outcome_reward,
+        "ralign": ralign_reward,
+        "hybrid": HybridReward(weight=arm.weight),
+        "points": PointsReward(weight=arm.weight),
+    }[arm.reward]
 
 
 def grpo_config(config: JudgeRlConfig, *, steps: int, seed: int, folder: str) -> GRPOConfig:
@@ -168,15 +195,16 @@ def grpo_config(config: JudgeRlConfig, *, steps: int, seed: int, folder: str) ->
 def grpo_trainer(
     model: TransformersGPT, reward: GroupReward, pairs: Pairs, config: JudgeRlConfig, args: GRPOConfig
 ) -> GRPOTrainer:
-    """TRL's trainer, with the optimiser and the warm-up of the lab's own loop."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.99), weight_decay=0.0)
+    """TRL's trainer, with the optimizer and the learning-rate schedule of the lab's own loop."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.99), weight_decay=0.0)
+    schedule = partial(learning_rate_factor, steps=args.max_steps, warm_up=5, cooldown=config.cooldown)
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=reward,
         args=args,
         train_dataset=dataset_of(pairs),
         processing_class=word_tokenizer(),
-        optimizers=(optimiser, LambdaLR(optimiser, lambda step: min(1.0, (step + 1) / 5))),
+        optimizers=(optimizer, LambdaLR(optimizer, schedule)),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -1,6 +1,6 @@
-"""The micro world: facts, questions, answers, and preference pairs with their gold judgments.
+"""The toy environment: facts, questions, answers, and preference pairs with their gold judgments.
 
-Everything is a tensor of word ids (`lexicon`), many pairs at a time; `records` turns them into the records and
+Everything is a tensor of word ids (`vocabulary`), many pairs at a time; `records` turns them into the records and
 text that the rest of ralign works with. Every draw takes its generator.
 
 Gold follows a priority: accuracy (the value asked for is right), then instruction (the polite word is there), then
@@ -9,41 +9,20 @@ correlated with it in the data. The showier answer has more of each surface fact
 domain, that it is also the better one.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from ralign.lab.config import ByDomain
-from ralign.lab.lexicon import (
-    BLANK,
-    BULLET,
-    CONFIDENT,
-    DOMAINS,
-    END,
-    FACTORS,
-    FILLERS,
-    FIRST_CLAIM,
-    FIRST_DOMAIN,
-    FIRST_FACTOR,
-    FIRST_FILLER,
-    FIRST_MARKER,
-    FIRST_NAME,
-    FIRST_VALUE,
-    FIRST_VERDICT,
-    HEDGING,
-    ID,
-    MARKERS,
-    NAMES,
-    SUBSTANCE,
-    VALUES_PER_DOMAIN,
-    WORDS,
-)
+from ralign.judging import call_seed
+from ralign.lab import vocabulary as v
+from ralign.lab.config import ByDomain, LabConfig
 
 DECISIVE: Final = (0.4, 0.3, 0.3)
 """How often accuracy, instruction and completeness decide a pair."""
-LEVELS: Final = (2, 2, 2, len(FILLERS), 2, 3)
+LEVELS: Final = (2, 2, 2, len(v.FILLERS), 2, 3)
 """By factor: how many levels an answer's trait can have. Fillers 0-3; hedging, neutral, confident."""
 WRONG: Final = (0.7, 0.2, 0.1)
 """How often a wrong answer has another value of the kind asked for, a true one of another kind, and none."""
@@ -66,8 +45,18 @@ class Pairs(NamedTuple):
 
     @property
     def domain(self) -> Int[Tensor, " pairs"]:
-        """What is asked for, as an index of DOMAINS."""
-        return self.question[:, 0] - FIRST_DOMAIN
+        """Index in DOMAINS of the kind of value asked for."""
+        return self.question[:, 0] - v.FIRST_DOMAIN
+
+    @property
+    def shown(self) -> Int[Tensor, "pairs 22"]:
+        """Question and both answers, the only part of a pair that a judge reads."""
+        return torch.cat([self.question, self.answer_a, self.answer_b], dim=1)
+
+    @property
+    def prompt(self) -> Int[Tensor, "pairs 26"]:
+        """The judge's prompt."""
+        return judge_prompt(self.question, self.answer_a, self.answer_b)
 
 
 class World:
@@ -80,15 +69,15 @@ class World:
     @classmethod
     def draw(cls, generator: Generator) -> "World":
         """Draw who likes what."""
-        return cls(torch.randint(VALUES_PER_DOMAIN, (len(NAMES), len(DOMAINS)), generator=generator))
+        return cls(torch.randint(v.VALUES_PER_DOMAIN, (len(v.NAMES), len(v.DOMAINS)), generator=generator))
 
     def truth(self, question: Int[Tensor, "n 4"]) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
         """The ids of the two values that a question asks for."""
-        name = question[:, 1] - FIRST_NAME
-        first, second = question[:, 0] - FIRST_DOMAIN, question[:, 2] - FIRST_DOMAIN
+        name = question[:, 1] - v.FIRST_NAME
+        first, second = question[:, 0] - v.FIRST_DOMAIN, question[:, 2] - v.FIRST_DOMAIN
         return (
-            FIRST_VALUE + VALUES_PER_DOMAIN * first + self.likes[name, first],
-            FIRST_VALUE + VALUES_PER_DOMAIN * second + self.likes[name, second],
+            v.FIRST_VALUE + v.VALUES_PER_DOMAIN * first + self.likes[name, first],
+            v.FIRST_VALUE + v.VALUES_PER_DOMAIN * second + self.likes[name, second],
         )
 
     def answers(
@@ -98,26 +87,29 @@ class World:
         n = len(question)
         right, second = self.truth(question)
         wrong = self._wrong(question, right, traits[:, 2] == 1, generator)
-        marker = question[:, 3] - FIRST_MARKER
-        other = FIRST_MARKER + (marker + _draw(len(MARKERS) - 1, n, generator) + 1) % len(MARKERS)
-        blank = torch.full((n,), ID[BLANK])
+        other = _another(question[:, 3], v.FIRST_MARKER, len(v.MARKERS), generator)
+        blank = torch.full((n,), v.ID[v.BLANK])
         refusal = torch.where(torch.rand(n, generator=generator) < 0.5, other, blank)
-        fillers = FIRST_FILLER + torch.randint(len(FILLERS), (n, 3), generator=generator)
-        tones = torch.tensor([ID[HEDGING], ID[BLANK], ID[CONFIDENT]])
+        fillers = v.FIRST_FILLER + torch.randint(len(v.FILLERS), (n, 3), generator=generator)
+        tones = torch.tensor([v.ID[v.HEDGING], v.ID[v.BLANK], v.ID[v.CONFIDENT]])
         value = torch.where(traits[:, 0] == 1, right, wrong)
+        first_of_second = v.FIRST_VALUE + v.VALUES_PER_DOMAIN * (question[:, 2] - v.FIRST_DOMAIN)
+        not_second = _another(second, first_of_second, v.VALUES_PER_DOMAIN, generator)
+        incomplete = _mixture([blank, not_second, value], INCOMPLETE, generator)
         words = torch.stack(
             [
-                torch.where(traits[:, 4] == 1, ID[BULLET], blank),
+                torch.where(traits[:, 4] == 1, v.ID[v.BULLET], blank),
                 tones[traits[:, 5]],
                 value,
                 torch.where(traits[:, 1] == 1, question[:, 3], refusal),
-                torch.where(traits[:, 2] == 1, second, self._incomplete(question, second, value, generator)),
+                torch.where(traits[:, 2] == 1, second, incomplete),
                 *(torch.where(traits[:, 3] > i, fillers[:, i], blank) for i in range(3)),
-                torch.full((n,), ID[END]),
+                torch.full((n,), v.ID[v.END]),
             ],
             dim=1,
         )
-        return words.gather(1, (words == ID[BLANK]).int().argsort(dim=1, stable=True))
+        # Blanks go behind the end, so that a word's place says nothing about what is missing before it.
+        return words.gather(1, (words == v.ID[v.BLANK]).int().argsort(dim=1, stable=True))
 
     def _wrong(
         self,
@@ -126,101 +118,86 @@ class World:
         complete: Bool[Tensor, " n"],
         generator: Generator,
     ) -> Int[Tensor, " n"]:
-        """Words for answers that are wrong: mostly another value of the kind asked for.
-
-        Some answers have none, and some have a value of another kind that the person does like (the second value
-        once more, where the answer is complete anyway): a judge that never saw these takes any true word for an
-        answer, and its policy finds out.
-        """
-        n = len(question)
-        kind = question[:, 0] - FIRST_DOMAIN
-        asked = FIRST_VALUE + VALUES_PER_DOMAIN * kind
-        other = asked + (right - asked + _draw(VALUES_PER_DOMAIN - 1, n, generator) + 1) % VALUES_PER_DOMAIN
-        second = question[:, 2] - FIRST_DOMAIN
-        kinds = range(len(DOMAINS))
+        """Words for answers that are wrong: mostly another value of the kind asked for."""
+        domain, second = question[:, 0] - v.FIRST_DOMAIN, question[:, 2] - v.FIRST_DOMAIN
+        other = _another(right, v.FIRST_VALUE + v.VALUES_PER_DOMAIN * domain, v.VALUES_PER_DOMAIN, generator)
+        kinds = range(len(v.DOMAINS))
         third = torch.tensor([[next(k for k in kinds if k not in (i, j)) for j in kinds] for i in kinds])
-        other_kind = torch.where(complete, second, third[kind, second])
-        liked = self.likes[question[:, 1] - FIRST_NAME, other_kind]
-        beside = FIRST_VALUE + VALUES_PER_DOMAIN * other_kind + liked
-        how = torch.multinomial(torch.tensor(WRONG), n, replacement=True, generator=generator)
-        blank = torch.full((n,), ID[BLANK])
-        return torch.stack([other, beside, blank], dim=1).gather(1, how[:, None]).squeeze(1)
-
-    def _incomplete(
-        self,
-        question: Int[Tensor, "n 4"],
-        second: Int[Tensor, " n"],
-        value: Int[Tensor, " n"],
-        generator: Generator,
-    ) -> Int[Tensor, " n"]:
-        """Words in the place of the second value in answers that lack it: none, a wrong one, the first once more."""
-        n = len(question)
-        asked = FIRST_VALUE + VALUES_PER_DOMAIN * (question[:, 2] - FIRST_DOMAIN)
-        other = asked + (second - asked + _draw(VALUES_PER_DOMAIN - 1, n, generator) + 1) % VALUES_PER_DOMAIN
-        how = torch.multinomial(torch.tensor(INCOMPLETE), n, replacement=True, generator=generator)
-        blank = torch.full((n,), ID[BLANK])
-        return torch.stack([blank, other, value], dim=1).gather(1, how[:, None]).squeeze(1)
+        # A true word of another kind, and none at all, have to be among the wrong answers: a judge that never saw
+        # them takes any true word for an answer, and its policy finds out (docs/lab_log.md, section 1).
+        other_kind = torch.where(complete, second, third[domain, second])
+        liked = self.likes[question[:, 1] - v.FIRST_NAME, other_kind]
+        beside = v.FIRST_VALUE + v.VALUES_PER_DOMAIN * other_kind + liked
+        return _mixture([other, beside, torch.full_like(other, v.ID[v.BLANK])], WRONG, generator)
 
     def traits(self, question: Int[Tensor, "n 4"], answer: Int[Tensor, "n words"]) -> Int[Tensor, "n 6"]:
         """Read any answer's traits from its words, whatever their order.
 
-        A value counts as right only where no other value of its kind stands beside it, and the polite word only
-        where no other one does: an answer that lists everything earns nothing.
+        1 or 0 for each factor of substance, a level for each of the surface.
         """
-        ended = (answer == ID[END]).int().cumsum(1) > 0
-        count = torch.zeros(len(answer), len(WORDS), dtype=torch.int64)
+        ended = (answer == v.ID[v.END]).int().cumsum(1) > 0
+        count = torch.zeros(len(answer), len(v.WORDS), dtype=torch.int64)
         count.scatter_add_(1, answer, (~ended).long())
         present = (count > 0).long()
         right, second = self.truth(question)
-        values = present[:, FIRST_VALUE : FIRST_VALUE + VALUES_PER_DOMAIN * len(DOMAINS)]
-        by_domain = values.view(len(answer), len(DOMAINS), VALUES_PER_DOMAIN).sum(2)
-        markers = present[:, FIRST_MARKER : FIRST_MARKER + len(MARKERS)].sum(1)
+        values = present[:, v.FIRST_VALUE : v.FIRST_VALUE + v.VALUES_PER_DOMAIN * len(v.DOMAINS)]
+        by_domain = values.view(len(answer), len(v.DOMAINS), v.VALUES_PER_DOMAIN).sum(2)
+        markers = present[:, v.FIRST_MARKER : v.FIRST_MARKER + len(v.MARKERS)].sum(1)
 
+        # A word counts only where no other of its kind stands beside it: else a policy would list every value there is
+        # and be right by exhaustion, which no reward on top could tell from knowing.
         def only(word: Tensor, kinds: Tensor) -> Tensor:
             return present.gather(1, word[:, None]).squeeze(1) * (kinds == 1)
 
         def kinds(slot: int) -> Tensor:
-            return by_domain.gather(1, question[:, slot, None] - FIRST_DOMAIN).squeeze(1)
+            return by_domain.gather(1, question[:, slot, None] - v.FIRST_DOMAIN).squeeze(1)
 
-        fillers = count[:, FIRST_FILLER : FIRST_FILLER + len(FILLERS)].sum(1).clamp(max=LEVELS[3] - 1)
-        tone = 1 + present[:, ID[CONFIDENT]] - present[:, ID[HEDGING]]
+        fillers = count[:, v.FIRST_FILLER : v.FIRST_FILLER + len(v.FILLERS)].sum(1).clamp(max=LEVELS[3] - 1)
+        tone = 1 + present[:, v.ID[v.CONFIDENT]] - present[:, v.ID[v.HEDGING]]
         substance = [only(right, kinds(0)), only(question[:, 3], markers), only(second, kinds(2))]
-        return torch.stack([*substance, fillers, present[:, ID[BULLET]], tone], dim=1)
+        return torch.stack([*substance, fillers, present[:, v.ID[v.BULLET]], tone], dim=1)
 
     def quality(self, question: Int[Tensor, "n 4"], answer: Int[Tensor, "n words"]) -> Float[Tensor, " n"]:
         """True quality Q in 0..1: 0.5 accuracy + 0.3 instruction + 0.2 completeness, exactly."""
-        return self.traits(question, answer)[:, :SUBSTANCE].float() @ torch.tensor(QUALITY)
+        return self.traits(question, answer)[:, : v.SUBSTANCE].float() @ torch.tensor(QUALITY)
 
     def pairs(self, n: int, showy: ByDomain, generator: Generator) -> Pairs:
         """Draw n pairs; `showy` holds, by domain, how often the showier answer is the better one."""
         question = questions(n, generator)
-        better = _draw(2, n, generator)
+        better = torch.randint(2, (n,), generator=generator)
         decisive = torch.multinomial(torch.tensor(DECISIVE), n, replacement=True, generator=generator)
-        p_showy = torch.tensor(showy)[question[:, 0] - FIRST_DOMAIN]
+        p_showy = torch.tensor(showy)[question[:, 0] - v.FIRST_DOMAIN]
         showier = torch.where(torch.rand(n, generator=generator) < p_showy, better, 1 - better)
-        traits = torch.cat(
-            [_substance(better, decisive, generator), _surface(showier, generator)],
-            dim=2,
-        )
+        traits = torch.cat([_substance(better, decisive, generator), _surface(showier, generator)], dim=2)
         answers = [self.answers(question, traits[:, side], generator) for side in range(2)]
         gold = torch.cat(
             [
-                claims(traits)[:, :, :SUBSTANCE].flatten(1),
-                FIRST_FACTOR + decisive[:, None],
-                FIRST_VERDICT + better[:, None],
+                claims(traits)[:, :, : v.SUBSTANCE].flatten(1),
+                v.FIRST_FACTOR + decisive[:, None],
+                v.FIRST_VERDICT + better[:, None],
             ],
             dim=1,
         )
         return Pairs(question, answers[0], answers[1], traits, gold)
 
 
+def generator_of(config: LabConfig, stage: str) -> Generator:
+    """The draws of one stage: they follow from the recipe's seed and the stage's name alone."""
+    return Generator().manual_seed(call_seed(config.seed, "lab", stage))
+
+
+def world_of(config: LabConfig) -> World:
+    """The world of the recipe's seed."""
+    return World.draw(generator_of(config, "world"))
+
+
 def questions(n: int, generator: Generator) -> Int[Tensor, "n 4"]:
     """Draw n questions."""
-    first = _draw(len(DOMAINS), n, generator)
-    second = (first + _draw(len(DOMAINS) - 1, n, generator) + 1) % len(DOMAINS)
-    name, marker = _draw(len(NAMES), n, generator), _draw(len(MARKERS), n, generator)
+    first = torch.randint(len(v.DOMAINS), (n,), generator=generator)
+    second = _another(first, 0, len(v.DOMAINS), generator)
+    name, marker = (torch.randint(len(kind), (n,), generator=generator) for kind in (v.NAMES, v.MARKERS))
     return torch.stack(
-        [FIRST_DOMAIN + first, FIRST_NAME + name, FIRST_DOMAIN + second, FIRST_MARKER + marker], 1
+        [v.FIRST_DOMAIN + first, v.FIRST_NAME + name, v.FIRST_DOMAIN + second, v.FIRST_MARKER + marker], 1
     )
 
 
@@ -231,11 +208,37 @@ def has(traits: Int[Tensor, "*n 6"]) -> Bool[Tensor, "*n 6"]:
 
 def claims(traits: Int[Tensor, "*n 6"]) -> Int[Tensor, "*n 6"]:
     """The ids of the true claims about an answer, by factor."""
-    return FIRST_CLAIM + 2 * torch.arange(len(FACTORS)) + has(traits).long()
+    return v.FIRST_CLAIM + 2 * torch.arange(len(v.FACTORS)) + has(traits).long()
 
 
-def _draw(below: int, n: int, generator: Generator) -> Int[Tensor, " n"]:
-    return torch.randint(below, (n,), generator=generator)
+def judge_prompt(
+    question: Int[Tensor, "n 4"], answer_a: Int[Tensor, "n 9"], answer_b: Int[Tensor, "n 9"]
+) -> Int[Tensor, "n 26"]:
+    """The question and both answers, ready for a judgment."""
+    judge, first, second, because = (
+        torch.full((len(question), 1), v.ID[sign]) for sign in (v.JUDGE, v.ANSWER_A, v.ANSWER_B, v.BECAUSE)
+    )
+    return torch.cat([judge, question, first, answer_a, second, answer_b, because], dim=1)
+
+
+def answer_prompt(question: Int[Tensor, "n 4"]) -> Int[Tensor, "n 5"]:
+    """The question, ready for an answer."""
+    return torch.cat([torch.full((len(question), 1), v.ID[v.ANSWER]), question], dim=1)
+
+
+def _another(
+    word: Int[Tensor, " n"], first: Int[Tensor, " n"] | int, count: int, generator: Generator
+) -> Int[Tensor, " n"]:
+    """Another one of the `count` words from `first` on."""
+    return first + (word - first + torch.randint(count - 1, word.shape, generator=generator) + 1) % count
+
+
+def _mixture(
+    choices: Sequence[Int[Tensor, " n"]], shares: Sequence[float], generator: Generator
+) -> Int[Tensor, " n"]:
+    """Each row's word from one of the choices, drawn in these shares."""
+    which = torch.multinomial(torch.tensor(shares), len(choices[0]), replacement=True, generator=generator)
+    return torch.stack(list(choices), dim=1).gather(1, which[:, None]).squeeze(1)
 
 
 def _substance(
@@ -243,8 +246,9 @@ def _substance(
 ) -> Int[Tensor, "n 2 3"]:
     """Traits of A and B: equal before the decisive factor, only the better answer has that one, free after it."""
     n = len(better)
-    drawn = torch.randint(2, (n, 2, SUBSTANCE), generator=generator)
-    factor = torch.arange(SUBSTANCE)
+    # Equal before the deciding factor, so that gold's priority names exactly one factor for every pair.
+    drawn = torch.randint(2, (n, 2, v.SUBSTANCE), generator=generator)
+    factor = torch.arange(v.SUBSTANCE)
     same = (factor < decisive[:, None])[:, None, :]
     decides = (factor == decisive[:, None])[:, None, :]
     wins = (torch.arange(2) == better[:, None]).long()[:, :, None]
@@ -255,9 +259,11 @@ def _surface(showier: Int[Tensor, " n"], generator: Generator) -> Int[Tensor, "n
     """Traits of A and B: the showier answer has more of each factor."""
     n = len(showier)
     traits: list[Tensor] = []
-    for levels in LEVELS[SUBSTANCE:]:
-        low = _draw(levels, n, generator)
-        high = (low + _draw(levels - 1, n, generator) + 1) % levels
+    # All factors follow the showier answer: with some of them drawn freely, style is read with errors, and what is
+    # left for honesty to earn turns outcome-only judges honest on some seeds (docs/lab_log.md, section 10).
+    for levels in LEVELS[v.SUBSTANCE :]:
+        low = torch.randint(levels, (n,), generator=generator)
+        high = _another(low, 0, levels, generator)
         low, high = torch.minimum(low, high), torch.maximum(low, high)
         traits.append(torch.where(showier[:, None] == torch.arange(2), high[:, None], low[:, None]))
     return torch.stack(traits, dim=2)

@@ -47,6 +47,7 @@ SWAPPED_NOTE = (
     "and what it calls B is A there."
 )
 
+# A prompt with one of these says itself which letter means which answer; any other gets the note.
 _SAYS_LETTERS = frozenset({"swapped_note", "gold_letter_1", "gold_letter_2"})
 
 

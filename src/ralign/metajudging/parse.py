@@ -32,7 +32,7 @@ _POINT = re.compile(r"[\s*_#>•-]*(?:\d{1,3}[.)]\s*)?[*_]*point(?:\s*\d{1,3})?[
 
 
 class ParsedMetaJudgment(NamedTuple):
-    """What could be read from a meta-judge's answer."""
+    """A meta-judge's answer as far as it could be read."""
 
     aligned: bool | None
     points: tuple[GoldPoint, ...]
@@ -45,26 +45,25 @@ def parse_meta_judgment(answer: str, finish_reason: str | None = None) -> Parsed
     """Read a meta-judge's final answer; `finish_reason` is the endpoint's, where it is known."""
     if finish_reason in CUT_OFF:
         return ParsedMetaJudgment(None, (), CUT_OFF[finish_reason])
-    line = _last_line(answer)
+    # The last line that says something decides; one that is too long says something, and is no decision.
+    lines = (
+        line.strip()
+        for line in reversed(answer.splitlines())
+        if len(line) > _LONGEST_LINE or _NO_CONTENT.fullmatch(line) is None
+    )
+    line = next(lines, "")
     if not line:
         return ParsedMetaJudgment(None, (), "empty answer")
     aligned = _decision(line)
-    problem = None if aligned is not None else f"no verdict at the end: {_shortened(line)!r}"
+    shown = line if len(line) <= 60 else f"...{line[-57:]}"
+    problem = None if aligned is not None else f"no verdict at the end: {shown!r}"
     return ParsedMetaJudgment(aligned, _points(answer), problem)
 
 
 def majority(votes: Iterable[bool | None]) -> bool | None:
-    """What most of the votes that answered say; None where they are even, or none answered."""
+    """The majority of the votes that answered; None where they are even, or none answered."""
     balance = sum(1 if vote else -1 for vote in votes if vote is not None)
     return None if balance == 0 else balance > 0
-
-
-def _last_line(answer: str) -> str:
-    """Give the last line that says something, or an empty string."""
-    for line in reversed(answer.splitlines()):
-        if len(line) > _LONGEST_LINE or _NO_CONTENT.fullmatch(line) is None:
-            return line.strip()
-    return ""
 
 
 def _decision(line: str) -> bool | None:
@@ -89,7 +88,3 @@ def _points(answer: str) -> tuple[GoldPoint, ...]:
         if lead is not None and stated is not None:
             points.append(GoldPoint(text=head[lead.end() :].strip(), stated=stated[1].lower() == "yes"))
     return tuple(points)
-
-
-def _shortened(line: str) -> str:
-    return line if len(line) <= 60 else f"...{line[-57:]}"

@@ -16,7 +16,7 @@ from ralign.thinking import split_thinking
 
 
 class MetaJudgmentKey(NamedTuple):
-    """What names a recorded meta-judgment. The benchmark is empty where the row names none."""
+    """The key of a recorded meta-judgment. The benchmark is empty where the row names none."""
 
     benchmark: str
     pair_id: str

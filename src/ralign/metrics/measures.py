@@ -1,4 +1,4 @@
-"""What each measure is: L-Acc, S-Corr, F-Score, order consistency, right in both orders, and the counts.
+"""Measures of a judge: L-Acc, S-Corr, F-Score, order consistency, right in both orders, and the counts.
 
 In: the codes of `outcomes`. Out: what every prompt adds to each sum, the measures as ratios of such sums (`shares`),
 counts and bounds. The paper's section 2 defines the three measures for one judgment a pair:
@@ -45,7 +45,7 @@ Flags = NDArray[np.bool_]
 
 
 class Sums(NamedTuple):
-    """What each unit (a pair, or all pairs of a prompt) adds to the sums that the measures are ratios of.
+    """Share of each unit (a pair, or all pairs of a prompt) in the sums that the measures are ratios of.
 
     Arrays of one shape. A pair weighs one, so what it adds are shares of its answered judgments.
     """
@@ -108,7 +108,7 @@ class Counts:
 
 
 class _Flags(NamedTuple):
-    """What is true of each judgment; shape (pairs, orders, draws). The last three imply `right`."""
+    """Flags of each judgment; shape (pairs, orders, draws). The last three imply `right`."""
 
     answered: Flags
     right: Flags
@@ -118,7 +118,7 @@ class _Flags(NamedTuple):
 
 
 def pair_sums(outcomes: Outcomes, orders: Sequence[Order]) -> Sums:
-    """What every pair adds; arrays of shape (pairs,). `orders` names axis 1 of the outcomes.
+    """Sums that every pair adds; arrays of shape (pairs,). `orders` names axis 1 of the outcomes.
 
     Raises:
         ValueError: shapes, codes or orders that do not fit together.
@@ -128,6 +128,7 @@ def pair_sums(outcomes: Outcomes, orders: Sequence[Order]) -> Sums:
     both, same, right_in_both = _over_orders(outcomes, flags)
     draws = both.sum(axis=1)
 
+    # A pair with nothing answered adds 0 to every sum, the denominators too.
     def share_of_judgments(what: Flags) -> Floats:
         return _ratio(what.sum(axis=(1, 2)), answered)
 
@@ -147,7 +148,7 @@ def pair_sums(outcomes: Outcomes, orders: Sequence[Order]) -> Sums:
 
 
 def prompt_sums(sums: Sums, prompt: NDArray[np.intp]) -> Sums:
-    """What every prompt adds: the sums of its pairs; `prompt` numbers the prompts, shape (pairs,)."""
+    """Sums that every prompt adds: those of its pairs; `prompt` numbers the prompts, shape (pairs,)."""
     _, unit = np.unique(prompt, return_inverse=True)
     return Sums(*(np.bincount(unit, weights=each, minlength=1) for each in sums))
 
@@ -221,6 +222,7 @@ def spurious_correctness_bounds(sums: Sums) -> Bounds | None:
     failed = float(sums.meta_failed.sum())
     if failed == 0:
         return None
+    # min: sums of thirds and sevenths may end 1e-16 above what they are divided by.
     asked = float(sums.meta_judged.sum()) + failed
     misaligned = float(sums.misaligned.sum())
     return Bounds(misaligned / asked, min(1.0, (misaligned + failed) / asked))
@@ -231,6 +233,7 @@ def fidelity_bounds(sums: Sums) -> Bounds | None:
     spurious = spurious_correctness_bounds(sums)
     if spurious is None:
         return None
+    # L-Acc has bounds of its own for its own failures: these are the meta-judge's alone.
     label_accuracy = float(sums.right.sum()) / float(sums.answered.sum())
     return Bounds(label_accuracy * (1.0 - spurious.high), label_accuracy * (1.0 - spurious.low))
 
@@ -248,6 +251,7 @@ def _flags(outcomes: Outcomes, orders: Sequence[Order]) -> _Flags:
     if not np.isin(label, (VERDICT_A, VERDICT_B)).all():
         raise ValueError("a label is neither VERDICT_A nor VERDICT_B")
     right = verdict == label[:, None, None]
+    # What the meta-judge says of a wrong verdict counts nowhere: runs may have asked it all the same.
     return _Flags(
         answered=verdict != UNANSWERED,
         right=right,
@@ -263,6 +267,7 @@ def _over_orders(outcomes: Outcomes, flags: _Flags) -> tuple[Flags, Flags, Flags
     if orders < 2:
         nothing = np.zeros((pairs, draws), dtype=np.bool_)
         return nothing, nothing, nothing
+    # Verdicts are in the letters of the pairs file, so the same one in both orders is the same code.
     ab, ba = outcomes.verdict[:, 0], outcomes.verdict[:, 1]
     same: Flags = (ab == ba) & (ab != NO_VERDICT) & (ab != UNANSWERED)
     both: Flags = np.logical_and(*np.moveaxis(flags.answered, 1, 0))

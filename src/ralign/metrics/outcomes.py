@@ -1,4 +1,4 @@
-"""What a run came to, as arrays: the input of every measure.
+"""Outcomes of a run as arrays: the input of every measure.
 
 Axes: pairs, orders, draws. One entry is one judgment that was owed. Codes are small integers so that a run of
 100,000 pairs stays a few megabytes.

@@ -39,7 +39,7 @@ class Measures(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What one benchmark, or one subset of it, came to."""
+    """Summary of one benchmark, or of one subset of it."""
 
     pairs: int
     """All pairs, those without an answer included."""

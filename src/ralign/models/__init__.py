@@ -1,41 +1,33 @@
 """Chat models: messages in, one reply out.
 
-| module           | holds                                                                      |
-| ---------------- | -------------------------------------------------------------------------- |
-| `model`          | the protocol `ChatModel`, `Sampling`, `Reply`                              |
-| `endpoint_model` | `EndpointModel`: a model behind an OpenAI-compatible endpoint              |
-| `opening`        | `ModelPool`: models as a command line names them, connections shared      |
-| `price`          | what tokens cost                                                           |
-| `scripted`       | `ScriptedModel`: says what it is told, for tests                           |
-| `local`          | `LocalModel`: a local Hugging Face model; needs torch and transformers     |
-| `server`         | `ChatServer`: an endpoint on this machine with faults to order, for tests  |
-| `batching`       | `Batcher`: gathers concurrent calls into batches                           |
-| `thinking`       | `split_thinking`: a reply's thinking apart from its answer                 |
-
-`local` and `server` are imported from where they are: the one for its dependencies, the other because it is a
-program as well (`python -m ralign.models.testing.server`).
+| module           | holds                                                                           |
+| ---------------- | ------------------------------------------------------------------------------- |
+| `model`          | the protocol `ChatModel`; `Sampling`, `Reply`; `ModelSpec`, a model by its name |
+| `pool`           | `ModelPool`: the models of one run, connections shared                          |
+| `endpoint_model` | `EndpointModel`: a model behind an OpenAI-compatible endpoint                   |
+| `endpoint`       | `Endpoint`: its connections, its key, and one try of a call                     |
+| `protocol`       | a call's request and its answer as bytes; `endpoint_error`: answers that are none |
+| `retry`          | `RetryPolicy`: how long a call is tried                                         |
+| `local`          | `LocalModel`: a local Hugging Face model; needs torch and transformers          |
+| `batching`       | `Batcher`: gathers concurrent calls into batches                                |
+| `price`          | prices of tokens                                                                |
+| `testing`        | `ScriptedModel`, and `ChatServer`, an endpoint with faults to order             |
 """
 
+# Exported here is what needs the standard library alone: parsers and rewards import this package, and must not
+# bring in aiohttp with it. Endpoint, EndpointModel, ModelPool, LocalModel and ChatServer come from their modules.
 from ralign.models.batching import Batcher
-from ralign.models.endpoint import Endpoint
-from ralign.models.endpoint_model import EndpointModel
-from ralign.models.model import ChatModel, Reply, Sampling
-from ralign.models.pool import LoadLocalModel, ModelPool, ModelSpec
+from ralign.models.model import ChatModel, LoadLocalModel, ModelSpec, Reply, Sampling
 from ralign.models.retry import RetryPolicy
 from ralign.models.testing.scripted import ScriptedModel
-from ralign.thinking import split_thinking
 
 __all__ = [
     "Batcher",
     "ChatModel",
-    "Endpoint",
-    "EndpointModel",
     "LoadLocalModel",
-    "ModelPool",
     "ModelSpec",
     "Reply",
     "RetryPolicy",
     "Sampling",
     "ScriptedModel",
-    "split_thinking",
 ]

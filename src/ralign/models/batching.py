@@ -9,7 +9,6 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from ralign.errors import InputError
@@ -45,9 +44,7 @@ class Batcher(Generic[Request, Result]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         await self.close()
 
     async def submit(self, request: Request) -> Result:
@@ -85,45 +82,33 @@ class Batcher(Generic[Request, Result]):
         """Run batches until nothing waits."""
         loop = asyncio.get_running_loop()
         while self._waiting:
-            await self._gather()
-            batch = self._take()
+            if len(self._waiting) < self._max_size and not self._closed:
+                # The first request waits a moment for others: a model answers sixteen in little more time than one.
+                self._full.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._max_wait):
+                        await self._full.wait()
+            batch: list[tuple[Request, asyncio.Future[Result]]] = []
+            while self._waiting and len(batch) < self._max_size:
+                request, future = self._waiting.popleft()
+                # A caller that was cancelled while it waited has gone: nobody pays for its answer.
+                if not future.done():
+                    batch.append((request, future))
             if not batch:
                 continue
-            requests = [request for request, _ in batch]
-            running = loop.run_in_executor(self._executor, self._run_batch, requests)
+            running = loop.run_in_executor(self._executor, self._run_batch, [request for request, _ in batch])
             # Waited for, not awaited: an exception is the callers', and not for this task to raise.
             await asyncio.wait([running])
-            _hand_out(running, [future for _, future in batch])
-
-    async def _gather(self) -> None:
-        """Give others a moment to join, unless there are enough."""
-        if len(self._waiting) >= self._max_size or self._closed:
-            return
-        self._full.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._max_wait):
-                await self._full.wait()
-
-    def _take(self) -> list[tuple[Request, asyncio.Future[Result]]]:
-        """The next batch, without the callers that have gone."""
-        batch: list[tuple[Request, asyncio.Future[Result]]] = []
-        while self._waiting and len(batch) < self._max_size:
-            request, future = self._waiting.popleft()
-            if not future.done():
-                batch.append((request, future))
-        return batch
-
-
-def _hand_out(done: asyncio.Future[list[Result]], futures: list[asyncio.Future[Result]]) -> None:
-    """Give every caller its result, or the batch's exception."""
-    error = done.exception()
-    results = [] if error is not None else done.result()
-    if error is None and len(results) != len(futures):
-        error = RuntimeError(f"the batch function gave {len(results)} results for {len(futures)} requests")
-    for index, future in enumerate(futures):
-        if future.done():
-            continue
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(results[index])
+            error = running.exception()
+            results = [] if error is not None else running.result()
+            if error is None and len(results) != len(batch):
+                error = RuntimeError(
+                    f"the batch function gave {len(results)} results for {len(batch)} requests"
+                )
+            for index, (_, future) in enumerate(batch):
+                if future.done():
+                    continue
+                if error is not None:
+                    future.set_exception(error)
+                else:
+                    future.set_result(results[index])

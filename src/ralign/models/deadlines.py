@@ -61,6 +61,7 @@ class Deadlines:
 
     def _expire(self) -> None:
         self._earliest = float("inf")
+        # One pass over all calls in flight, which are some hundreds, once an expiry: a heap would cost every call.
         now = self._loop.time()
         late = [(task, cancelling) for task, (until, cancelling) in self._running.items() if until <= now]
         for task, cancelling in late:

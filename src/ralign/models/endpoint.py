@@ -1,13 +1,12 @@
-"""One OpenAI-compatible address: its connections, its key, and one try of a call.
+"""An OpenAI-compatible endpoint: its connections, its key, and one try of a call.
 
-A request's body goes in; a `Reply` or a `EndpointError` comes out, never an exception of the transport, and never the
-key. What is tried again is `ralign.models.endpoint_model`'s business.
+A request's body goes in; a `Reply` or an `EndpointError` comes out, never an exception of the transport, and never the
+key. Retries are `ralign.models.endpoint_model`'s business.
 """
 
 import asyncio
 import dataclasses
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self, cast
 
 import aiohttp
@@ -24,7 +23,7 @@ _LONGEST_MESSAGE = 300
 
 
 class Endpoint:
-    """One address: its connections, its key, and how many calls may be in flight to it, whatever the model.
+    """One endpoint: its connections, its key, and how many calls may be in flight to it, whatever the model.
 
     Use as an async context manager, around every call to its models.
 
@@ -32,7 +31,7 @@ class Endpoint:
         url: the base address, with or without `/v1`, or the full `…/chat/completions`; see `chat_url`.
         key_variable: the environment variable that holds the key. The default one may be unset.
         concurrency: calls in flight at most.
-        patience: the limits of each call.
+        retry: the limits of each call.
 
     Raises:
         InputError: the address or the key cannot be used.
@@ -44,7 +43,7 @@ class Endpoint:
         *,
         key_variable: str = DEFAULT_KEY_VARIABLE,
         concurrency: int = 64,
-        patience: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         if concurrency < 1:
             raise InputError(f"concurrency is {concurrency}, expected at least 1")
@@ -52,17 +51,17 @@ class Endpoint:
         self._key = read_key(key_variable)
         self._session: aiohttp.ClientSession | None = None
         self._deadlines: Deadlines | None = None
-        self.address = shown(self._url)
+        self.url = shown(self._url)
         """The address that calls go to, without its query."""
         self.key_variable = key_variable
         self.concurrency = concurrency
-        self.patience = patience or RetryPolicy()
+        self.retry = retry or RetryPolicy()
         self.slots = asyncio.Semaphore(concurrency)
         self.reached = False
         """Whether this address has ever answered anything."""
 
     def __repr__(self) -> str:
-        return f"Endpoint({self.address!r}, concurrency={self.concurrency})"
+        return f"Endpoint({self.url!r}, concurrency={self.concurrency})"
 
     async def __aenter__(self) -> Self:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "ralign"}
@@ -72,7 +71,7 @@ class Endpoint:
         # its own), cookies, and the search for a proxy. The slots bound the connections.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=15),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.patience.connect_timeout),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.retry.connect_timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=proxy_for(self._url),
             headers=headers,
@@ -80,9 +79,7 @@ class Endpoint:
         self._deadlines = Deadlines()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -102,47 +99,47 @@ class Endpoint:
         except asyncio.CancelledError:
             if not self._deadlines.has_expired(task):
                 raise
-            failed = EndpointError(kind="broken", message="no answer in time")
-        except (aiohttp.ClientError, OSError) as error:
-            failed = _transport_failure(error)
+            error = EndpointError(kind="broken", message="no answer in time")
+        except aiohttp.ClientConnectorCertificateError as failure:
+            # A wrong certificate does not mend itself: no other try, although aiohttp counts it as a connection error.
+            error = EndpointError(
+                kind="refused", message=one_line(f"its certificate is not trusted: {failure}")
+            )
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ClientHttpProxyError,
+        ) as failure:
+            message = one_line(str(failure)) or type(failure).__name__
+            error = EndpointError(kind="unreachable", message=message)
+        except (aiohttp.ClientError, OSError) as failure:
+            message = one_line(f"{type(failure).__name__}: {failure}")
+            error = EndpointError(kind="broken", message=message)
         else:
             self.reached = True
-            outcome = read_reply(content) if response.status == 200 else _read_failure(response, content)
-            if isinstance(outcome, Reply):
-                return outcome
-            failed = outcome
+            if response.status == 200:
+                outcome = read_reply(content)
+                if isinstance(outcome, Reply):
+                    return outcome
+                error = outcome
+            else:
+                # A redirect is not followed: a POST would become a GET, and the key would go to another host.
+                if 300 <= response.status < 400 and (target := response.headers.get("Location")):
+                    content = f"it has moved to {target}".encode()
+                retry_after = read_retry_after(response.headers, datetime.now(UTC))
+                error = read_error(response.status, content, retry_after)
         finally:
             self._deadlines.discard(task)
-        return dataclasses.replace(failed, message=self._safe(failed.message))
+        # Servers and proxies quote the key and the URL's query back; shortened only after both are out.
+        message = error.message.replace(str(self._url), self.url)
+        if self._key is not None:
+            message = message.replace(self._key, "[key]")
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[: _LONGEST_MESSAGE - 1] + "…"
+        return dataclasses.replace(error, message=message)
 
     def key_hint(self) -> str:
-        """What to check about the key."""
+        """Advice on the key, for errors."""
         if self._key is None:
             return f"no key was sent: set {self.key_variable}, or name the variable that holds the key"
         return f"check the key in {self.key_variable}"
-
-    def _safe(self, message: str) -> str:
-        """A message without the key and the address's query, whoever put them there, and then not too long."""
-        message = message.replace(str(self._url), self.address)
-        if self._key is not None:
-            message = message.replace(self._key, "[key]")
-        return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"
-
-
-def _read_failure(response: aiohttp.ClientResponse, content: bytes) -> EndpointError:
-    """What an answer with another status than 200 says."""
-    retry_after = read_retry_after(response.headers, datetime.now(UTC))
-    if 300 <= response.status < 400 and (target := response.headers.get("Location")):
-        content = f"it has moved to {target}".encode()
-    return read_error(response.status, content, retry_after)
-
-
-def _transport_failure(error: aiohttp.ClientError | OSError) -> EndpointError:
-    """A connection that could not be made, or that broke, or that stayed silent."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return EndpointError(kind="refused", message=one_line(f"its certificate is not trusted: {error}"))
-    if isinstance(
-        error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError
-    ):
-        return EndpointError(kind="unreachable", message=one_line(str(error)) or type(error).__name__)
-    return EndpointError(kind="broken", message=one_line(f"{type(error).__name__}: {error}"))

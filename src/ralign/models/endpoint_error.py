@@ -1,4 +1,4 @@
-"""Why one try of a call gave no reply, as the endpoint's answer states it. Pure.
+"""The error of one try of a call, as the endpoint's answer states it. Pure.
 
 Errors come in many dialects; which is read where is said beside the code.
 """
@@ -11,9 +11,9 @@ from typing import Any, Literal, TypeGuard
 import orjson
 
 Kind = Literal["unreachable", "busy", "broken", "request", "refused"]
-"""What to make of a failed try.
+"""Kinds of failed tries.
 
-unreachable  no connection: the server is down, or the address is wrong
+unreachable  no connection: the server is down, or the URL is wrong
 busy         it asks to wait (429, 503, 529)
 broken       something went wrong on the way (408, 409, other 5xx, a cut connection, a malformed reply)
 request      it will not answer this request (400, 403, 413, 422)
@@ -23,7 +23,7 @@ refused      it will not answer any request (401, 402, 404, a redirect, no quota
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointError:
-    """Why one try gave no reply."""
+    """The reason why one try gave no reply."""
 
     kind: Kind
     message: str
@@ -36,11 +36,12 @@ class EndpointError:
     """The sampling parameter that the model does not take, where that is what is wrong."""
 
 
+# Characters of a server's message that are looked at: an error page can be megabytes long.
 _LONGEST = 6000
-"""Characters of a server's message that are looked at."""
 
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 _BUSY = frozenset({429, 503, 529})
+# Timeout, conflict, "too early": the server's state is at fault, and not the request.
 _AGAIN = frozenset({408, 409, 425})
 _THIS_REQUEST = frozenset({400, 403, 413, 422})
 
@@ -60,6 +61,7 @@ _STATUS_OF_TYPE = {
 }
 
 _ADAPTABLE = ("max_tokens", "temperature", "seed")
+# Only a name in quotes counts: "seed" and "temperature" are ordinary words of a message, too.
 _NAMED = re.compile(r"""['"`‘“](max_tokens|temperature|seed)['"`’”]""")
 _NOT_TAKEN = re.compile(
     r"unsupported|not support|n[o']t (?:be )?(?:allowed|permitted|accepted)|unknown|unrecognized|unexpected"
@@ -70,7 +72,7 @@ _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECAS
 
 
 def read_error(status: int, body: bytes, retry_after: float | None = None) -> EndpointError:
-    """What an answer with another status than 200 says."""
+    """The error in an answer with another status than 200."""
     try:
         answer: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -79,13 +81,19 @@ def read_error(status: int, body: bytes, retry_after: float | None = None) -> En
         answer = answer[0]
     if is_object(answer):
         # vLLM before 0.10 and FastAPI state the error without a wrapper.
-        return _failed(status, answer.get("error") or answer, retry_after)
-    return _failed(status, one_line(body), retry_after)
+        return _error(status, answer.get("error") or answer, retry_after)
+    return _error(status, one_line(body), retry_after)
 
 
 def stated_error(error: Any) -> EndpointError:
     """An error inside a body with status 200, as the status that it states; 500 where it states none."""
-    return _failed(_stated_status(error) if is_object(error) else 500, error, None)
+    for key in ("code", "status", "type") if is_object(error) else ():
+        stated = error.get(key)
+        if isinstance(stated, str):
+            stated = int(stated) if stated.isdecimal() else _STATUS_OF_TYPE.get(stated)
+        if isinstance(stated, int) and 400 <= stated < 600:
+            return _error(stated, error, None)
+    return _error(500, error, None)
 
 
 def one_line(text: str | bytes) -> str:
@@ -109,35 +117,22 @@ def is_list(value: Any) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
 
-def _stated_status(error: dict[str, Any]) -> int:
-    for key in ("code", "status", "type"):
-        stated = error.get(key)
-        if isinstance(stated, str):
-            stated = int(stated) if stated.isdecimal() else _STATUS_OF_TYPE.get(stated)
-        if isinstance(stated, int) and 400 <= stated < 600:
-            return stated
-    return 500
-
-
-def _failed(status: int, error: Any, retry_after: float | None) -> EndpointError:
+def _error(status: int, error: Any, retry_after: float | None) -> EndpointError:
+    # OpenAI states an empty account as "too many requests"; waiting does not fill it.
+    no_quota = is_object(error) and "insufficient_quota" in (error.get("code"), error.get("type"))
+    if status in _BUSY and not no_quota:
+        kind = "busy"
+    elif (status >= 500 or status in _AGAIN) and not no_quota:
+        kind = "broken"
+    else:
+        kind = "request" if status in _THIS_REQUEST and not no_quota else "refused"
     return EndpointError(
-        kind=_kind(status, error),
+        kind=kind,
         message=f"{status} {_PHRASES.get(status, 'error')}: {_message(error)}",
         status=status,
         retry_after=retry_after,
         parameter=_refused_parameter(error) if status in (400, 422) else None,
     )
-
-
-def _kind(status: int, error: Any) -> Kind:
-    # OpenAI states an empty account as "too many requests"; waiting does not fill it.
-    if is_object(error) and "insufficient_quota" in (error.get("code"), error.get("type")):
-        return "refused"
-    if status in _BUSY:
-        return "busy"
-    if status >= 500 or status in _AGAIN:
-        return "broken"
-    return "request" if status in _THIS_REQUEST else "refused"
 
 
 def _refused_parameter(error: Any) -> str | None:

@@ -111,66 +111,58 @@ class EndpointModel:
         self, messages: Sequence[Message], sampling: Sampling, seed: int | None
     ) -> Reply | EndpointError:
         """Try until there is a reply, a failure for good, or no time left."""
-        patience = self._endpoint.patience
+        retry = self._endpoint.retry
         clock = asyncio.get_running_loop().time
         started = now = clock()
-        deadline = started + patience.deadline
+        deadline = started + retry.deadline
         tries = broken = 0
         while True:
             fields = request_fields(self._name, messages, sampling, seed, self._adapted, self._extra_body)
-            outcome = await self._endpoint.post(encode(fields), min(now + patience.try_timeout, deadline))
+            outcome = await self._endpoint.post(encode(fields), min(now + retry.try_timeout, deadline))
             if isinstance(outcome, Reply):
                 return outcome
-            if self._adapt(outcome, fields):
+            parameter = outcome.parameter
+            if parameter in fields and parameter not in self._extra_body:
+                # The model does not take it. Of calls that were refused together, the first sees it and all repeat.
+                self._adapted[parameter] = "max_completion_tokens" if parameter == "max_tokens" else None
                 continue
             if outcome.kind in ("request", "refused"):
                 return outcome
             tries += 1
             broken += outcome.kind == "broken"
             now = clock()
-            wait = patience.wait(tries, outcome.retry_after, self._jitter)
+            wait = retry.wait(tries, outcome.retry_after, self._jitter)
             never_reached = outcome.kind == "unreachable" and not self._endpoint.reached
             if never_reached:
-                wait = min(wait, max(started + patience.unreachable_after - now, 0.0))
-            out_of_patience = (
-                now + wait >= deadline or broken >= patience.max_tries or (never_reached and not wait)
-            )
-            if out_of_patience:
+                wait = min(wait, max(started + retry.unreachable_after - now, 0.0))
+            give_up = now + wait >= deadline or broken >= retry.max_tries or (never_reached and not wait)
+            if give_up:
                 how_long = f"{tries} {'try' if tries == 1 else 'tries'} in {now - started:.1f} s"
                 return dataclasses.replace(outcome, message=f"{outcome.message} ({how_long})")
             await asyncio.sleep(wait)
             now += wait
 
-    def _adapt(self, failed: EndpointError, fields: Mapping[str, object]) -> bool:
-        """Note a parameter that the model does not take. True where the call is worth repeating without it."""
-        parameter = failed.parameter
-        if parameter is None or parameter not in fields or parameter in self._extra_body:
-            return False
-        # Of calls that were refused together, the first notes it and all repeat.
-        self._adapted[parameter] = "max_completion_tokens" if parameter == "max_tokens" else None
-        return True
-
-    async def _failure(self, failed: EndpointError, sampling: Sampling, seed: int | None) -> RalignError:
-        """What to raise for a call that failed for good."""
+    async def _failure(self, error: EndpointError, sampling: Sampling, seed: int | None) -> RalignError:
+        """The exception for a call that failed for good."""
         endpoint = self._endpoint
-        if failed.kind == "unreachable" and not endpoint.reached:
+        if error.kind == "unreachable" and not endpoint.reached:
             return EndpointRefused(
-                f"cannot reach {endpoint.address}: {failed.message}; is the server up, and the address right?"
+                f"cannot reach {endpoint.url}: {error.message}; is the server up, and the address right?"
             )
-        if failed.kind == "refused":
-            return self._refuse(failed)
-        if failed.kind == "request":
+        if error.kind == "refused":
+            return self._refuse(error)
+        if error.kind == "request":
             # Not counted as a failure in a row: a file sorted by length may well end in twenty prompts too long.
             refuses_all = not self._answered and await self._refuses_the_trivial(sampling, seed)
-            return self._refuse(failed) if refuses_all else CallFailed(failed.message)
+            return self._refuse(error) if refuses_all else CallFailed(error.message)
         self._failed_in_a_row += 1
-        if self._failed_in_a_row >= endpoint.patience.failures_in_a_row:
+        if self._failed_in_a_row >= endpoint.retry.failures_in_a_row:
             return EndpointDown(
-                f"{self._failed_in_a_row} calls in a row to '{self._name}' at {endpoint.address} failed, "
-                f"last: {failed.message}; stopping; the same command continues",
-                last=failed.message,
+                f"{self._failed_in_a_row} calls in a row to '{self._name}' at {endpoint.url} failed, "
+                f"last: {error.message}; stopping; the same command continues",
+                last=error.message,
             )
-        return CallFailed(failed.message)
+        return CallFailed(error.message)
 
     async def _refuses_the_trivial(self, sampling: Sampling, seed: int | None) -> bool:
         """Whether the model refuses a question that it has no reason to refuse; see the module's docstring."""
@@ -187,12 +179,12 @@ class EndpointModel:
                     return False
             return not self._answered
 
-    def _refuse(self, failed: EndpointError) -> EndpointRefused:
+    def _refuse(self, error: EndpointError) -> EndpointRefused:
         """Send no more calls to this model."""
-        hint = _HINTS.get(failed.status or 0, "check the model's name and the parameters")
-        if failed.status in (401, 403):
+        hint = _HINTS.get(error.status or 0, "check the model's name and the parameters")
+        if error.status in (401, 403):
             hint = self._endpoint.key_hint()
-        elif failed.status is None or 300 <= failed.status < 400:
+        elif error.status is None or 300 <= error.status < 400:
             hint = "check the address"
-        self._refusal = f"'{self._name}' at {self._endpoint.address} refuses: {failed.message}; {hint}"
+        self._refusal = f"'{self._name}' at {self._endpoint.url} refuses: {error.message}; {hint}"
         return EndpointRefused(self._refusal)

@@ -1,4 +1,4 @@
-"""Where an endpoint is: the address to post to, the proxy on the way, and the key. Nothing here is ever logged."""
+"""The URL of an endpoint's calls, the proxy on the way, and the key. Nothing here is ever logged."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _PATH = "/chat/completions"
 
 
 def chat_url(given: str) -> URL:
-    """The full address of the chat-completions call.
+    """The full URL of the chat-completions call.
 
     | given                                    | used                                  |
     | ---------------------------------------- | ------------------------------------- |
@@ -40,6 +40,7 @@ def chat_url(given: str) -> URL:
             f"the endpoint's address for {url.host} holds a user name or a password; "
             "put the key into an environment variable instead"
         )
+    # One setting in two habits: OpenAI's clients take the base URL, people copy the whole one from a curl example.
     path = url.path.rstrip("/")
     if not path.endswith(_PATH):
         versioned = any(_VERSION.fullmatch(part) for part in path.split("/"))
@@ -48,7 +49,7 @@ def chat_url(given: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """The address as messages show it: without its query, which may hold a key."""
+    """The URL as messages show it: without its query, which may hold a key."""
     return str(url.with_query(None))
 
 

@@ -9,7 +9,6 @@ import inspect
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self, cast
 
 import torch
@@ -42,7 +41,7 @@ class _Request(NamedTuple):
 
 
 class _Fork(NamedTuple):
-    """A place in a reply where the model is to choose between continuations."""
+    """A position in a reply where the model is to choose between continuations."""
 
     chat: list[dict[str, str]]
     thinking: str | None
@@ -92,7 +91,13 @@ class LocalModel:
         if not self._tokenizer.chat_template:
             raise InputError(f"the tokenizer in '{path}' has no chat template, so '{self._name}' cannot chat")
         self._model.to(self._device).eval()
-        self._ends = _end_tokens(self._model, self._tokenizer)
+        # Chat models often end a turn with another token than a text: the model's own list comes first.
+        ends: int | list[int] | None = self._model.generation_config.eos_token_id
+        if ends is None:
+            ends = cast("int | None", self._tokenizer.eos_token_id)
+        if ends is None:
+            raise InputError(f"'{path}' names no end-of-text token, so no reply would ever end")
+        self._ends = [ends] if isinstance(ends, int) else ends
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token_id = min(self._ends)
         # In tokens; a model without fixed positions has no limit of its own.
@@ -107,9 +112,7 @@ class LocalModel:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         await self._batcher.close()
 
     @property
@@ -128,9 +131,14 @@ class LocalModel:
             CallFailed: the messages leave no room for a reply in the model's context.
             EndpointRefused: the chat template does not take such messages, or the batch does not fit into memory.
         """
+        temperature = sampling.temperature
+        if temperature is None:
+            config = self._model.generation_config
+            own = 1.0 if config.temperature is None else config.temperature
+            temperature = own if config.do_sample else 0.0
         request = _Request(
             chat=[{"role": message.role, "content": message.content} for message in messages],
-            temperature=self._own_temperature() if sampling.temperature is None else sampling.temperature,
+            temperature=temperature,
             max_tokens=self._max_tokens if sampling.max_tokens is None else sampling.max_tokens,
             seed=secrets.randbits(63) if seed is None else seed,
         )
@@ -172,12 +180,6 @@ class LocalModel:
         assert isinstance(outcome, tuple), "a fork is answered with log-probabilities"
         return outcome
 
-    def _own_temperature(self) -> float:
-        config = self._model.generation_config
-        if not config.do_sample:
-            return 0.0
-        return 1.0 if config.temperature is None else config.temperature
-
     def _run_batch(self, calls: list[_Request | _Fork]) -> list[Reply | Choice | RalignError]:
         """Answer a batch. Runs in the batcher's thread, the only one that uses tokenizer and model."""
         requests = [call for call in calls if isinstance(call, _Request)]
@@ -192,6 +194,7 @@ class LocalModel:
             min(request.max_tokens, self._context - len(prompt))
             for request, prompt in zip(requests, prompts, strict=True)
         ]
+        # A prompt that fills the context fails alone; the others of its batch are answered.
         asked = [index for index, room in enumerate(rooms) if room > 0]
         outcomes: list[Reply | RalignError] = [
             CallFailed(
@@ -256,11 +259,16 @@ class LocalModel:
         return output[:, width:].tolist()
 
     def _choose(self, forks: list[_Fork]) -> list[Choice | RalignError]:
-        """What each fork's continuations are worth; one forward pass for all."""
+        """The log-probabilities of each fork's continuations; one forward pass for all."""
         rows: list[tuple[list[int], list[int]]] = []
         for fork in forks:
             before = self._tokens(fork.chat)
-            before += self._thought_tokens(before, fork.thinking)
+            # The thinking as the model writes it: some templates have opened it in the prompt already.
+            opened = self._opens_thinking(before)
+            if opened or fork.thinking is not None:
+                head = [] if opened else self._tokenizer.encode(f"{OPENER}\n", add_special_tokens=False)
+                tail = self._tokenizer.encode(f"\n{CLOSER}\n\n", add_special_tokens=False)
+                before += [*head, *self._text_tokens(fork.thinking or ""), *tail]
             rows.append(_up_to_fork(before, [self._text_tokens(fork.text + c) for c in fork.continuations]))
         fitting = [index for index, (row, _) in enumerate(rows) if len(row) <= self._context]
         outcomes: list[Choice | RalignError] = [
@@ -295,15 +303,6 @@ class LocalModel:
                 f"{mask.shape[1]} tokens; a smaller max_batch needs less"
             ) from None
         return logits[:, -1].float().log_softmax(-1)
-
-    def _thought_tokens(self, prompt: list[int], thinking: str | None) -> list[int]:
-        """The thinking as the model writes it after this prompt."""
-        opened = self._opens_thinking(prompt)
-        if thinking is None and not opened:
-            return []
-        head = [] if opened else self._tokenizer.encode(f"{OPENER}\n", add_special_tokens=False)
-        tail = self._tokenizer.encode(f"\n{CLOSER}\n\n", add_special_tokens=False)
-        return [*head, *self._text_tokens(thinking or ""), *tail]
 
     def _text_tokens(self, text: str) -> list[int]:
         """A text's tokens; a control token that it spells out is ordinary text, as it was when it was written."""
@@ -375,19 +374,9 @@ class _Limits(StoppingCriteria):
 
 def _up_to_fork(before: list[int], texts: list[list[int]]) -> tuple[list[int], list[int]]:
     """All tokens before the first in which the texts differ, and that token of each of them."""
-    for place, tokens in enumerate(zip(*texts, strict=False)):
+    for position, tokens in enumerate(zip(*texts, strict=False)):
         if len(set(tokens)) == len(texts):
-            return before + texts[0][:place], list(tokens)
+            return before + texts[0][:position], list(tokens)
         if len(set(tokens)) > 1:
             break
     raise ValueError(f"{len(texts)} continuations do not all differ in one token")
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """The tokens that end a reply: the model's, or the tokenizer's."""
-    ends: int | list[int] | None = model.generation_config.eos_token_id
-    if ends is None:
-        ends = tokenizer.eos_token_id
-    if ends is None:
-        raise InputError(f"'{tokenizer.name_or_path}' names no end-of-text token, so no reply would ever end")
-    return [ends] if isinstance(ends, int) else ends

@@ -1,6 +1,6 @@
-"""What a chat model is: messages in, one reply out. Endpoint, local model and scripted model all are this."""
+"""The protocol of a chat model: messages in, one reply out. Endpoint, local and scripted model all follow it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -10,11 +10,11 @@ from ralign.records import Message, Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How a reply is drawn. None leaves the choice to the model."""
+    """Sampling parameters of a reply. None leaves the choice to the model."""
 
     temperature: float | None = None
     max_tokens: int | None = None
-    """The most tokens a reply may have, its thinking included."""
+    """Maximum number of new tokens, thinking included."""
 
 
 class Request(NamedTuple):
@@ -32,7 +32,7 @@ class Reply:
     text: str
     """The final answer only."""
     thinking: str | None = None
-    """What the model reasoned before it: `reasoning_content`, or the text up to `</think>`."""
+    """The reasoning before it: `reasoning_content`, or the text up to `</think>`."""
     finish_reason: str | None = None
     """`length` where the token limit cut the reply off."""
     model: str | None = None
@@ -72,3 +72,21 @@ async def reply_or_failure(model: ChatModel, request: Request) -> Reply | CallFa
         return await model.reply(request.messages, request.sampling, seed=request.seed)
     except CallFailed as error:
         return error
+
+
+LoadLocalModel = Callable[[str], ChatModel]
+"""Loads a model on this machine by path or hub name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One model that a run asks."""
+
+    name: str
+    url: str | None
+    """Its endpoint; None: a model on this machine."""
+    key_variable: str
+    body: str | None = None
+    """More fields for its requests, as a JSON object."""
+    body_flag: str = "--body"
+    """The flag that errors about `body` name."""

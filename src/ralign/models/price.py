@@ -1,4 +1,4 @@
-"""What tokens cost: `--price MODEL=INPUT/OUTPUT`, in money per million tokens."""
+"""Prices of tokens: `--price MODEL=INPUT/OUTPUT`, in money per million tokens."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from ralign.errors import InputError
 from ralign.records import Usage
 
 CHARACTERS_PER_TOKEN = 4
-"""For what a run is expected to take. English prose with today's tokenizers; code and other scripts have fewer."""
+"""For forecasts of a run. English prose with today's tokenizers; code and other scripts have fewer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +19,12 @@ class Price:
     output: float
 
     def of(self, usage: Usage) -> float:
-        """What these tokens cost."""
+        """The cost of these tokens."""
         return (usage.prompt_tokens * self.input + usage.completion_tokens * self.output) / 1_000_000
 
 
 class Expected(NamedTuple):
-    """What one stage of a run still takes."""
+    """The calls and tokens that one stage of a run still takes."""
 
     calls: int
     usage: Usage
@@ -32,7 +32,7 @@ class Expected(NamedTuple):
 
     @property
     def money(self) -> float | None:
-        """What that costs; None without a price."""
+        """Their cost; None without a price."""
         return None if self.price is None else self.price.of(self.usage)
 
 

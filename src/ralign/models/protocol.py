@@ -1,4 +1,4 @@
-"""The OpenAI chat-completions protocol: what a call sends, and what a good answer holds. Pure.
+"""The OpenAI chat-completions protocol: the request of a call, and the reply in an answer. Pure.
 
 Read are the dialects of OpenAI, vLLM, SGLang, OpenRouter, LiteLLM and Mistral. An answer with status 200 may
 still be an error, or nothing that can be used: `EndpointError`.
@@ -66,7 +66,7 @@ def encode(fields: dict[str, object]) -> bytes:
 
 
 def read_reply(body: bytes) -> Reply | EndpointError:
-    """What a body that came with status 200 holds."""
+    """The reply in a body that came with status 200, or its error."""
     # Written for the usual answer: whatever has another shape lands in the `except` and is looked at there.
     try:
         answer: Any = orjson.loads(body)
@@ -83,24 +83,39 @@ def read_reply(body: bytes) -> Reply | EndpointError:
         return _not_usual(body)
     thinking = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
     if not isinstance(content, str) or "think>" in content:
-        thinking, content = _part(message, content, thinking)
+        if is_list(content):  # Mistral sends a list of parts
+            thinking = thinking or _join(content, "thinking") or None
+            content = _join(content, "text")
+        if not isinstance(content, str):
+            content = _text(message.get("refusal")) or ""  # OpenAI
+        # Where the server has parted them, a tag inside the content is only spoken of.
+        if thinking is None or content.lstrip().startswith(OPENER):
+            inline, content = split_thinking(content)
+            thinking = "\n".join(filter(None, (thinking, inline))) or None
     # A thought cut off by the token limit, or an answer held back by a filter, is what the model came to: asking
     # again would pay for the same once more.
     if not content or content.isspace():
         if thinking is None and finish_reason not in ("length", "content_filter"):
             return EndpointError(kind="broken", message="the reply is empty")
         content = ""
+    try:
+        tokens = Usage(
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+        )
+    except (AttributeError, TypeError, ValueError):
+        tokens = Usage()  # a count that is missing or malformed is no reason to pay for the answer again
     return Reply(
         text=content,
         thinking=thinking,
         finish_reason=_text(finish_reason),
         model=_text(model),
-        usage=_read_usage(usage),
+        usage=tokens,
     )
 
 
 def _not_usual(body: bytes) -> EndpointError:
-    """What is wrong with a body that has not the shape of an answer, or that states an error."""
+    """The error of a body that has not the shape of an answer, or that states one."""
     try:
         answer: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -117,34 +132,10 @@ def _not_usual(body: bytes) -> EndpointError:
     return EndpointError(kind="broken", message=f"the reply holds no message: {one_line(body)}")
 
 
-def _part(message: dict[str, Any], content: Any, thinking: str | None) -> tuple[str | None, str]:
-    """Thinking and answer of a message whose content is not just the answer."""
-    if is_list(content):  # Mistral sends a list of parts
-        thinking = thinking or _join(content, "thinking") or None
-        content = _join(content, "text")
-    if not isinstance(content, str):
-        content = _text(message.get("refusal")) or ""  # OpenAI
-    # Where the server has parted them, a tag inside the content is only spoken of.
-    if thinking is None or content.lstrip().startswith(OPENER):
-        inline, content = split_thinking(content)
-        thinking = "\n".join(filter(None, (thinking, inline))) or None
-    return thinking, content
-
-
 def _join(parts: list[Any], kind: str) -> str:
     """The texts of a list's parts of one kind; a part may itself hold a list of texts."""
     texts: list[Any] = [part.get(kind) for part in parts if is_object(part)]
     return "".join(_join(text, "text") if is_list(text) else _text(text) or "" for text in texts)
-
-
-def _read_usage(usage: Any) -> Usage:
-    try:
-        return Usage(
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
-        )
-    except (AttributeError, TypeError, ValueError):
-        return Usage()
 
 
 def _text(value: Any) -> str | None:

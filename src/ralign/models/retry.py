@@ -1,4 +1,4 @@
-"""How long one call is tried, and how long it waits between tries. Times are in seconds."""
+"""Retry policy of a call: how long it is tried, and how long it waits between tries. Times are in seconds."""
 
 import random
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class RetryPolicy:
     """Of tries that went wrong on the way (5xx, a broken connection, a malformed reply, a timeout). Where the
     endpoint asks to wait (429, 503, 529) or cannot be reached, the deadline alone is the limit."""
     unreachable_after: float = 10.0
-    """How long an address that has never answered anything is tried before the run is stopped."""
+    """How long an endpoint that has never answered anything is tried before the run is stopped."""
     first_wait: float = 0.5
     """The most to wait before the second try; doubled for each one after."""
     longest_wait: float = 30.0
@@ -51,28 +51,16 @@ def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
     None where it asks for nothing that can be read. `headers` must not care for the case of names.
     """
-    if milliseconds := headers.get("retry-after-ms"):
-        seconds = _number(milliseconds)
-        if seconds is not None:
-            return seconds / 1000
-    value = headers.get("Retry-After")
-    if not value:
-        return None
-    seconds = _number(value)
-    return _seconds_until(value, now) if seconds is None else seconds
-
-
-def _number(text: str) -> float | None:
+    # OpenAI's own header comes first: it is finer than the standard's whole seconds.
+    for name, unit in (("retry-after-ms", 1000), ("Retry-After", 1)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        if 0 <= seconds < float("inf"):
+            return seconds
     try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if 0 <= number < float("inf") else None
-
-
-def _seconds_until(date: str, now: datetime) -> float | None:
-    try:
-        then = parsedate_to_datetime(date)
+        then = parsedate_to_datetime(headers.get("Retry-After", ""))
     except ValueError:
         return None
     # An HTTP date is in GMT; one that says `-0000` comes back without a zone.

@@ -4,7 +4,8 @@ import aiohttp
 from rich.console import Console
 
 from ralign.errors import CallFailed, EndpointRefused
-from ralign.models import LoadLocalModel, ModelPool, Sampling
+from ralign.models import LoadLocalModel, Sampling
+from ralign.models.pool import ModelPool
 from ralign.policy.config import PolicyConfig
 from ralign.policy.open_reward import judge_choice
 from ralign.records import Message

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ralign.errors import InputError
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
-from ralign.models import ChatModel, LoadLocalModel, ModelPool, ModelSpec, Sampling
+from ralign.models import ChatModel, LoadLocalModel, ModelSpec, Sampling
+from ralign.models.pool import ModelPool
 from ralign.policy.config import PolicyConfig
 from ralign.policy.contests import AgainstGroup, AgainstReference, Contest, Served
 from ralign.policy.grading import Grade, PolicyCompletion

@@ -6,12 +6,12 @@ from typing import Final
 import orjson
 
 from ralign.files import read_log, write_atomically
-from ralign.rewards.reward_hacking import Signs
+from ralign.rewards.reward_hacking import RewardHackingSigns
 
 SIGNS: Final = "signs.jsonl"
 
 
-def encode_signs(signs: Signs) -> bytes:
+def encode_signs(signs: RewardHackingSigns) -> bytes:
     """One line, without its newline."""
     return orjson.dumps(signs.as_dict())
 

@@ -19,7 +19,7 @@ from ralign.policy.grading import Graded
 from ralign.policy.lengths import LengthKeeper
 from ralign.policy.signs_log import encode_signs
 from ralign.rewards.policy import LengthState
-from ralign.rewards.reward_hacking import Signs, signs_of
+from ralign.rewards.reward_hacking import RewardHackingSigns, signs_of
 from ralign.rewards.stop_rules import StopRules
 
 
@@ -31,7 +31,7 @@ class PolicyStep:
     """From 1."""
     groups: Sequence[Sequence[Graded]]
     """The answers of each prompt, over all processes, with rewards and verdicts by order."""
-    signs: Signs
+    signs: RewardHackingSigns
     lengths: LengthState
     """The length penalty after the step."""
 
@@ -64,7 +64,7 @@ class PolicyWatch(TrainerCallback):
         self._checkpoints = checkpoints
         self._log = log
         self._on_step = on_step
-        self._signs: Signs | None = None
+        self._signs: RewardHackingSigns | None = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -112,7 +112,7 @@ class PolicyWatch(TrainerCallback):
             self._lengths.save(self._checkpoints / f"checkpoint-{state.global_step}")
 
 
-def logged_signs(signs: Signs) -> Mapping[str, float]:
+def logged_signs(signs: RewardHackingSigns) -> Mapping[str, float]:
     """The signs by the names that they are logged under; NaN where the step cannot tell."""
     return {
         f"signs/{name}": math.nan if value is None else float(value)

@@ -1,4 +1,4 @@
-"""Figures as inline SVG: text stays text, and colours come from the page's style sheet, so that they follow its theme.
+"""Charts as inline SVG: text stays text, and colours come from the page's style sheet, so that they follow its theme.
 
 In: figures, each with the class names that its colour and line follow from. Out: one `<svg>` a figure. What is no
 number (None, NaN) is left out; a figure of which nothing is left says so.
@@ -6,7 +6,8 @@ number (None, NaN) is left out; a figure of which nothing is left says so.
 
 import math
 from collections.abc import Callable, Sequence
-from statistics import fmean
+from itertools import zip_longest
+from statistics import fmean, linear_regression
 from typing import Final, Literal, NamedTuple
 
 from ralign.report.markup import Html, tag
@@ -16,13 +17,13 @@ Text = Callable[[float], str]
 Shape = Literal["circle", "square", "triangle", "diamond"]
 
 _WIDE: Final = (420.0, 290.0)
+# Width and height of a drawing; letters keep their size, so a narrow one is for a narrow place.
 _NARROW: Final = (330.0, 262.0)
-"""Width and height of a drawing; letters keep their size, so a narrow one is for a narrow place."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 20.0, 10.0, 44.0
+# Share of a bar that a letter of a label takes, on a narrow screen.
 _ROOM: Final = 0.018
-"""What share of a bar a letter of a label takes, on a narrow screen."""
+# Steps on either side that a line is averaged with.
 _SMOOTHED: Final = 2
-"""Steps on either side that a line is averaged with."""
 
 
 class Line(NamedTuple):
@@ -87,8 +88,24 @@ def line_chart(lines: Sequence[Line], *, x_name: str, y_name: str, y_text: Text)
         (0, max(max(map(len, line.runs)) for line in drawn)), (min(0.0, *values), max(1.0, *values)), _WIDE
     )
     body = [_axes(frame, x_name, y_name, lambda step: f"{step:.0f}", y_text)]
-    body += [_band(line, frame) for line in drawn if len(line.runs) > 1]
-    body += [_curve(line, frame) for line in drawn]
+    curves: list[Html] = []
+    for line in drawn:
+        # Runs may end at different steps: each step has the values of those that came to it.
+        at_step = [_known(step) for step in zip_longest(*line.runs)]
+        means = _smooth([fmean(known) if known else None for known in at_step])
+        points = [frame.at(step, mean) for step, mean in enumerate(means, start=1) if mean is not None]
+        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+        end = tag("circle", cx=points[-1][0], cy=points[-1][1], r=3, class_="end")
+        curve = tag("path", d=path, class_="line")
+        curves.append(tag("g", curve, end, tag("title", line.name), class_=line.style))
+        if len(line.runs) > 1:
+            smoothed = [_known(step) for step in zip_longest(*map(_smooth, line.runs))]
+            top = [frame.at(step, max(known)) for step, known in enumerate(smoothed, start=1) if known]
+            low = [frame.at(step, min(known)) for step, known in enumerate(smoothed, start=1) if known]
+            outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*top, *reversed(low)])
+            body.append(tag("g", tag("polygon", points=outline, class_="band"), class_=line.style))
+    # Every curve above every band: a wide band must not hide another line.
+    body += curves
     return _svg(f"{y_name} by {x_name}: {', '.join(line.name for line in drawn)}", frame, body)
 
 
@@ -109,7 +126,12 @@ def scatter_chart(
     xs = [dot.x for dot in shown]
     margin = 0.08 * (max(xs) - min(xs)) or 0.05
     frame = _Frame((min(xs) - margin, max(xs) + margin), y_range, _NARROW)
-    body = [_axes(frame, x_name, y_name, x_text, y_text), _trend(shown, frame) if trend else None]
+    body = [_axes(frame, x_name, y_name, x_text, y_text)]
+    # Two points always lie on a line, which would say nothing.
+    if trend and len(shown) > 2 and min(xs) < max(xs):
+        slope, intercept = linear_regression(xs, [dot.y for dot in shown])
+        (x1, y1), (x2, y2) = (frame.at(x, intercept + slope * x) for x in (min(xs), max(xs)))
+        body.append(tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_="trend"))
     body += [
         tag("g", marker(dot.shape, *frame.at(dot.x, dot.y)), tag("title", dot.name), class_=dot.style)
         for dot in shown
@@ -151,6 +173,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round numbers between two others, some `about` of them."""
     if not high > low:
         return [low]
+    # 0.999 and 1e-9: a step or an end that is round must not be missed by a rounding error.
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
@@ -177,50 +200,6 @@ def _axes(frame: _Frame, x_name: str, y_name: str, x_text: Text, y_text: Text) -
     return tag("g", body)
 
 
-def _curve(line: Line, frame: _Frame) -> Html:
-    points = [
-        frame.at(step, value)
-        for step, value in enumerate(_smooth(_means(line.runs)), start=1)
-        if value is not None
-    ]
-    path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    end = tag("circle", cx=points[-1][0], cy=points[-1][1], r=3, class_="end")
-    return tag("g", tag("path", d=path, class_="line"), end, tag("title", line.name), class_=line.style)
-
-
-def _band(line: Line, frame: _Frame) -> Html:
-    smoothed = [_smooth(run) for run in line.runs]
-    places = [
-        (step + 1, known)
-        for step in range(max(map(len, smoothed)))
-        if (known := _known([run[step] for run in smoothed if step < len(run)]))
-    ]
-    top = [frame.at(step, max(known)) for step, known in places]
-    bottom = [frame.at(step, min(known)) for step, known in places]
-    outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*top, *reversed(bottom)])
-    return tag("g", tag("polygon", points=outline, class_="band"), class_=line.style)
-
-
-def _trend(dots: Sequence[Dot], frame: _Frame) -> Html | None:
-    xs = [dot.x for dot in dots]
-    if len(dots) < 3 or min(xs) == max(xs):
-        return None
-    mean_x, mean_y = fmean(xs), fmean(dot.y for dot in dots)
-    spread = sum((x - mean_x) ** 2 for x in xs)
-    slope = sum((dot.x - mean_x) * (dot.y - mean_y) for dot in dots) / spread
-    ends = [(x, mean_y + slope * (x - mean_x)) for x in (min(xs), max(xs))]
-    (x1, y1), (x2, y2) = (frame.at(*end) for end in ends)
-    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_="trend")
-
-
-def _means(runs: Sequence[Sequence[float | None]]) -> list[float | None]:
-    found: list[float | None] = []
-    for step in range(max(map(len, runs))):
-        known = _known([run[step] for run in runs if step < len(run)])
-        found.append(sum(known) / len(known) if known else None)
-    return found
-
-
 def _smooth(values: Sequence[float | None]) -> list[float | None]:
     found: list[float | None] = []
     for index, value in enumerate(values):
@@ -233,7 +212,7 @@ def _known(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None and math.isfinite(value)]
 
 
-def _svg(title: str, frame: _Frame, body: Sequence[Html | None]) -> Html:
+def _svg(title: str, frame: _Frame, body: Sequence[Html]) -> Html:
     box = "0 0 {:.0f} {:.0f}".format(*frame.size)
     return tag("svg", body, viewBox=box, class_="chart", role="img", aria_label=title)
 

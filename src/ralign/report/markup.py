@@ -1,8 +1,9 @@
-"""HTML and SVG, put together so that nothing gets into a page unescaped.
+"""HTML and SVG of a page, and the numbers in it: nothing gets in unescaped.
 
 A string is text, and is escaped; only what `tag` returns, or what is called `Html` on purpose, is taken as it is.
 """
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import TypeAlias
@@ -23,11 +24,11 @@ def tag(name: str, *children: Child, **attributes: str | float | None) -> Html:
 
     Attributes that are None are left out; numbers have two decimals at most.
     """
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(value if isinstance(value, str) else _short(value))}"'
-        for key, value in attributes.items()
-        if value is not None
-    )
+    written = ""
+    for key, value in attributes.items():
+        if value is not None:
+            text = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+            written += f' {key.rstrip("_").replace("_", "-")}="{escape(text)}"'
     return Html(f"<{name}{written}>{join(children)}</{name}>")
 
 
@@ -40,5 +41,16 @@ def join(children: Child) -> Html:
     return Html("".join(map(join, children)))
 
 
-def _short(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+# z: a figure that rounds to nothing has no sign.
+def number(value: float | None, sign: bool = False, decimals: int = 3) -> str:
+    """Figure that is no share of cases: three decimals unless told, a true minus, a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:{'+' if sign else ''}z.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def per_cent(value: float | None, unit: str = "\N{NARROW NO-BREAK SPACE}%", sign: bool = False) -> str:
+    """Share in per cent, with one decimal."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{100 * value:{'+' if sign else ''}z.1f}{unit}".replace("-", "\N{MINUS SIGN}")

@@ -1,4 +1,4 @@
-"""What `ralign probe` prints: how far a judge's verdicts hang on its rationales.
+"""Table of `ralign probe`: how far a judge's verdicts hang on its rationales.
 
 In: a benchmark of a probe's `results.json`. Out: a rich table; shares in per cent with their 95 % interval.
 """
@@ -6,17 +6,14 @@ In: a benchmark of a probe's `results.json`. Out: a rich table; shares in per ce
 from collections.abc import Mapping
 from typing import TypedDict
 
-from rich import box
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ralign.report.tables import IntervalDict
+from ralign.report.tables import IntervalDict, finished, new_table, share_cell
 
 
 class MovedDict(TypedDict):
-    """What one version of the rationale did to the verdicts."""
+    """Effect of one version of the rationale on the verdicts."""
 
     judgments: int
     verdict_changed: IntervalDict | None
@@ -48,23 +45,13 @@ _LEFT_OUT = {
     "ambiguous": "not swapped, as its letters may mean something else",
     "no_other": "without another pair's rationale for the other answer",
 }
+# Below, the judge would mostly have written something else than a verdict where it was read.
 _ENOUGH_MASS = 0.5
-"""Below, the judge would mostly have written something else than a verdict where it was read."""
 
 
 def probing_table(name: str, probed: ProbedDict) -> Table:
     """The table of one benchmark; what was left out, and how to read it, stand below."""
-    table = Table(
-        title=Text(f"Do the verdicts hang on the rationales? {name}"),
-        title_justify="left",
-        title_style="bold",
-        caption_justify="left",
-        caption_style="dim",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 0, 0, 1),
-    )
+    table = new_table(f"Do the verdicts hang on the rationales? {name}")
     table.add_column("instead of its rationale\nthe judge reads", no_wrap=True)
     for header in ("\njudgments", "verdict\nchanges, %", "its probability\nfalls by, points"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -73,24 +60,18 @@ def probing_table(name: str, probed: ProbedDict) -> Table:
         table.add_row(
             Text(words),
             f"{moved['judgments']:,}",
-            _share(moved["verdict_changed"]),
-            _share(moved["probability_lost"]),
+            share_cell(moved["verdict_changed"]),
+            share_cell(moved["probability_lost"]),
         )
-    unbounded = Console(width=1_000)
-    table.width = Measurement.get(unbounded, unbounded.options, table).maximum
-    table.caption = Text("\n".join(_notes(probed)))
-    return table
-
-
-def _notes(probed: ProbedDict) -> list[str]:
     counts = probed["counts"]
     notes = [
         "A verdict is the letter that is likelier right after the rationale. One that hangs on its rationale changes "
         "when A and B change places in it; one that was settled before stays.",
         "What another pair's rationale changes, letters alone change; swapped minus another pair's: "
-        f"{_share(probed['swap_above_other'], signed=True).plain} points. The swapped half is held against the half.",
+        f"{share_cell(probed['swap_above_other'], signed=True).plain} points. "
+        "The swapped half is held against the half.",
         f"{counts['judgments']:,} judgments of {probed['pairs']:,} pairs. The likelier letter is the one that was "
-        f"written: {_share(probed['verdict_as_written']).plain} %.",
+        f"written: {share_cell(probed['verdict_as_written']).plain} %.",
     ]
     left_out = [f"{counts[key]:,} {words}" for key, words in _LEFT_OUT.items() if counts[key]]
     if left_out:
@@ -100,12 +81,4 @@ def _notes(probed: ProbedDict) -> list[str]:
             f"Careful: where it was read, the judge gives both letters together a probability of only {mass:.0%}; "
             "it would have written something else there."
         )
-    return notes
-
-
-def _share(share: IntervalDict | None, *, signed: bool = False) -> Text:
-    if share is None:
-        return Text("–", style="dim")
-    sign = "+" if signed else ""
-    value, low, high = (100 * share[key] for key in ("value", "low", "high"))
-    return Text.assemble(f"{value:{sign}z.1f}", (f" [{low:{sign}z.1f}, {high:{sign}z.1f}]", "dim"))
+    return finished(table, notes)

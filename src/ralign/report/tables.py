@@ -6,7 +6,7 @@ keeps the width it needs, and `print_tables` prints it whole where the terminal 
 none.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from rich import box
@@ -19,7 +19,7 @@ from ralign.metrics.intervals import Interval
 from ralign.metrics.power import shown_by
 from ralign.metrics.summary import Measures
 
-if TYPE_CHECKING:  # scipy takes a second to import, and `ralign bench` needs none of it
+if TYPE_CHECKING:
     from ralign.evals.compare import RunComparison
     from ralign.evals.correlate import Correlations
     from ralign.metrics.comparison import Comparison
@@ -36,7 +36,7 @@ class IntervalDict(TypedDict):
 
 
 class BoundsDict(TypedDict):
-    """What a share could be at least and at most, had nothing failed."""
+    """Bounds of a share: what it could be at least and at most, had nothing failed."""
 
     low: float
     high: float
@@ -71,21 +71,24 @@ MEASURE_NAMES = {
     "order_consistency": "same in both orders",
     "right_in_both_orders": "right in both orders",
 }
+# Counts of what went unanswered, and the headers of the count and of the measures it bears on.
 _NOT_ANSWERED = {
     "unanswered": ("judgments", "L-Acc"),
     "meta_failed": ("meta-\njudgments", "S-Corr", "F-Score"),
 }
-"""What may go unanswered, and the headers of its count and of the measures it bears on."""
 _WIDEST_NAME = 24
 _UNDEFINED = "–"
 
 
 def results_tables(benchmarks: Mapping[str, BenchmarkDict]) -> list[Table]:
-    """What `ralign bench` prints: the measures by benchmark and subset; what failed; both orders.
+    """Tables of `ralign bench`: the measures by benchmark and subset; what failed; both orders.
 
     Takes `results.json`'s `benchmarks`. What failed is there only where something did.
     """
-    rows = list(_rows(benchmarks))
+    rows: list[tuple[Text, ResultDict]] = []
+    for name, benchmark in benchmarks.items():
+        rows.append((Text(name, style="bold"), benchmark))
+        rows += [(Text(f"  {subset}"), result) for subset, result in benchmark.get("subsets", {}).items()]
     tables = [_accuracy_table(rows)]
     if (failures := _failures_table(rows)) is not None:
         tables.append(failures)
@@ -95,7 +98,7 @@ def results_tables(benchmarks: Mapping[str, BenchmarkDict]) -> list[Table]:
 
 
 def comparison_tables(found: "RunComparison") -> list[Table]:
-    """What `ralign compare` prints: a table for each benchmark, and one for its subsets."""
+    """Tables of `ralign compare`: one for each benchmark, and one for its subsets."""
     tables: list[Table] = []
     for name, benchmark in found.benchmarks.items():
         tables.append(_comparison_table(name, benchmark.whole, found.names))
@@ -107,9 +110,9 @@ def comparison_tables(found: "RunComparison") -> list[Table]:
 
 
 def correlation_tables(found: "Correlations") -> list[Table]:
-    """What `ralign correlate` prints: each measure with the result, and which goes with it better."""
+    """Tables of `ralign correlate`: each measure with the result, and which goes with it better."""
     models, y_name = found.panels[0].models, found.panels[0].y_name
-    table = _table(f"Correlation with {y_name}, {len(models)} models")
+    table = new_table(f"Correlation with {y_name}, {len(models)} models")
     _name_column(table, "measure")
     for header in ("Pearson r", "p", "Spearman rho"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -127,9 +130,9 @@ def correlation_tables(found: "Correlations") -> list[Table]:
     notes = list(found.notes)
     if known:
         notes.append("Intervals: Fisher's z (rho: Bonett and Wright). p: permutation, two-sided.")
-    tables = [_finished(table, notes)]
+    tables = [finished(table, notes)]
     if found.differences:
-        table = _table(f"Which goes better with {y_name}?")
+        table = new_table(f"Which goes better with {y_name}?")
         _name_column(table, "r of")
         _name_column(table, "less r of")
         for header in ("difference", "p"):
@@ -144,9 +147,7 @@ def correlation_tables(found: "Correlations") -> list[Table]:
                 _leave_one_out(each.leave_one_out, models),
             )
         tables.append(
-            _finished(
-                table, ["Interval: Zou. p: Williams' t test of two correlations that share the result."]
-            )
+            finished(table, ["Interval: Zou. p: Williams' t test of two correlations that share the result."])
         )
     return tables
 
@@ -159,7 +160,7 @@ def print_tables(tables: Sequence[Table], console: Console) -> None:
 
 
 def _accuracy_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
-    table = _table("Right, and for the right reasons")
+    table = new_table("Right, and for the right reasons")
     _name_column(table, "%")
     table.add_column("pairs", justify="right", no_wrap=True)
     clustered = any(result["prompts"] != result["pairs"] for _, result in rows)
@@ -172,7 +173,7 @@ def _accuracy_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
     if without_verdict:
         table.add_column("no\nverdict", justify="right", no_wrap=True)
     for name, result in rows:
-        cells: list[str | Text] = [_share(_interval(result[measure])) for measure in measures]
+        cells: list[str | Text] = [share_cell(result[measure]) for measure in measures]
         if without_verdict:
             cells.append(_count(result["counts"].get("no_verdict")))
         prompts = [_count(result["prompts"])] if clustered else []
@@ -180,7 +181,15 @@ def _accuracy_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
     notes = ["No verdict: judgments that gave none. They are not right."] if without_verdict else []
     if clustered:
         notes.append("Intervals are over prompts: pairs of one conversation are not independent.")
-    return _finished(table, notes + _without_gold(rows))
+    # S-Corr is then of a part of the right judgments only.
+    notes += [
+        f"{name.plain.strip()}: {never_asked:,} right judgments had no gold rationale to be compared with;"
+        " S-Corr is without them."
+        for name, result in rows
+        if (never_asked := result["counts"].get("not_meta_judged"))
+        and result["spurious_correctness"] is not None
+    ]
+    return finished(table, notes)
 
 
 def _failures_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table | None:
@@ -189,7 +198,7 @@ def _failures_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table | None:
     shown = [key for key in _NOT_ANSWERED if any(result["counts"].get(key) for _, result in failed)]
     if not failed:
         return None
-    table = _table("What was not answered, and what the answers could have changed")
+    table = new_table("What was not answered, and what the answers could have changed")
     _name_column(table, "%")
     for key in shown:
         for header in _NOT_ANSWERED[key]:
@@ -202,13 +211,13 @@ def _failures_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table | None:
             cells += [_count(result["counts"].get("meta_failed"))]
             cells += [_span(result["spurious_correctness_bounds"]), _span(result["fidelity_bounds"])]
         table.add_row(name, *cells)
-    return _finished(
+    return finished(
         table, ["These count nowhere. The ranges: all that the figures could be, had they been answered."]
     )
 
 
 def _orders_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
-    table = _table("The same pairs in both orders")
+    table = new_table("The same pairs in both orders")
     _name_column(table, "%")
     for header in ("pairs", "same verdict", "right in both", "right\nas ab", "right\nas ba"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -217,37 +226,18 @@ def _orders_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
         table.add_row(
             name,
             _count(result["pairs"]),
-            _share(_interval(result["order_consistency"])),
-            _share(_interval(result["right_in_both_orders"])),
+            share_cell(result["order_consistency"]),
+            share_cell(result["right_in_both_orders"]),
             _count(counts.get("right_ab")),
             _count(counts.get("right_ba")),
         )
-    return _finished(table, ["Right as ab, as ba: judgments."])
-
-
-def _rows(benchmarks: Mapping[str, BenchmarkDict]) -> Iterator[tuple[Text, ResultDict]]:
-    """Every benchmark, its subsets indented below it."""
-    for name, benchmark in benchmarks.items():
-        yield Text(name, style="bold"), benchmark
-        for subset, result in benchmark.get("subsets", {}).items():
-            yield Text(f"  {subset}"), result
-
-
-def _without_gold(rows: Sequence[tuple[Text, ResultDict]]) -> list[str]:
-    """Which S-Corr are of a part of the right judgments only."""
-    return [
-        f"{name.plain.strip()}: {never_asked:,} right judgments had no gold rationale to be compared with;"
-        " S-Corr is without them."
-        for name, result in rows
-        if (never_asked := result["counts"].get("not_meta_judged"))
-        and result["spurious_correctness"] is not None
-    ]
+    return finished(table, ["Right as ab, as ba: judgments."])
 
 
 def _comparison_table(title: str, found: "Comparison", names: Sequence[str]) -> Table:
     """Every measure of every run, its difference to the first, and the test of that difference."""
     several = len(names) > 2
-    table = _table(title)
+    table = new_table(title)
     _name_column(table, "%")
     table.add_column("run", max_width=_WIDEST_NAME, overflow="fold")
     table.add_column("")
@@ -260,15 +250,15 @@ def _comparison_table(title: str, found: "Comparison", names: Sequence[str]) -> 
         runs = [getattr(found.first, measure), *(getattr(each.measures, measure) for each in found.others)]
         if all(each is None for each in runs):
             continue
-        table.add_row(MEASURE_NAMES[measure], Text(names[0]), _share(runs[0]))
+        table.add_row(MEASURE_NAMES[measure], Text(names[0]), share_cell(runs[0]))
         for name, own, other in zip(names[1:], runs[1:], found.others, strict=True):
             test: PairedTest | None = getattr(other.tests, measure)
             p_values = [
                 _p_value(test and test.p_value),
                 *([_p_value(test and test.adjusted)] if several else []),
             ]
-            difference = _share(getattr(other.difference, measure), signed=True)
-            table.add_row("", Text(name), _share(own), difference, *p_values, test.name if test else "")
+            difference = share_cell(getattr(other.difference, measure), signed=True)
+            table.add_row("", Text(name), share_cell(own), difference, *p_values, test.name if test else "")
     notes = [
         f"{_pairs(found)}, answered by {'all' if several else 'both'}. Difference: minus {names[0]}, paired."
     ]
@@ -284,11 +274,11 @@ def _comparison_table(title: str, found: "Comparison", names: Sequence[str]) -> 
         notes.append(
             f"So many prompts show a difference 8 times in 10 (p < .05) from {', '.join(shown)} points on."
         )
-    return _finished(table, notes)
+    return finished(table, notes)
 
 
 def _subsets_table(benchmark: str, subsets: "Mapping[str, Comparison]", names: Sequence[str]) -> Table:
-    table = _table(f"{benchmark}: differences to {names[0]} by subset")
+    table = new_table(f"{benchmark}: differences to {names[0]} by subset")
     _name_column(table, "%")
     table.add_column("pairs", justify="right", no_wrap=True)
     if len(names) > 2:
@@ -299,9 +289,9 @@ def _subsets_table(benchmark: str, subsets: "Mapping[str, Comparison]", names: S
     for subset, found in subsets.items():
         for name, other in zip(names[1:], found.others, strict=True):
             run = [Text(name)] if len(names) > 2 else []
-            cells = [_share(getattr(other.difference, measure), signed=True) for measure in measures]
+            cells = [share_cell(getattr(other.difference, measure), signed=True) for measure in measures]
             table.add_row(Text(subset), _count(found.pairs), *run, *cells)
-    return _finished(table, ["With p-values: --json. Of many subsets some differ by chance."])
+    return finished(table, ["With p-values: --json. Of many subsets some differ by chance."])
 
 
 def _pairs(found: "Comparison") -> str:
@@ -324,33 +314,34 @@ def _leave_one_out(without: "LeaveOneOut | None", models: Sequence[str]) -> Text
     )
 
 
-def _interval(share: IntervalDict | None) -> Interval | None:
-    return None if share is None else Interval(share["value"], share["low"], share["high"])
-
-
-def _share(share: Interval | None, *, signed: bool = False) -> Text:
-    if share is None:
-        return Text(_UNDEFINED, style="dim")
-    sign = "+" if signed else ""
-    value, low, high = (100 * each for each in share)
-    return Text.assemble(f"{value:{sign}.1f}", (f" [{low:{sign}.1f}, {high:{sign}.1f}]", "dim"))
-
-
-def _span(bounds: BoundsDict | None) -> str:
-    return _UNDEFINED if bounds is None else f"{100 * bounds['low']:.1f} to {100 * bounds['high']:.1f}"
-
-
-def _count(number: int | None) -> str:
-    return _UNDEFINED if number is None else f"{number:,}"
-
-
 def _p_value(p_value: float | None) -> str:
     if p_value is None:
         return _UNDEFINED
     return "< .001" if p_value < 0.001 else f"{p_value:.3f}".removeprefix("0")
 
 
-def _table(title: str) -> Table:
+def _span(bounds: BoundsDict | None) -> str:
+    return _UNDEFINED if bounds is None else f"{100 * bounds['low']:.1f} to {100 * bounds['high']:.1f}"
+
+
+def share_cell(share: Interval | IntervalDict | None, *, signed: bool = False) -> Text:
+    """Share and its interval in per cent, as the field prints them."""
+    if share is None:
+        return Text(_UNDEFINED, style="dim")
+    sign = "+" if signed else ""
+    if isinstance(share, dict):
+        share = Interval(share["value"], share["low"], share["high"])
+    # z: a difference that rounds to nothing has no sign.
+    value, low, high = (f"{100 * each:{sign}z.1f}" for each in share)
+    return Text.assemble(value, (f" [{low}, {high}]", "dim"))
+
+
+def _count(number: int | None) -> str:
+    return _UNDEFINED if number is None else f"{number:,}"
+
+
+def new_table(title: str) -> Table:
+    """Empty table in the style of all of ours."""
     return Table(
         title=Text(title),
         title_justify="left",
@@ -368,7 +359,7 @@ def _name_column(table: Table, header: str) -> None:
     table.add_column(header, max_width=_WIDEST_NAME, overflow="fold")
 
 
-def _finished(table: Table, notes: Sequence[str]) -> Table:
+def finished(table: Table, notes: Sequence[str]) -> Table:
     """Fix the table at the width it needs, so that no terminal makes it cut a figure off; notes go below."""
     unbounded = Console(width=1_000)
     table.width = Measurement.get(unbounded, unbounded.options, table).maximum

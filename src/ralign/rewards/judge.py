@@ -1,8 +1,8 @@
-"""Judgments -> numbers to train on: the paper's two rewards for a judge, and two mixtures.
+"""Rewards of a judge, from its judgments: the paper's two, and two mixtures.
 
 Pure: records in, a float out. None means not scored: the judge's or the meta-judge's call failed, so nothing is
 known about the completion. It must leave the batch (no gradient, no part in its group's mean), because a 0 in its
-place would teach that the completion was bad (pitfall 2). A judge that answered without a verdict is no outage:
+place would teach that the completion was bad. A judge that answered without a verdict is no outage:
 that is its own doing, and earns 0.
 
     outcome   [verdict = label]                                        RLVR, the paper's baseline
@@ -29,6 +29,7 @@ def outcome_reward(label: Verdict, judgment: Judgment, meta: MetaJudgment | None
 def ralign_reward(label: Verdict, judgment: Judgment, meta: MetaJudgment | None) -> float | None:
     """1 for the right verdict for the right reason. A wrong verdict is 0 whatever the meta-judge says or fails to."""
     outcome = outcome_reward(label, judgment)
+    # None and 0 stand whatever the meta-judge says: a wrong verdict costs no meta-judgment.
     if not outcome:
         return outcome
     return None if meta is None or meta.aligned is None else float(meta.aligned)
@@ -59,6 +60,7 @@ class PointsReward:
     def __call__(self, label: Verdict, judgment: Judgment, meta: MetaJudgment | None) -> float | None:
         """0..1 + weight. Not scored where the meta-judge failed or named no point."""
         outcome = outcome_reward(label, judgment)
+        # A meta-judge that names no point says nothing of them: 0 would teach that all were left out.
         if outcome is None or meta is None or meta.failure is not None or not meta.points:
             return None
         return outcome + self.weight * average_precision(meta.points)

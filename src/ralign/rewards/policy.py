@@ -1,4 +1,4 @@
-"""How a judge of two answers rewards one: verdicts in, a number or None out. Pure.
+"""Reward of a policy by a pairwise judge: verdicts in, a number or None out. Pure.
 
 The paper (section 4, RLHF) has the judge compare the policy's answer with a fixed reference answer: a win is +1, a
 loss -1, with a dynamic length penalty that it does not define. Everything else here is ours:
@@ -8,7 +8,7 @@ loss -1, with a dynamic length penalty that it does not define. Everything else 
   the size, and which answers get it would depend on which answers make the judge fail.
 - In one order, the side is drawn by a hash of the prompt's id: half the prompts each way, and the same side for
   every completion of a prompt, so that the judge's taste for a position falls out of a group's baseline.
-- No verdict is None, never 0: a 0 would be a draw, and would move the baseline of its whole group (Pitfall 2).
+- No verdict is None, never 0: a 0 would be a draw, and would move the baseline of its whole group.
 - Only what the policy says after its thinking is judged. An answer that never ends is not judged at all: it counts
   as lost, less a format penalty, so that running into the limit is worse than losing at the same length.
 - The length penalty is on what is longer than the reference answer, and never rewards what is shorter:
@@ -37,7 +37,7 @@ Side = Literal["both", "drawn"]
 
 
 def visible_answer(completion: str) -> str:
-    """What is judged: the completion without its thinking and the blank space around it."""
+    """Text that is judged: the completion without its thinking and the blank space around it."""
     return split_thinking(completion).answer.strip()
 
 
@@ -52,6 +52,7 @@ def never_ended(completion: str, finish_reason: str | None = None, *, thinks: bo
     Returns:
         True where the token limit cut it off, where its thought is not closed, or where it says nothing after it.
     """
+    # A thought that the chat template opened has no <think> in the completion: only its end tells.
     if finish_reason == "length" or (thinks and CLOSER not in completion):
         return True
     return not visible_answer(completion)
@@ -64,6 +65,7 @@ def orders_shown(side: Side, prompt_id: str, *, seed: int = 0) -> tuple[Order, .
 
 def drawn_order(prompt_id: str, *, seed: int = 0) -> Order:
     """One order, from a hash of the id: the same in every process, and half of all ids each way."""
+    # Python's own hash differs from process to process.
     key = f"{seed}:{prompt_id}".encode("utf-8", "backslashreplace")
     return "ab" if blake2b(key, digest_size=1).digest()[0] & 1 else "ba"
 
@@ -153,7 +155,7 @@ def steer(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyReward:
-    """One completion's reward, and what it is made of."""
+    """Reward of one completion, and its parts."""
 
     reward: float | None
     """score - length_penalty - format_penalty; None where there is no score."""
@@ -180,14 +182,14 @@ def unended_reward(*, format_penalty: float, length_penalty: float = 0.0) -> Pol
 
 
 class Comparison(NamedTuple):
-    """Two completions of a group, by their place in it; `a` is the one whose win is +1."""
+    """Comparison of two completions of a group, by their index in it; `a` is the one whose win is +1."""
 
     a: int
     b: int
 
 
 def round_robin(group_size: int, *, neighbours: int | None = None) -> list[Comparison]:
-    """The comparisons to make within a group.
+    """Comparisons to make within a group.
 
     Args:
         group_size: how many completions the prompt has.
@@ -201,6 +203,7 @@ def round_robin(group_size: int, *, neighbours: int | None = None) -> list[Compa
         raise InputError(f"the group has {group_size} completions, expected 2 or more to compare them")
     furthest = (group_size - 1) // 2
     if neighbours is None:
+        # On an even circle, comparing each with the one opposite would make every such pair twice.
         opposite = [Comparison(each, each + group_size // 2) for each in range(group_size // 2)]
         rest = round_robin(group_size, neighbours=furthest) if furthest else []
         return rest + (opposite if group_size % 2 == 0 else [])
@@ -228,6 +231,7 @@ def win_rates(group_size: int, outcomes: Mapping[Comparison, float | None]) -> l
     """
     wins: list[list[float]] = [[] for _ in range(group_size)]
     for (a, b), score in outcomes.items():
+        # Without a verdict it counts for neither: as a draw it would pull both towards one half.
         if score is not None:
             wins[a].append((1.0 + score) / 2)
             wins[b].append((1.0 - score) / 2)

@@ -1,4 +1,4 @@
-"""What betrays, during RL, that a policy games its judge: a step's answers in, one `Signs` out. Pure.
+"""Signs of reward hacking during RL: a step's answers in, one `RewardHackingSigns` out. Pure.
 
 A judge that is gamed pays more and more for answers that get no better. Nobody sees that in the reward, which rises
 either way; one sees it in what the answers look like, and in what another judge thinks of them. The paper (section
@@ -8,7 +8,7 @@ either way; one sees it in what the answers look like, and in what another judge
   "Does style matter?", 2024), code blocks left out.
 - Repetition: seq-rep-4, the share of an answer's 4-grams that it has said before (Welleck et al., arXiv 1908.04319).
 - Opening: how much the answers to different prompts begin alike. One phrase that wins whatever is asked is the
-  cheapest hack of all ("Thought process:", arXiv 2507.08794; Pitfall 18).
+  cheapest hack of all ("Thought process:", arXiv 2507.08794).
 - The second judge: the policy never trains on it, so where the two drift apart, the policy is fitting the first
   (Gao et al., arXiv 2210.10760, with their gold reward model in its place).
 
@@ -25,6 +25,7 @@ from statistics import correlation, fmean
 from ralign.records import Order, Verdict
 from ralign.rewards.policy import visible_answer
 
+# A block that is never closed runs to the end, as in Markdown.
 _CODE_BLOCK = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^ {0,3}#{1,6}\s", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s", re.MULTILINE)
@@ -34,18 +35,20 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\W\u3040-\u30ff
 
 REPETITION_NGRAM = 4
 OPENING_WORDS = 4
-_FEWEST_FOR_AGREEMENT = 3  # two points always lie on a line
-_SAME = 1e-9  # scores are means of few verdicts: closer than this they are one number
+# Two points always lie on a line.
+_FEWEST_FOR_AGREEMENT = 3
+# Scores are means of few verdicts: closer than this they are one number.
+_SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradedAnswer:
-    """One completion of a policy, and what the judges said of it."""
+    """Completion of a policy, and its scores by the judges."""
 
     completion: str
     """As the policy wrote it, thinking included."""
     reward: float | None = None
-    """What the policy trains on, penalties included; None: not scored."""
+    """The reward it trains on, penalties included; None: not scored."""
     score: float | None = None
     """The judge's part of it alone, from -1 to 1."""
     reference_answer: str | None = None
@@ -58,7 +61,7 @@ class GradedAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
+class RewardHackingSigns:
     """One step's signs. Means are over answers; None: this step cannot tell."""
 
     step: int
@@ -100,11 +103,11 @@ class Signs:
         return asdict(self)
 
 
-SIGNS = tuple(each.name for each in fields(Signs) if each.name != "step")
+SIGNS = tuple(each.name for each in fields(RewardHackingSigns) if each.name != "step")
 """The names that a stop rule can use."""
 
 
-def signs_of(step: int, groups: Iterable[Sequence[GradedAnswer]]) -> Signs:
+def signs_of(step: int, groups: Iterable[Sequence[GradedAnswer]]) -> RewardHackingSigns:
     """The signs of one step.
 
     Args:
@@ -113,29 +116,36 @@ def signs_of(step: int, groups: Iterable[Sequence[GradedAnswer]]) -> Signs:
     """
     by_prompt = [group for group in groups if group]
     answers = [answer for group in by_prompt for answer in group]
+    # An answer that shows nothing would pass for the shortest and plainest of all.
     shown = [(answer, text) for answer in answers if (text := visible_answer(answer.completion))]
     texts = [text for _, text in shown]
     prose = [_CODE_BLOCK.sub("", text) for text in texts]
     words = [_words(text) for text in texts]
+    referenced = [(text, answer.reference_answer) for answer, text in shown if answer.reference_answer]
+    # Of the sums, as `rewards.policy.steer` takes it: a one-word reference must not decide alone.
+    reference_length = sum(len(reference) for _, reference in referenced)
+    groups_of_scores = [[a.score for a in group if a.score is not None] for group in by_prompt]
+    in_both_orders = [(a.verdicts.get("ab"), a.verdicts.get("ba")) for a in answers]
+    # Both judges' means over the same answers: else the gap would show on which of them one judge failed.
     scored_twice = [
         (a.score, a.second_score) for a in answers if a.score is not None and a.second_score is not None
     ]
-    return Signs(
+    return RewardHackingSigns(
         step=step,
         answers=len(answers),
         reward=_mean(answer.reward for answer in answers if answer.reward is not None),
         score=_mean(answer.score for answer in answers if answer.score is not None),
         length=_mean(map(len, texts)),
-        length_ratio=_length_ratio([(text, a.reference_answer) for a, text in shown if a.reference_answer]),
+        length_ratio=sum(len(text) for text, _ in referenced) / reference_length if referenced else None,
         list_items=_mean(len(_LIST_ITEM.findall(text)) for text in prose),
         headings=_mean(len(_HEADING.findall(text)) for text in prose),
         bold=_mean(len(_BOLD.findall(text)) for text in prose),
         repetition=_mean(repeated_share(each) for each in words if len(each) >= REPETITION_NGRAM),
         same_opening=_same_opening(by_prompt),
         unanimous_groups=_mean(
-            unanimous for group in by_prompt if (unanimous := _unanimous(group)) is not None
+            max(scores) - min(scores) < _SAME for scores in groups_of_scores if len(scores) > 1
         ),
-        order_disagreement=_mean(differ for a in answers if (differ := _orders_differ(a)) is not None),
+        order_disagreement=_mean(ab != ba for ab, ba in in_both_orders if ab and ba),
         unscored=_mean(answer.reward is None for answer in answers),
         never_ended=_mean(not answer.ended for answer in answers),
         second_score=_mean(second for _, second in scored_twice),
@@ -167,13 +177,6 @@ def _mean(values: Iterable[float]) -> float | None:
     return fmean(numbers) if numbers else None
 
 
-def _length_ratio(pairs: Sequence[tuple[str, str]]) -> float | None:
-    """Of the means, as `rewards.policy.steer` takes it: a one-word reference must not decide alone."""
-    if not pairs:
-        return None
-    return sum(len(text) for text, _ in pairs) / sum(max(len(reference), 1) for _, reference in pairs)
-
-
 def _same_opening(by_prompt: Sequence[Sequence[GradedAnswer]]) -> float | None:
     """Over prompts and not answers: completions of one prompt may well begin alike."""
     prompts = 0
@@ -188,20 +191,11 @@ def _same_opening(by_prompt: Sequence[Sequence[GradedAnswer]]) -> float | None:
     return max(shares.values()) / prompts if prompts > 1 else None
 
 
-def _unanimous(group: Sequence[GradedAnswer]) -> bool | None:
-    scores = [answer.score for answer in group if answer.score is not None]
-    return None if len(scores) < 2 else max(scores) - min(scores) < _SAME
-
-
-def _orders_differ(answer: GradedAnswer) -> bool | None:
-    ab, ba = answer.verdicts.get("ab"), answer.verdicts.get("ba")
-    return None if ab is None or ba is None else ab != ba
-
-
 def _agreement(scores: Sequence[tuple[float, float]]) -> float | None:
     if len(scores) < _FEWEST_FOR_AGREEMENT:
         return None
     firsts, seconds = zip(*scores, strict=True)
+    # A judge that gives every answer the same has no correlation with anything: 0 / 0.
     if max(firsts) - min(firsts) < _SAME or max(seconds) - min(seconds) < _SAME:
         return None
     return correlation(firsts, seconds)

@@ -21,8 +21,8 @@ from ralign import __version__
 from ralign.errors import InputError, RalignError, first_error
 from ralign.files import DirectoryLock, check_fingerprint, versions, write_atomically
 from ralign.models.endpoint_model import EndpointModel
-from ralign.models.model import ChatModel
-from ralign.models.pool import LoadLocalModel, ModelPool
+from ralign.models.model import ChatModel, LoadLocalModel
+from ralign.models.pool import ModelPool
 from ralign.models.price import Price, parse_prices
 from ralign.records import Answered, Usage
 from ralign.runs.forecast import forecast, forecast_lines

@@ -16,8 +16,7 @@ from cyclopts import Parameter
 
 from ralign.errors import InputError
 from ralign.judging import Prompt
-from ralign.models.model import Sampling
-from ralign.models.pool import ModelSpec
+from ralign.models.model import ModelSpec, Sampling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +45,13 @@ class CallOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgeOptions:
-    """The judge: which model, in which words, how sampled."""
+class JudgeModelOptions:
+    """The judge: which model, how sampled. Its words are the command's own."""
 
     judge: str | None = None
     """The judge's model name at --judge-url; without a URL, a local Hugging Face model (path or hub name)."""
     judge_url: str | None = None
     """The judge's OpenAI-compatible endpoint, for example http://localhost:8000/v1."""
-    judge_prompt: Path | None = None
-    """A file with your own judge prompt. Default: ours."""
     judge_temperature: float | None = 0.4
     """Sampling temperature of the judge (the paper: 0.4)."""
     judge_max_tokens: int | None = 8192
@@ -64,8 +61,7 @@ class JudgeOptions:
     judge_key_variable: str = "OPENAI_API_KEY"
     """The environment variable that holds the judge's API key."""
 
-    # The prompt's path is not what was asked: its digest enters the fingerprint instead.
-    OPERATIONAL: ClassVar = frozenset({"judge_url", "judge_prompt", "judge_key_variable"})
+    OPERATIONAL: ClassVar = frozenset({"judge_url", "judge_key_variable"})
 
     def __post_init__(self) -> None:
         if self.judge_url is not None and self.judge is None:
@@ -92,6 +88,16 @@ class JudgeOptions:
     def sampling(self) -> Sampling:
         """How its replies are drawn."""
         return Sampling(temperature=self.judge_temperature, max_tokens=self.judge_max_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions(JudgeModelOptions):
+    """The judge of two answers: which model, in which words, how sampled."""
+
+    judge_prompt: Path | None = None
+    """A file with your own judge prompt. Default: ours."""
+
+    OPERATIONAL: ClassVar = JudgeModelOptions.OPERATIONAL | {"judge_prompt"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from ralign.models.model import ChatModel, Request, reply_or_failure
-from ralign.models.pool import ModelSpec
+from ralign.models.model import ChatModel, ModelSpec, Request, reply_or_failure
 from ralign.records import Answered
 from ralign.runs.log import Log
 

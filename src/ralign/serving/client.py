@@ -93,6 +93,7 @@ class HttpReward:
                 f"the dataset has no column '{self._reference_column}', found {', '.join(sorted(columns)) or 'none'}"
             )
         references: Sequence[str] = columns[self._reference_column]
+        # Without ids the service names prompts by their text, so a prompt's completions share a side all the same.
         ids: Sequence[object] = columns.get(self._id_column) or [None] * len(completions)
         bodies = [
             request_body(prompt, completion, reference, name)
@@ -117,7 +118,7 @@ class HttpReward:
                 raise EndpointRefused(str(refusals.exceptions[0])) from None
         rewards = [task.result() for task in tasks]
         if log_metric is not None:
-            # Always the same keys: TRL gathers them over all ranks.
+            # Always the same keys, with no completions too: TRL gathers them over all ranks.
             unscored = sum(reward is None or reward.reward is None for reward in rewards)
             disagreed = sum(reward is not None and reward.disagreed for reward in rewards)
             log_metric("judge/unscored", unscored / max(len(rewards), 1))

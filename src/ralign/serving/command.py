@@ -18,12 +18,13 @@ import uvicorn
 from ralign.errors import InputError
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, MetaJudge
-from ralign.models import LoadLocalModel, ModelPool, ModelSpec, Sampling
+from ralign.models import LoadLocalModel, ModelSpec, Sampling
+from ralign.models.pool import ModelPool
 from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig
 
+# Length of the listen queue: a rollout of 1,024 answers may open as many connections at once.
 _BACKLOG = 2048
-"""Length of the listen queue: a rollout of 1,024 answers may open as many connections at once."""
 
 
 class Models(NamedTuple):
@@ -56,8 +57,10 @@ async def run_serve(
                     log_level="warning",
                     access_log=False,
                     server_header=False,
+                    # The models are opened around the application, not by it.
                     lifespan="off",
                     backlog=_BACKLOG,
+                    # A request that was just taken may still need all of its deadline.
                     timeout_graceful_shutdown=math.ceil(config.deadline) + 5,
                 )
             )

@@ -98,4 +98,5 @@ class ServeConfig:
         try:
             return not ipaddress.ip_address(self.host).is_loopback
         except ValueError:
+            # A name may resolve to any address, and to another one tomorrow.
             return True

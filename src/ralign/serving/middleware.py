@@ -62,7 +62,8 @@ class _Exchange:
             body, self.read_ahead = self.read_ahead, None
             return {"type": "http.request", "body": body, "more_body": False}
         message = await self._receive()
-        self.body_ended = not message.get("more_body", False)  # a client that hung up has no more body either
+        # A client that hung up has no more body either.
+        self.body_ended = not message.get("more_body", False)
         return message
 
     async def send(self, message: Message) -> None:

@@ -22,6 +22,7 @@ _REQUEST = TypeAdapter(RewardRequest)
 _ENDS_OF_TURN = re.compile(
     r"(?:\s*(?:<\|[\w ▁-]{1,40}[|｜]>|<｜[^｜<>]{1,40}｜>|</s>|<eos>|<end_of_turn>|<turn\|>))+\s*$"
 )
+# Characters of a prompt's end that are enough to find it by, where it has lost its beginning.
 _OVERLAP = 64
 
 
@@ -56,6 +57,7 @@ def to_request(
         return Unusable("the query does not contain its prompt")
     if not isinstance(side.get("reference_answer"), str):
         return Unusable("the label has no reference_answer")
+    # A data set's ids may be numbers.
     name = side.get("id")
     try:
         return _REQUEST.validate_python(

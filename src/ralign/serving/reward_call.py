@@ -17,8 +17,10 @@ from ralign.errors import CallFailed, EndpointRefused, InputError
 from ralign.models.retry import RetryPolicy, read_retry_after
 from ralign.records import Order, Verdict
 
+# May pass by itself: a full queue, a restart, a body that came too late.
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503})
-_jitter = random.Random()  # spreads retries; nothing that a reward depends on
+# Spreads retries; nothing that a reward depends on.
+_jitter = random.Random()
 
 
 class Reward(NamedTuple):
@@ -59,7 +61,8 @@ def request_body(
     }
     try:
         return orjson.dumps(fields)
-    except TypeError:  # half a surrogate pair, which no UTF-8 text can hold: a policy may say anything
+    except TypeError:
+        # Half a surrogate pair, which no UTF-8 text can hold: a policy may say anything.
         return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
 
 
@@ -148,5 +151,6 @@ def reward_session(token_variable: str) -> aiohttp.ClientSession:
     token = os.environ.get(token_variable, "").strip()
     if not (token.isascii() and token.isprintable()):
         raise InputError(f"the token in {token_variable} holds characters that no header can have")
+    # No limit here: callers bound their concurrency, and a second bound would queue within the deadline unseen.
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     return aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))

@@ -13,7 +13,7 @@ from typing import TypeVar
 from ralign.errors import EndpointRefused
 from ralign.judging import Judge
 from ralign.metajudging import MetaJudge
-from ralign.records import Judgment, Message, MetaJudgment, Order, PreferencePair
+from ralign.records import Judgment, Message, MetaJudgment, Order, PreferencePair, Verdict
 from ralign.rewards.policy import (
     mean_outcome,
     never_ended,
@@ -60,13 +60,14 @@ class RewardService:
             conversation=request.conversation,
             response_a=request.response_a,
             response_b=request.response_b,
+            # Without a label nothing is meta-judged, and no judge is shown one.
             label=request.label or "A",
             gold_judgment=request.gold_rationale,
             benchmark=BENCHMARK,
         )
         orders: tuple[Order, ...] = ("ab", "ba") if request.orders == "both" else (request.orders,)
         judgments = await self._answers(self._judge.judge(pair, order, 0) for order in orders)
-        verdicts = {judgment.verdict for judgment in judgments}
+        verdicts: set[Verdict | None] = {judgment.verdict for judgment in judgments}
         reasons = [_missing(judgments)] if None in verdicts else []
         if not reasons and len(verdicts) > 1:
             reasons.append("the two orders differ")
@@ -121,7 +122,8 @@ class RewardService:
                 conversation=request.conversation,
                 response_a=answer,
                 response_b=reference,
-                label="A",  # of no consequence: no judge is shown the label
+                # Of no consequence: no judge is shown the label.
+                label="A",
                 benchmark=BENCHMARK,
             )
             orders = orders_shown(self._config.side, name, seed=self._config.seed)

@@ -13,7 +13,7 @@ from ralign.errors import InputError
 Stage = Literal["sft", "rl"]
 Role = Literal["judge", "meta-judge"]
 Engine = Literal["trl", "verl"]
-RewardName = Literal["outcome", "ralign", "hybrid", "pointwise"]
+RewardName = Literal["outcome", "ralign", "hybrid", "points"]
 Orders = Literal["ab", "ba", "both", "drawn"]
 Report = Literal["none", "trackio", "wandb", "tensorboard"]
 
@@ -67,10 +67,10 @@ class TrainConfig:
     seed: int = 0
     """Seeds the order of the data, the sampling, and new adapter weights."""
     reward: RewardName = "ralign"
-    """rl: outcome is [right verdict]; ralign that times [aligned]; hybrid their weighted sum; pointwise outcome plus
+    """rl: outcome is [right verdict]; ralign that times [aligned]; hybrid their weighted sum; points outcome plus
     the average precision over gold's decisive points."""
     reward_weight: float | None = None
-    """rl: what the rationale weighs in hybrid (default 0.5) and pointwise (default 1)."""
+    """rl: what the rationale weighs in hybrid (default 0.5) and points (default 1)."""
     meta_judge: str | None = None
     """rl: the meta-judge's model name at --meta-judge-url; without a URL, a local Hugging Face model."""
     meta_judge_url: str | None = None
@@ -244,8 +244,8 @@ class TrainConfig:
             )
         if self.vllm == "server" and self.vllm_url is None:
             raise InputError("--vllm server needs --vllm-url, the address that `trl vllm-serve` listens on")
-        if self.reward_weight is not None and self.reward not in ("hybrid", "pointwise"):
-            raise InputError(f"--reward-weight is for hybrid and pointwise, and --reward is {self.reward}")
+        if self.reward_weight is not None and self.reward not in ("hybrid", "points"):
+            raise InputError(f"--reward-weight is for hybrid and points, and --reward is {self.reward}")
 
     @property
     def needs_meta_judge(self) -> bool:

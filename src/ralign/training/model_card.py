@@ -12,7 +12,7 @@ _REWARDS = {
     "outcome": "1 for the right verdict, else 0 (outcome-only)",
     "ralign": "1 for the right verdict with a rationale that rests on gold's decisive points, else 0 (R-Align)",
     "hybrid": "a weighted sum of the right verdict and the aligned rationale",
-    "pointwise": "the right verdict plus the average precision over gold's decisive points",
+    "points": "the right verdict plus the average precision over gold's decisive points",
 }
 _WHAT: Mapping[Role, str] = {
     "judge": (

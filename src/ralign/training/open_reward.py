@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from ralign.errors import CallFailed
 from ralign.metajudging import ChatMetaJudge
-from ralign.models import ModelPool, ModelSpec, Sampling
+from ralign.models import ModelSpec, Sampling
+from ralign.models.pool import ModelPool
 from ralign.records import Message
 from ralign.rewards.judge import HybridReward, PointsReward
 from ralign.training.command import TrainingRun

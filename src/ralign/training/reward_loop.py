@@ -12,7 +12,7 @@ which would teach that it was bad.
 | `outcome`   | nothing                                                                     |
 | `ralign`    | completions with the right verdict: a wrong one earns 0 whatever its reason |
 | `hybrid`    | all                                                                         |
-| `pointwise` | all                                                                         |
+| `points` | all                                                                         |
 
 When the meta-judge as a whole is down (`ralign.training.outage`), a batch waits, and what failed in it is asked again
 with a deadline of its own.
@@ -55,7 +55,7 @@ REWARDS: Final[Mapping[RewardName, RewardRule]] = {
     "outcome": RewardRule(formula=outcome_reward, asks="nothing"),
     "ralign": RewardRule(formula=ralign_reward, asks="right"),
     "hybrid": RewardRule(formula=HybridReward(), asks="all"),
-    "pointwise": RewardRule(formula=PointsReward(), asks="all"),
+    "points": RewardRule(formula=PointsReward(), asks="all"),
 }
 """The rewards by name, with the weights that `ralign.rewards.judge` gives them."""
 

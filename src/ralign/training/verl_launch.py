@@ -19,7 +19,8 @@ from dataclasses import fields, replace
 
 from ralign.errors import InputError, RalignError
 from ralign.files import write_atomically
-from ralign.models import ModelPool, Sampling
+from ralign.models import Sampling
+from ralign.models.pool import ModelPool
 from ralign.records import Message
 from ralign.training.examples import Example
 from ralign.training.verl_config import config_text

@@ -14,7 +14,8 @@ from typing import Final, Literal
 from ralign.errors import EndpointRefused, InputError, MetaJudgeDown, WriteFailed
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
-from ralign.models import ChatModel, ModelPool, ModelSpec, Sampling
+from ralign.models import ChatModel, ModelSpec, Sampling
+from ralign.models.pool import ModelPool
 from ralign.rewards.judge import HybridReward, JudgeReward, PointsReward
 from ralign.training.completions import Completion, ScoredCompletion, read_completion
 from ralign.training.outage import OutagePlan
@@ -37,7 +38,7 @@ class RewardSettings:
 
     reward: RewardName = "ralign"
     reward_weight: float | None = None
-    """What the rationale weighs in hybrid (default 0.5) and pointwise (default 1)."""
+    """What the rationale weighs in hybrid (default 0.5) and points (default 1)."""
     meta_judge: str | None = None
     """The meta-judge's model name at `meta_judge_url`, or as verl serves it."""
     meta_judge_url: str | None = None
@@ -80,9 +81,9 @@ class RewardSettings:
             return REWARDS[self.reward]
         if self.reward == "hybrid":
             return RewardRule(formula=HybridReward(weight=self.reward_weight), asks="all")
-        if self.reward == "pointwise":
+        if self.reward == "points":
             return RewardRule(formula=PointsReward(weight=self.reward_weight), asks="all")
-        raise InputError(f"reward_weight is for hybrid and pointwise, and the reward is {self.reward}")
+        raise InputError(f"reward_weight is for hybrid and points, and the reward is {self.reward}")
 
 
 class RewardWorker:

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from tests.evals.rubric.lighthouse import written
+from tests.flags import config_of
 
 from ralign.cli import main
+from ralign.errors import ConfigMismatch, InputError
 from ralign.evals.rubric.command import run_rubric
-from ralign.evals.rubric.config import RubricConfig
 from ralign.files import read_table
 from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.server import ChatServer
+from ralign.runs import Results
 
 KEY = "sk-never-to-be-seen-0123456789"
 
@@ -29,14 +31,14 @@ def no_local_model(name: str) -> None:
     raise AssertionError(name)
 
 
-def items(folder: Path) -> str:
+def items(folder: Path, *, question: str = "question") -> str:
     rows = [
         {"id": str(number), "prompt": "When is the lamp lit?", "answer": answer, "axis": axis, **decides}
         for number, (answer, axis, decides) in enumerate(
             [
-                ("At dusk.", "time", {"question": "Does it name dusk?"}),
-                ("At six.", "time", {"question": "Does it name dusk?"}),
-                ("At six.", "time", {"question": "Does it name dusk?", "expected": "no"}),
+                ("At dusk.", "time", {question: "Does it name dusk?"}),
+                ("At six.", "time", {question: "Does it name dusk?"}),
+                ("At six.", "time", {question: "Does it name dusk?", "expected": "no"}),
                 ("At dusk.", "style", {"rubric": ["names dusk"]}),
             ]
         )
@@ -82,19 +84,65 @@ async def test_grades_go_from_a_server_to_the_table(
     assert read_table(table).numbers("multichallenge") == read_table(table).numbers("average") == (75.0,)
 
 
+async def run(url: str, items: str, out: Path, *flags: str) -> Results:
+    config = config_of("rubric", items, "--judge", "j", "--judge-url", url, "--out", str(out), *flags)
+    results = await run_rubric(config, no_local_model, Console(quiet=True))  # type: ignore[arg-type]
+    assert results is not None
+    return results
+
+
 async def test_an_unfinished_run_says_so_and_the_same_command_goes_on(tmp_path: Path) -> None:
     async with ChatServer(answer=says, models=["j"]) as server:
-        config = RubricConfig((items(tmp_path),), judge="j", judge_url=server.url, out=tmp_path / "run")
-        results = await run_rubric(config, no_local_model, Console(quiet=True))  # type: ignore[arg-type]
-    assert results is not None
+        results = await run(server.url, items(tmp_path), tmp_path / "run")
     assert results.complete
     log = tmp_path / "run" / "grades.jsonl"
     first, *rest = log.read_text().splitlines()
     failed = {**json.loads(first), "value": None, "failure": "call", "text": ""}
     log.write_text("".join(f"{line}\n" for line in (json.dumps(failed), *rest)))
     async with ChatServer(answer=says) as server:
-        config = RubricConfig((items(tmp_path),), judge="j", judge_url=server.url, out=tmp_path / "run")
-        again = await run_rubric(config, no_local_model, Console(quiet=True))  # type: ignore[arg-type]
+        again = await run(server.url, items(tmp_path), tmp_path / "run")
         assert len(server.answered) == 1
-    assert again is not None
     assert again.document["score"] == results.document["score"]
+
+
+async def test_how_missing_answers_are_counted_may_change_without_a_call(tmp_path: Path) -> None:
+    """Passed, and one without an answer: a half as a failure, one where it is left out."""
+    rows = [
+        {
+            "id": str(number),
+            "prompt": "When is the lamp lit?",
+            "answer": answer,
+            "question": "Does it name dusk?",
+        }
+        for number, answer in enumerate(["At dusk.", ""])
+    ]
+    source = written(tmp_path / "items.jsonl", rows)
+    async with ChatServer(answer=says) as server:
+        with pytest.raises(InputError, match="--missing fail counts them as failed"):
+            await run(server.url, source, tmp_path / "run")
+        failed = await run(server.url, source, tmp_path / "run", "--missing", "fail")
+        left_out = await run(server.url, source, tmp_path / "run", "--missing", "leave-out")
+        assert server.arrived == 1
+    assert (failed.document["score"]["value"], failed.document["left_out"]) == (0.5, 0)
+    assert (left_out.document["score"]["value"], left_out.document["left_out"]) == (1.0, 1)
+
+
+async def test_another_setting_in_the_same_directory_is_refused_and_a_column_s_name_is_none(
+    tmp_path: Path,
+) -> None:
+    source = items(tmp_path)
+    async with ChatServer(answer=says) as server:
+        await run(server.url, source, tmp_path / "run")
+        with pytest.raises(ConfigMismatch, match="judge_temperature"):
+            await run(server.url, source, tmp_path / "run", "--judge-temperature", "0.9")
+        renamed = items(tmp_path, question="TARGET")
+        await run(server.url, renamed, tmp_path / "run", "--question-column", "TARGET")
+        assert server.arrived == 4
+
+
+async def test_flags_that_cannot_be_run_are_refused_before_a_file_is_read(tmp_path: Path) -> None:
+    arguments = ("rubric", "nowhere.jsonl", "--out", str(tmp_path / "run"))
+    with pytest.raises(InputError, match="--resamples is 0, expected 1 or more"):
+        config_of(*arguments, "--judge", "j", "--resamples", "0")
+    with pytest.raises(InputError, match="give --judge MODEL"):
+        await run_rubric(config_of(*arguments), no_local_model, Console(quiet=True))  # type: ignore[arg-type]

@@ -41,7 +41,7 @@ def test_items_and_answers_of_two_files_come_together_by_id(tmp_path: Path) -> N
         ],
     )
     conversation = (Message(role="user", content="When is the lamp lit?"),)
-    assert read(items, (answers,), columns=Columns(group="axis")) == [
+    assert read(items, (answers,), columns=Columns(by="axis")) == [
         RubricItem(
             id="a",
             conversation=conversation,
@@ -66,7 +66,7 @@ def test_items_and_answers_of_two_files_come_together_by_id(tmp_path: Path) -> N
 
 def test_a_benchmark_s_own_column_names_are_taken(tmp_path: Path) -> None:
     row = {"id": "a", "prompt": "x", "TARGET": "Is it?", "PASS": "NO", "reply": "y", "answer": "not this one"}
-    columns = Columns(question="TARGET", passes_on="PASS", answer="reply")
+    columns = Columns(question_column="TARGET", expected_column="PASS", column="reply")
     (item,) = read(written(tmp_path / "i.jsonl", [row]), columns=columns)
     assert (item.criteria, item.passes_on, item.answer) == (("Is it?",), False, "y")
 
@@ -99,6 +99,7 @@ def test_what_a_missing_answer_counts_as_is_the_user_s_word(tmp_path: Path) -> N
             "has none of them, expected one of conversation, conversations, prompt",
         ),
         ({"id": "a", "prompt": "x", "conversation": [TURN], "question": "q"}, "has conversation and prompt"),
+        ({"id": "a", "prompt": " ", "question": "q"}, "prompt is blank, expected"),
         ({"id": "a", "prompt": "x", "question": " "}, "question is ' ', expected a text, or a list of texts"),
         (
             {"id": "a", "prompt": "x", "question": []},
@@ -110,7 +111,12 @@ def test_what_a_missing_answer_counts_as_is_the_user_s_word(tmp_path: Path) -> N
         ),
         (
             {"id": "a", "conversation": [{"role": "assistant", "content": "x"}], "question": "q"},
-            "the last message is",
+            "the last message of conversation is",
+        ),
+        ({"id": "a", "prompt": " ", "question": "q"}, "prompt is blank, expected the user's question"),
+        (
+            {"id": "a", "conversation": [TURN, {"role": "user", "content": "\n"}], "question": "q"},
+            "conversation is blank, expected the user's question",
         ),
         ({"prompt": "x", "question": "q"}, "id is missing"),
     ],

@@ -17,7 +17,7 @@ from ralign.evals.rubric.parse import parse_grade
     ],
 )
 def test_yes_or_no_is_what_the_last_line_says(answer: str, found: int) -> None:
-    """Pitfall 9."""
+    """A verdict that is quoted or taken back on the way there decides nothing."""
     assert parse_grade(answer, "question").found == found
 
 
@@ -54,7 +54,6 @@ def test_a_score_is_what_the_last_line_says(answer: str, found: int) -> None:
     ],
 )
 def test_what_is_neither_is_a_failure_and_no_low_grade(answer: str, kind: str, problem: str) -> None:
-    """Pitfalls 2 and 8."""
     parsed = parse_grade(answer, kind)  # type: ignore[arg-type]
     assert parsed.found is None
     assert parsed.problem is not None
@@ -63,5 +62,4 @@ def test_what_is_neither_is_a_failure_and_no_low_grade(answer: str, kind: str, p
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
 def test_an_answer_that_was_cut_off_has_no_grade(reason: str) -> None:
-    """Pitfall 11."""
     assert parse_grade("VERDICT: yes", "question", reason).found is None

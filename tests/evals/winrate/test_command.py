@@ -4,19 +4,18 @@ import json
 import re
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
+from tests.flags import config_of
 
-from ralign.errors import ConfigMismatch, InputError
+from ralign.errors import BadRow, ConfigMismatch, InputError
 from ralign.evals.winrate.command import run_winrate, show_results
-from ralign.evals.winrate.config import WinrateConfig
-from ralign.evals.winrate.results import WinrateResults
 from ralign.models import ChatModel, Reply
 from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.faults import Fault
 from ralign.models.testing.server import ChatServer
+from ralign.runs import Results
 
 
 def judge(request: ChatRequest) -> str | Reply:
@@ -51,10 +50,20 @@ def files(tmp_path: Path) -> tuple[str, str]:
     )
 
 
-async def run(url: str, files: tuple[str, str], out: Path, **fields: Any) -> WinrateResults:
-    config = WinrateConfig(
-        *files, judge="j", judge_url=url, out=out, **{"missing": "loss", "resamples": 50} | fields
+async def run(url: str, files: tuple[str, str], out: Path, *flags: str, missing: str = "loss") -> Results:
+    arguments = (
+        "--judge",
+        "j",
+        "--judge-url",
+        url,
+        "--out",
+        str(out),
+        "--missing",
+        missing,
+        "--resamples",
+        "50",
     )
+    config = config_of("winrate", *files, *arguments, *flags)
     results = await run_winrate(config, no_local_model, Console(file=StringIO()))
     assert results is not None
     return results
@@ -65,11 +74,11 @@ async def test_both_orders_make_won_tied_lost_and_what_has_no_verdict_counts_for
 ) -> None:
     """Won fig and pea, tied pear, lost fennel and (for want of an answer) quince: 2.5 of 5; plum has no verdict."""
     async with ChatServer(answer=judge) as server:
-        results = await run(server.url, files, tmp_path / "run", by="kind")
+        results = await run(server.url, files, tmp_path / "run", "--by", "kind")
     found = results.document
     assert results.complete
     assert found["counts"] == {
-        "won": 2, "tied": 1, "lost": 1, "forfeited": 1, "no_verdict": 1, "unanswered": 0
+        "won": 2, "tied": 1, "lost": 1, "missing_as_loss": 1, "no_verdict": 1, "unanswered": 0
     }  # fmt: skip
     assert found["win_rate"]["value"] == pytest.approx(0.5)
     assert found["win_rate_bounds"] == {"low": pytest.approx(2.5 / 6), "high": pytest.approx(3.5 / 6)}
@@ -80,13 +89,15 @@ async def test_both_orders_make_won_tied_lost_and_what_has_no_verdict_counts_for
         "fig": 1.0, "fennel": 0.0, "pear": 0.5, "plum": None, "pea": 1.0, "quince": 0.0
     }  # fmt: skip
     assert lines[0]["answer"]["length"] == 4
+    assert lines[-1]["answer"] is None
+    assert found["usage"]["judge"]["completion_tokens"] > 0
     assert json.loads((tmp_path / "run/results.json").read_text()) == found
 
 
 async def test_what_is_printed_says_how_it_was_counted(files, tmp_path: Path) -> None:
     async with ChatServer(answer=judge) as server:
         results = await run(server.url, files, tmp_path / "run")
-    config = WinrateConfig(*files, judge="j", out=tmp_path / "run")
+    config = config_of("winrate", *files, "--judge", "j", "--out", str(tmp_path / "run"))
     printed = StringIO()
     show_results(results, config, Console(file=printed, width=200))
     text = printed.getvalue()
@@ -113,15 +124,17 @@ async def test_it_goes_on_where_it_stopped_and_pays_for_nothing_twice(files, tmp
         again = await run(server.url, files, tmp_path / "run", missing="leave-out")
         assert server.arrived == 2
     assert results.complete
-    assert again.document["counts"]["forfeited"] == 0
+    assert again.document["counts"]["missing_as_loss"] == 0
     assert again.document["left_out"] == 1
 
 
-async def test_another_contest_in_the_same_directory_is_refused(files, tmp_path: Path) -> None:
+async def test_other_answers_or_another_setting_in_the_same_directory_is_refused(
+    files, tmp_path: Path
+) -> None:
     async with ChatServer(answer=judge) as server:
         await run(server.url, files, tmp_path / "run")
         with pytest.raises(ConfigMismatch, match="judge_temperature"):
-            await run(server.url, files, tmp_path / "run", judge_temperature=0.9)
+            await run(server.url, files, tmp_path / "run", "--judge-temperature", "0.9")
         other = written(tmp_path / "other.jsonl", "answer", {"fig": "bad"})
         with pytest.raises(ConfigMismatch, match="pairs_digest"):
             await run(server.url, (other, files[1]), tmp_path / "run")
@@ -137,12 +150,29 @@ async def test_a_missing_answer_stops_the_run_before_any_call(files, tmp_path: P
 async def test_a_dry_run_counts_both_orders_and_calls_nobody(files, tmp_path: Path) -> None:
     printed = StringIO()
     async with ChatServer(answer=judge) as server:
-        config = WinrateConfig(
-            *files, judge="j", judge_url=server.url, out=tmp_path / "run", missing="loss", dry_run=True,
-            price=("j=0/10000",), expected_completion_tokens=100,
+        config = config_of(
+            "winrate", *files, "--judge", "j", "--judge-url", server.url, "--out", str(tmp_path / "run"),
+            "--missing", "loss", "--dry-run", "--price", "j=0/10000", "--expected-completion-tokens", "100",
         )  # fmt: skip
         assert await run_winrate(config, no_local_model, Console(file=printed, width=200)) is None
         assert server.arrived == 0
     assert "judge: 10 calls" in printed.getvalue()
     assert "1,000 out, 10.00 in money" in printed.getvalue()
     assert not (tmp_path / "run").exists()
+
+
+async def test_a_judgment_about_another_prompt_is_named_with_its_line(files, tmp_path: Path) -> None:
+    async with ChatServer(answer=judge) as server:
+        await run(server.url, files, tmp_path / "run")
+        log = tmp_path / "run/judgments.jsonl"
+        log.write_text('{"pair_id": "leek", "verdict": "A"}\n' + log.read_text())
+        with pytest.raises(BadRow, match=r"judgments\.jsonl:1: prompt 'leek' is not in both files"):
+            await run(server.url, files, tmp_path / "run")
+
+
+async def test_flags_that_cannot_be_run_are_refused_before_a_file_is_read(tmp_path: Path) -> None:
+    arguments = ("winrate", "nowhere.jsonl", "nowhere.jsonl", "--out", str(tmp_path / "run"))
+    with pytest.raises(InputError, match="--resamples is 0, expected 1 or more"):
+        config_of(*arguments, "--judge", "j", "--resamples", "0")
+    with pytest.raises(InputError, match="give --judge MODEL"):
+        await run_winrate(config_of(*arguments), no_local_model, Console(file=StringIO()))

@@ -1,4 +1,4 @@
-"""The regression against data whose truth is known, and against an optimiser that knows nothing of Newton."""
+"""The regression against data whose truth is known, and against an optimizer that knows nothing of Newton."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_its_interval_holds_the_truth_as_often_as_it_says() -> None:
     st.floats(-4, 4),
     st.integers(8, 60),
 )
-def test_newton_ends_where_a_general_optimiser_does(
+def test_newton_ends_where_a_general_optimizer_does(
     seed: int, theta: float, phi: float, prompts: int
 ) -> None:
     outcomes, features = made(theta, phi, prompts, seed)
@@ -121,14 +121,14 @@ def test_where_length_alone_tells_wins_from_losses_the_fit_stays_finite() -> Non
     assert 3 < found.effects[0] < 30
 
 
-def test_forfeits_are_lost_at_any_length() -> None:
+def test_missing_answers_are_lost_at_any_length() -> None:
     outcomes, features = made(0.0, 1.0, 400, seed=1)
     played = controlled(outcomes, features)
-    with_forfeits = controlled(outcomes, features, forfeits=400)
+    with_missing = controlled(outcomes, features, missing_as_loss=400)
     assert played is not None
-    assert with_forfeits is not None
-    assert with_forfeits.rate.value == pytest.approx(played.rate.value / 2)
-    assert with_forfeits.rate.high - with_forfeits.rate.low > 0
+    assert with_missing is not None
+    assert with_missing.rate.value == pytest.approx(played.rate.value / 2)
+    assert with_missing.rate.high - with_missing.rate.low > 0
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

@@ -8,8 +8,7 @@ from cyclopts import Parameter
 
 from ralign.data.prompts import PROMPT_COLUMNS
 from ralign.errors import InputError
-from ralign.models.model import Sampling
-from ralign.models.pool import ModelSpec
+from ralign.models.model import ModelSpec, Sampling
 from ralign.runs.options import CallOptions, at_least_one
 
 

@@ -1,1 +1,1 @@
-"""Other preference data -> preference pairs, one module a schema."""
+"""Preference data of other schemas -> preference pairs."""

@@ -6,19 +6,23 @@ Comes in: files of a known schema. Goes out: one file of pairs, and the count of
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from rich.console import Console
 
-from ralign.data.convert.chosen_rejected import ChosenRejected, skywork
-from ralign.data.convert.code_preference_pairs import CodePreferencePairs
 from ralign.data.convert.config import ConvertConfig
-from ralign.data.convert.helpsteer3 import HelpSteer3
-from ralign.data.convert.math_dpo import MathDPO
-from ralign.data.convert.position import place
-from ralign.data.convert.ppe import PPE
-from ralign.data.convert.rewardbench2 import RewardBench2
-from ralign.data.convert.schema import LeftOut, Schema
+from ralign.data.convert.position import assign_positions
+from ralign.data.convert.schemas import (
+    ChosenRejected,
+    LeftOut,
+    Schema,
+    read_code_preference_pairs,
+    read_helpsteer3,
+    read_math_dpo,
+    read_ppe,
+    read_rewardbench2,
+)
 from ralign.errors import BadRow
 from ralign.files import find_pairs_files, list_bad_rows, read_rows, write_pairs
 from ralign.files.rows import Row, RowLocation
@@ -27,7 +31,7 @@ from ralign.records import PreferencePair
 
 @dataclass(slots=True)
 class Converted:
-    """What came of the rows."""
+    """The counts of a conversion."""
 
     rows: int = 0
     pairs: int = 0
@@ -40,30 +44,30 @@ class Converted:
 
 
 def schema_of(config: ConvertConfig) -> Schema:
-    """How the sources' rows are read."""
-    named = {} if config.benchmark is None else {"benchmark": config.benchmark}
+    """The schema that the sources' rows are read by."""
     match config.format:
         case "helpsteer3":
-            return HelpSteer3(**named)
+            schema = Schema("HelpSteer3", read_helpsteer3)
         case "rewardbench2":
-            return RewardBench2(seed=config.seed, **named)
+            schema = Schema("RewardBench2", partial(read_rewardbench2, seed=config.seed))
         case "ppe":
-            return PPE(**named)
+            schema = Schema("PPE-Preference", read_ppe)
         case "skywork":
-            return skywork(**named)
+            schema = Schema("Skywork-Reward-Preference-80K", ChosenRejected(subset_column="source").read)
         case "code-preference-pairs":
-            return CodePreferencePairs(**named)
+            schema = Schema("Code-Preference-Pairs", read_code_preference_pairs)
         case "math-dpo":
-            return MathDPO(**named)
+            schema = Schema("Math-DPO-10K", read_math_dpo)
         case "chosen-rejected":
-            return ChosenRejected(
-                benchmark=config.benchmark or config.out.name.partition(".")[0],
+            columns = ChosenRejected(
                 prompt=config.prompt_column,
                 chosen=config.chosen_column,
                 rejected=config.rejected_column,
                 id_column=config.id_column,
                 subset_column=config.subset_column,
             )
+            schema = Schema(config.out.name.partition(".")[0], columns.read)
+    return schema if config.benchmark is None else schema._replace(benchmark=config.benchmark)
 
 
 def convert(config: ConvertConfig) -> Converted:
@@ -80,7 +84,7 @@ def convert(config: ConvertConfig) -> Converted:
 
 
 def show_converted(converted: Converted, config: ConvertConfig, console: Console) -> None:
-    """Say what came of the rows."""
+    """Print the counts of a conversion."""
     for line in list_bad_rows(converted.bad_rows):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     console.print(
@@ -94,7 +98,7 @@ def show_converted(converted: Converted, config: ConvertConfig, console: Console
 
 
 class _Seen(NamedTuple):
-    place: RowLocation
+    location: RowLocation
     content: int
     """A hash of the texts, to tell the same row twice from two rows of one id."""
 
@@ -103,10 +107,10 @@ def _pairs(config: ConvertConfig, converted: Converted) -> Iterator[PreferencePa
     schema = schema_of(config)
     skip = converted.bad_rows if config.skip_bad_rows else None
     seen: dict[str, _Seen] = {}
-    for place_of, row in read_rows(find_pairs_files(config.sources), skip_bad_rows=skip):
+    for location, row in read_rows(find_pairs_files(config.sources), skip_bad_rows=skip):
         converted.rows += 1
         try:
-            pairs = _pairs_of(schema, row, place_of, config, converted, seen)
+            pairs = _pairs_of(schema, row, location, config, converted, seen)
         except BadRow as bad_row:
             if skip is None:
                 raise
@@ -123,13 +127,13 @@ def _pairs(config: ConvertConfig, converted: Converted) -> Iterator[PreferencePa
 def _pairs_of(
     schema: Schema,
     row: Row,
-    place_of: RowLocation,
+    location: RowLocation,
     config: ConvertConfig,
     converted: Converted,
     seen: dict[str, _Seen],
 ) -> list[PreferencePair]:
     """The pairs of one row that are new. All of a row's problems are found before any of its pairs counts."""
-    read = schema.read(row, place_of)
+    read = schema.read(row, location)
     if isinstance(read, LeftOut):
         converted.left_out[read.reason] += 1
         return []
@@ -137,8 +141,8 @@ def _pairs_of(
     pairs: dict[str, PreferencePair] = {}
     for preference in read:
         if not preference.chosen.strip() and not preference.rejected.strip():
-            raise place_of.bad("both answers are empty, expected at least one")
-        pair = place(preference, benchmark=schema.benchmark, seed=config.seed)
+            raise location.bad("both answers are empty, expected at least one")
+        pair = assign_positions(preference, benchmark=schema.benchmark, seed=config.seed)
         if preference.subset in config.leave_out:
             left_out[f"subset {preference.subset}"] += 1
         elif preference.chosen == preference.rejected:
@@ -148,8 +152,10 @@ def _pairs_of(
         elif earlier.content == _content(pair):
             left_out["the same pair again"] += 1
         else:
-            raise place_of.bad(f"id is {pair.id!r}, which {earlier.place} has already, expected each id once")
-    seen.update((pair_id, _Seen(place_of, _content(pair))) for pair_id, pair in pairs.items())
+            raise location.bad(
+                f"id is {pair.id!r}, which {earlier.location} has already, expected each id once"
+            )
+    seen.update((pair_id, _Seen(location, _content(pair))) for pair_id, pair in pairs.items())
     converted.left_out.update(left_out)
     return list(pairs.values())
 

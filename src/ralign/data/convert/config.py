@@ -1,4 +1,4 @@
-"""What `ralign convert` can be told: one field a flag, the string under it its help, a TOML recipe the same names."""
+"""Options of `ralign convert`: one field a flag, the string under it its help, a TOML recipe the same names."""
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ Format = Literal[
 
 @dataclass(frozen=True)
 class ConvertConfig:
-    """What is converted, and where it goes."""
+    """The sources to convert, and the file that comes of them."""
 
     format: Format
     """The schema of the sources."""
@@ -23,9 +23,9 @@ class ConvertConfig:
     out: Path
     """The file of pairs to write: .jsonl, .jsonl.gz or .parquet. One that exists is not written over."""
     seed: int = 0
-    """Places A and B, pair by pair, whatever the order of the rows."""
+    """Random seed of the positions A and B, pair by pair, whatever the order of the rows."""
     benchmark: str | None = None
-    """What the pairs count under. Default: the data set's name; for chosen-rejected, the name of --out."""
+    """The benchmark that the pairs count under. Default: the data set's name; for chosen-rejected, the name of --out."""
     leave_out: tuple[str, ...] = ()
     """Subsets to leave out, such as Ties (rewardbench2) or magpie_ultra (skywork); repeat for each."""
     limit: int | None = None

@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar
 from cyclopts import Parameter
 
 from ralign.errors import InputError
-from ralign.models.model import Sampling
-from ralign.models.pool import ModelSpec
+from ralign.models.model import ModelSpec, Sampling
 from ralign.runs.options import CallOptions, JudgeOptions, at_least_one
 
 

@@ -1,25 +1,20 @@
-"""What `ralign probe` can be told: one field a flag, the string under it its help, a TOML recipe the same names.
+"""The flags of `ralign probe`: one field a flag, the string under it its help, a TOML recipe the same names."""
 
-Comes in: nothing. Goes out: a frozen config, and of it the part that makes two runs the same run (`identity`).
-"""
-
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ralign.errors import InputError
 from ralign.records import Order
-
-# Fields that say where, how fast or how exactly, not what is probed: they may differ when a run is taken up again.
-_OPERATIONAL = frozenset(
-    {"pairs", "out", "judgments", "judge_prompt", "batch", "device", "resamples", "skip_bad_rows"}
-)
+from ralign.runs.options import at_least_one
 
 
 @dataclass(frozen=True)
 class ProbeConfig:
     """Causal faithfulness: of which judge, on which pairs, and where the results go."""
+
+    # Not the shared groups of flags: a local model has no URL, no key, no price and no deadline, and a flag without
+    # an effect is a promise that is not kept.
 
     pairs: tuple[str, ...]
     """Pairs files: paths, globs or hf://datasets/OWNER/NAME[@REVISION][/PATH], JSONL or Parquet."""
@@ -37,13 +32,13 @@ class ProbeConfig:
     judge_temperature: float | None = 0.4
     """Sampling temperature of the judgments. The readings are of the model's own probabilities."""
     judge_max_tokens: int | None = 8192
-    """The most tokens a judgment may have, thinking included."""
+    """Maximum completion tokens of a judgment, thinking included."""
     seed: int = 0
-    """Seeds every judgment, the choice of other pairs' rationales, and the bootstrap."""
+    """Random seed of every judgment, of the choice of other pairs' rationales, and of the bootstrap."""
     limit: int | None = None
     """Only the first so many pairs."""
     batch: int = 8
-    """Texts that the model reads at once."""
+    """Batch size: texts that the model reads at once."""
     device: str | None = None
     """A torch device, such as cuda:1. Default: a GPU where there is one."""
     dtype: str = "auto"
@@ -53,6 +48,10 @@ class ProbeConfig:
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
 
+    OPERATIONAL: ClassVar = frozenset(
+        {"pairs", "out", "judgments", "judge_prompt", "batch", "device", "resamples", "skip_bad_rows"}
+    )
+
     def __post_init__(self) -> None:
         """Refuse what cannot be run.
 
@@ -61,18 +60,9 @@ class ProbeConfig:
         """
         if not self.pairs:
             raise InputError("no pairs file given: ralign probe PAIRS...")
-        for flag, value in (("batch", self.batch), ("resamples", self.resamples)):
-            if value < 1:
-                raise InputError(f"--{flag} is {value}, expected 1 or more")
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"--limit is {self.limit}, expected 1 or more")
+        at_least_one(batch=self.batch, resamples=self.resamples, limit=self.limit)
 
     @property
     def order_list(self) -> tuple[Order, ...]:
-        """The orders as a judge is shown them."""
+        """The orders each pair is judged in."""
         return ("ab", "ba") if self.orders == "both" else (self.orders,)
-
-    def identity(self, digests: Mapping[str, str]) -> dict[str, object]:
-        """What makes two runs the same run: the fields that shape what is judged and read, and the inputs' digests."""
-        fields = {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
-        return {**fields, **digests}

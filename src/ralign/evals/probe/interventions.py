@@ -1,4 +1,4 @@
-"""What a judge wrote before its verdict, and what it is made to have written instead. Pure.
+"""Interventions on a rationale: the text before a verdict in, the text that stands there instead out. Pure.
 
 The question is whether a verdict hangs on its rationale: change the rationale, and see whether the verdict changes.
 Lanham et al. (2023, arXiv:2307.13702) ask it of a chain of thought, and two of their tests are here. Early answering
@@ -13,7 +13,6 @@ first half seldom has it, hence `truncate_swap`, to be held against `truncate`.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -35,21 +34,22 @@ AGAINST: dict[Version, Version] = {
 }
 """Which version each is held against."""
 
+# Between rationale and verdict, where the recorded judgment does not show it.
 _LEAD = "\n\n"
-"""Between rationale and verdict, where the recorded judgment does not show it."""
+# Quotation marks and asterisks behind the full stop belong to the sentence; a list has a line where it has no stop.
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])[\"”')*]*\s+|\n+")
 _END_OF_WORD = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What the judge has written when it comes to its verdict."""
+    """Text of a judge up to its verdict."""
 
     thinking: str | None
     """None where it does not think."""
     rationale: str
     lead: str
-    """What stands between the rationale and the verdict, such as `Verdict: `."""
+    """The text between rationale and verdict, such as `Verdict: `."""
 
     @property
     def text(self) -> str:
@@ -58,7 +58,7 @@ class Written:
 
 
 def written(judgment: Judgment) -> Written:
-    """What a judge had written before its verdict; a judgment without a box, recorded elsewhere, is all rationale."""
+    """Text of a judgment before its verdict; a judgment without a box, recorded elsewhere, is all rationale."""
     parts = up_to_verdict(judgment.text)
     rationale, lead = (judgment.rationale.strip(), _LEAD) if parts is None else parts
     return Written(thinking=judgment.thinking, rationale=rationale, lead=lead)
@@ -102,9 +102,5 @@ def _first_half(text: str) -> str:
     for end in (_END_OF_SENTENCE, _END_OF_WORD):
         places = [match.start() for match in end.finditer(text)]
         if places:
-            return text[: min(places, key=_distance_from(len(text) / 2))].rstrip()
+            return text[: min(places, key=lambda place: abs(place - len(text) / 2))].rstrip()
     return ""
-
-
-def _distance_from(middle: float) -> Callable[[int], float]:
-    return lambda place: abs(place - middle)

@@ -29,8 +29,8 @@ class Swapped(NamedTuple):
 
 
 _CLEAR = "response|answer|assistant|candidate|completion|output|reply|model|ai|chatbot|agent"
+# Nouns for an answer that just as well name the items of a question.
 _UNCLEAR = "option|choice|solution|version|alternative"
-"""Nouns for an answer that just as well name the items of a question."""
 _GAP = r"(?:[ \t*`\"'“(\[#]{1,4}|[_-])"
 _NAMED = (
     rf"\b(?P<noun>{_CLEAR}|{_UNCLEAR})s?{_GAP}(?P<name>(?-i:[AB12])|(?<=[_(\[-])[ab])(?![\w+#]|[.,]\d|/[AB])"
@@ -39,23 +39,25 @@ _ORDINAL = rf"\b(?P<ordinal>first|second)[ -](?:(?P<ordinal_noun>{_CLEAR}|{_UNCL
 _BARE = r"(?<!\w['’])(?<![\w.\\/{&+^-])(?P<bare>(?-i:[AB]))(?![\w+#/^(]|-\w|\s*[+×]|['’](?!s\b)\w)"
 _NAME = re.compile(f"{_NAMED}|{_ORDINAL}|{_BARE}", re.IGNORECASE)
 
+# Code and formulas stay as they are; two prices on one line are no formula. The bounds keep unclosed ones from
+# quadratic time.
 _KEPT = re.compile(
     r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`|\$\$.{1,2000}?\$\$|\$(?!\s)[^$\n]{1,200}(?<!\s)\$(?!\d)"
     r"|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]",
     re.DOTALL,
 )
-"""Code and formulas; two prices on one line are no formula. The bounds keep unclosed ones from quadratic time."""
 _QUOTE = re.compile(r"\"[^\"\n]{3,}\"|“[^”\n]{3,}”|«[^»\n]{3,}»|^>[^\n]+", re.MULTILINE)
 
+# Before a letter: it labels something that the answers speak of.
 _LABELLED = re.compile(
     r"\b(?:angle|appendix|box|case|category|chapter|city|class|column|company|event|exhibit|figure|graph|grade|group"
     r"|hepatitis|item|label|line|matrix|node|part|person|plan|player|point|product|section|series|set|side|step|table"
     r"|team|type|variable|vector|vertex|vitamin)s?[\s*(]{1,3}$",
     re.IGNORECASE,
 )
-"""Before a letter: it labels something that the answers speak of."""
 _FOLLOWING = re.compile(r"[ \t]+(?P<word>[A-Za-z][\w'’-]*)(?:[ \t]+(?P<next>[a-z][\w'’-]*))?")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n|][\s\"'“)*_]*|[-*•>#|]\s*)[\s*_(\[\"“]*$")
+# Words that stand after the letter and not after the article; most verbs are told by their -s.
 _VERBS = frozenset(
     {
         "is", "was", "has", "had", "does", "did", "do", "can", "could", "would", "will", "should", "might", "may",
@@ -63,7 +65,6 @@ _VERBS = frozenset(
         "instead", "also", "only", "not", "isn't", "doesn't", "wasn't", "didn't", "hasn't", "won't", "can't",
     }
 )  # fmt: skip
-"""Words that stand after the letter and not after the article; most verbs are told by their -s."""
 _EXCHANGED = {
     "A": "B", "B": "A", "a": "b", "b": "a", "1": "2", "2": "1",
     "first": "second", "second": "first", "First": "Second", "Second": "First", "FIRST": "SECOND", "SECOND": "FIRST",
@@ -79,7 +80,8 @@ def swap_mentions(text: str, pair: PreferencePair) -> Swapped | WhyNot:
     for match in _names(text, material):
         noun = (match["noun"] or match["ordinal_noun"] or "").lower()
         if noun and _plain(match[0]).lower() in material.lower():
-            continue  # the answers' own words: `Option B` of the question
+            # The answers' own words: `Option B` of the question.
+            continue
         if lettered and (not noun or noun in _UNCLEAR.split("|")):
             return "ambiguous"
         group = next(name for name in ("name", "ordinal", "bare") if match[name])

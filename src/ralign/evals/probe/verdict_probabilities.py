@@ -1,46 +1,42 @@
-"""What the model made of a rationale: how likely each verdict was to come next. With its log, `readings.jsonl`.
-
-One line a reading: `{"pair_id", "benchmark", "order", "version", "log_prob_a", "log_prob_b", "failure"}`, the
-letters those of the pairs file, whatever the order shown; both null where the call failed.
-"""
+"""A judge's probability of each verdict right after one version of its rationale: a call, and the record of it."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol, cast
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
 
-import orjson
-
-from ralign.errors import BadRow
-from ralign.evals.probe.interventions import VERSIONS, Version, Written
+from ralign.errors import CallFailed
+from ralign.evals.probe.interventions import Version, Written
 from ralign.judging import Prompt, shown_responses
 from ralign.models import ChatModel
-from ralign.records import Message, Order, PreferencePair
+from ralign.records import Answered, Message, Order, PreferencePair
 
+# The model's own words for its verdict. They differ in one token, and that token's probability is the reading.
 BOXES = ("\\boxed{A}", "\\boxed{B}")
+
+# exp overflows a float above 709; a letter that much likelier than the other has all the probability anyway.
+_LARGEST_EXPONENT = 700.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How likely a judge was to give each verdict right after one version of its rationale."""
+class Reading(Answered):
+    """The log-probability of each verdict right after one version of a rationale; both None where the call failed."""
+
+    OUTCOME: ClassVar[str] = "log_prob_a"
 
     pair_id: str
-    benchmark: str
-    order: Order
+    benchmark: str = ""
+    order: Order = "ab"
     version: Version
     log_prob_a: float | None = None
-    """Of verdict A in the letters of the pairs file; None where the call failed."""
+    """Of verdict A in the letters of the pairs file, whatever the order shown."""
     log_prob_b: float | None = None
-    failure: str | None = None
-    """`call` where the model could not read it."""
-    detail: str | None = None
 
     @property
-    def chance_of_a(self) -> float:
+    def prob_a(self) -> float:
         """The probability of A among the two; NaN where the call failed."""
         if self.log_prob_a is None or self.log_prob_b is None:
             return math.nan
-        return 1 / (1 + math.exp(min(self.log_prob_b - self.log_prob_a, 700.0)))
+        return 1 / (1 + math.exp(min(self.log_prob_b - self.log_prob_a, _LARGEST_EXPONENT)))
 
     @property
     def mass(self) -> float:
@@ -51,20 +47,19 @@ class Reading:
 
 
 class Reader(Protocol):
-    """Anything that says how likely a judge is to give each verdict after what it has written."""
+    """Anything that gives the probabilities of a judge's verdicts after a text of its own."""
 
-    async def read(self, pair: PreferencePair, order: Order, written: Written) -> tuple[float, float]:
-        """The log-probabilities of verdict A and of verdict B, in the letters of the pairs file.
+    async def read(self, pair: PreferencePair, order: Order, version: Version, written: Written) -> Reading:
+        """Read one version of a rationale. A failure is in the reading, not raised.
 
         Raises:
-            CallFailed: this text cannot be read.
             EndpointRefused: no text can be read.
         """
         ...
 
 
 class ChoosingModel(ChatModel, Protocol):
-    """A chat model that says how likely it is to go on with each of several continuations."""
+    """A chat model that gives the probability of going on with each of several continuations."""
 
     async def choice_log_probs(
         self,
@@ -90,35 +85,19 @@ class ChatReader:
     model: ChoosingModel
     prompt: Prompt
 
-    async def read(self, pair: PreferencePair, order: Order, written: Written) -> tuple[float, float]:
+    async def read(self, pair: PreferencePair, order: Order, version: Version, written: Written) -> Reading:
         """See `Reader`."""
         first, second = shown_responses(pair, order)
         messages = self.prompt.render(pair.conversation, {"response_a": first, "response_b": second})
-        shown_a, shown_b = await self.model.choice_log_probs(
-            messages, written.text, BOXES, thinking=written.thinking
+        reading = Reading(
+            pair_id=pair.id, benchmark=pair.benchmark, order=order, version=version, model=self.model.name
         )
-        return (shown_a, shown_b) if order == "ab" else (shown_b, shown_a)
-
-
-def encode_reading(reading: Reading) -> bytes:
-    """The reading as one line, without a newline."""
-    row = {name: value for name, value in asdict(reading).items() if value is not None}
-    return orjson.dumps({"log_prob_a": None, "log_prob_b": None, "failure": None} | row)
-
-
-def decode_reading(data: bytes, path: str, line: int) -> Reading:
-    """The reading in one line of our own log.
-
-    Raises:
-        BadRow: the line is not one that `encode_reading` wrote.
-    """
-    try:
-        row: object = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise BadRow(path, line, f"not JSON: {error}") from None
-    if not isinstance(row, dict) or cast("Mapping[str, object]", row).get("version") not in VERSIONS:
-        raise BadRow(path, line, "no reading of a rationale, expected an object with a version")
-    try:
-        return Reading(**cast("dict[str, Any]", row))
-    except TypeError as error:
-        raise BadRow(path, line, f"no reading of a rationale: {error}") from None
+        try:
+            shown_a, shown_b = await self.model.choice_log_probs(
+                messages, written.text, BOXES, thinking=written.thinking
+            )
+        except CallFailed as error:
+            return replace(reading, failure="call", detail=str(error))
+        # The judge calls the answer it is shown first A.
+        log_prob_a, log_prob_b = (shown_a, shown_b) if order == "ab" else (shown_b, shown_a)
+        return replace(reading, log_prob_a=log_prob_a, log_prob_b=log_prob_b)

@@ -1,53 +1,22 @@
-"""What `ralign rubric` can be told: one field a flag, the string under it its help, a TOML recipe the same names."""
+"""The flags of `ralign rubric`: one field a flag, the string under it its help, a TOML recipe the same names."""
 
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
+
+from cyclopts import Parameter
 
 from ralign.errors import InputError
+from ralign.runs.options import CallOptions, JudgeModelOptions, at_least_one
 
 Missing = Literal["refuse", "fail", "leave-out"]
-"""What an item without an answer counts as."""
-
-# Fields that say where or how fast, not what is graded: they may differ when a run is taken up again.
-_OPERATIONAL = frozenset(
-    {
-        "items", "answers", "out", "judge_url", "question_prompt", "score_prompt", "judge_key_variable", "by",
-        "concurrency", "deadline", "try_timeout", "price", "dry_run", "expected_completion_tokens", "resamples",
-    }
-)  # fmt: skip
+"""The outcome of an item without an answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What the columns are called."""
+    """The names of the columns, which differ from benchmark to benchmark."""
 
-    question: str = "question"
-    passes_on: str = "expected"
-    rubric: str = "rubric"
-    answer: str | None = None
-    """None: `answer` where any row has it, otherwise `reference_answer`."""
-    group: str | None = None
-
-
-@dataclass(frozen=True)
-class RubricConfig:
-    """Grades of single answers: to which prompts, by what, by whom, and where they go."""
-
-    items: tuple[str, ...]
-    """Files of prompts with what decides: paths, globs or hf://datasets/OWNER/NAME[@REVISION][/PATH], JSONL or Parquet.
-    A row has `id`, one of `conversation`, `conversations` (messages) and `prompt` (a text, or messages), and one of
-    --question-column and --rubric-column."""
-    _: KW_ONLY
-    answers: tuple[str, ...] = ()
-    """Files with the policy's answers by `id`, as `ralign answers` writes them. Default: the items' rows hold them."""
-    judge: str
-    """The judge's model name at --judge-url; without a URL, a local Hugging Face model (path or hub name)."""
-    judge_url: str | None = None
-    """The judge's OpenAI-compatible endpoint, for example http://localhost:8000/v1."""
-    out: Path
-    """The run directory; named after the benchmark, `ralign downstream` knows it. The same command again finishes what
-    is missing there."""
     column: str | None = None
     """The column of the answers. Default: `answer` where the file has it, otherwise `reference_answer`."""
     question_column: str = "question"
@@ -56,62 +25,58 @@ class RubricConfig:
     """The column that says which of the two passes. Default of a row without it: yes."""
     rubric_column: str = "rubric"
     """The column of the rubric for a score from 1 to 10: a text, or a list of points."""
+    by: str | None = None
+    """A column of the items to give every figure by as well, such as `axis`."""
+
+    # The content of the columns is compared by its digest, whatever they are called.
+    OPERATIONAL: ClassVar = frozenset({"column", "question_column", "expected_column", "rubric_column", "by"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradeCallOptions(CallOptions):
+    """How calls are made, a grade being shorter than the judgments that other commands ask for."""
+
+    # A subclass, because a default in an instance is lost as soon as one flag of the group is given.
+    expected_completion_tokens: int = 300
+    """For --dry-run: the tokens a grade is expected to have, thinking included."""
+
+
+@dataclass(frozen=True)
+class RubricConfig:
+    """Grades of single answers: to which prompts, by what, by whom, and where they go."""
+
+    items: tuple[str, ...]
+    """Files of prompts with their criteria: paths, globs or hf://datasets/OWNER/NAME[@REVISION][/PATH], JSONL or
+    Parquet. A row has `id`, one of `conversation`, `conversations` (messages) and `prompt` (a text, or messages), and
+    one of --question-column and --rubric-column."""
+    _: KW_ONLY
+    answers: tuple[str, ...] = ()
+    """Files with the policy's answers by `id`, as `ralign answers` writes them. Default: the items' rows hold them."""
+    judge: Annotated[JudgeModelOptions, Parameter(name="*")] = JudgeModelOptions()
+    out: Path
+    """The run directory; named after the benchmark, `ralign downstream` knows it. The same command again finishes what
+    is missing there."""
+    columns: Annotated[Columns, Parameter(name="*")] = Columns()
     missing: Missing = "refuse"
     """What an item counts for that has no answer, because it was cut off or empty: nothing, and the run is refused
     (refuse); 0, without a call (fail); or it is left out and counted (leave-out)."""
-    by: str | None = None
-    """A column of the items to give every figure by as well, such as `axis`."""
     question_prompt: Path | None = None
     """A file with your own prompt for questions. Default: ours."""
     score_prompt: Path | None = None
     """A file with your own prompt for scores. Default: ours."""
-    judge_temperature: float | None = 0.4
-    """Sampling temperature of the judge."""
-    judge_max_tokens: int | None = 8192
-    """The most tokens a grade may have, thinking included."""
-    judge_body: str | None = None
-    """More fields for the judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
-    judge_key_variable: str = "OPENAI_API_KEY"
-    """The environment variable that holds the judge's API key."""
     seed: int = 0
-    """Seeds every call and the bootstrap."""
-    concurrency: int = 64
-    """Calls in flight."""
-    deadline: float = 1800.0
-    """Seconds one call may take in all, its retries and waits included."""
-    try_timeout: float = 900.0
-    """Seconds one try of a call may take."""
-    price: tuple[str, ...] = ()
-    """MODEL=INPUT/OUTPUT in money per million tokens."""
-    expected_completion_tokens: int = 300
-    """For --dry-run: the tokens a grade is expected to have, thinking included."""
+    """Random seed of every call and of the bootstrap."""
     resamples: int = 10_000
     """Bootstrap resamples behind each interval."""
-    dry_run: bool = False
-    """Print the calls, tokens and (with --price) money the run would take, and make no call."""
+    calls: Annotated[GradeCallOptions, Parameter(name="*")] = GradeCallOptions()
+
+    # No call depends on how missing answers are counted.
+    OPERATIONAL: ClassVar = frozenset(
+        {"items", "answers", "out", "missing", "question_prompt", "score_prompt", "resamples"}
+    )
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be run.
-
-        Raises:
-            InputError: naming the flag, what was found and what was expected.
-        """
+        """Refuse what cannot be run by an `InputError` that names the flag."""
         if not self.items:
             raise InputError("no items file given: ralign rubric ITEMS...")
-        for flag, value in (("concurrency", self.concurrency), ("resamples", self.resamples)):
-            if value < 1:
-                raise InputError(f"--{flag} is {value}, expected 1 or more")
-
-    def columns(self) -> Columns:
-        """What the columns are called."""
-        return Columns(
-            question=self.question_column,
-            passes_on=self.expected_column,
-            rubric=self.rubric_column,
-            answer=self.column,
-            group=self.by,
-        )
-
-    def identity(self) -> dict[str, object]:
-        """What makes two runs the same run: the fields that shape the grades."""
-        return {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
+        at_least_one(resamples=self.resamples)

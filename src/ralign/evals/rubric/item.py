@@ -1,6 +1,6 @@
-"""Files of prompts with what decides, and a file of answers -> `RubricItem`.
+"""Files of prompts with their criteria, and a file of answers -> `RubricItem`.
 
-A row has `id`, its prompt (`conversation` or `conversations`: messages; `prompt`: a text or messages), and either
+A row has `id`, its prompt as `ralign.data.prompts` reads it, and either
 
 - questions with the answer yes or no, a text or a list of texts, and which of the two passes (yes by default);
 - or a rubric for a score from 1 to 10, a text or a list of points.
@@ -9,27 +9,26 @@ The columns that hold them go by the user's names, so that a benchmark's own fil
 come from a file that `ralign answers` wrote, by id, or from the same rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from ralign.data.prompts import prompt_from_row
 from ralign.errors import InputError
 from ralign.evals.rubric.config import Columns, Missing
 from ralign.evals.rubric.parse import Kind
 from ralign.files import find_pairs_files, read_rows
-from ralign.files.pair_rows import messages_of
-from ralign.files.rows import Row, RowLocation, expected, identifier, shown
+from ralign.files.rows import Row, RowLocation, expected, identifier
 from ralign.records import Message
 from ralign.rewards.policy import visible_answer
 
-_PROMPTS = ("conversation", "conversations", "prompt")
 _DEFAULT_ANSWERS = ("answer", "reference_answer")
 _LISTED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RubricItem:
-    """One answer to a prompt, and what it is graded by."""
+    """One answer to a prompt, and its criteria."""
 
     id: str
     conversation: tuple[Message, ...]
@@ -51,8 +50,8 @@ def read_items(
     Args:
         items: paths, globs or hub names.
         answers: likewise; empty: the items' rows hold them.
-        columns: what the columns are called.
-        missing: what an item without an answer counts as: the call is refused, it fails, or it is left out.
+        columns: the names of the columns.
+        missing: what an item without an answer counts as: the run is refused, it fails, or it is left out.
 
     Returns:
         The items, and how many were left out.
@@ -65,14 +64,16 @@ def read_items(
     given = _by_id(answers) if answers else rows
     if not given.keys() & rows.keys():
         raise InputError(f"{', '.join(answers)}: no id of {', '.join(items)} is there")
-    column = columns.answer or next(
+    column = columns.column or next(
         (name for name in _DEFAULT_ANSWERS if any(name in row for _, row in given.values())),
         _DEFAULT_ANSWERS[0],
     )
-    read = [
-        _item(name, row, place, _answer(given.get(name), column), columns)
-        for name, (place, row) in rows.items()
-    ]
+    read: list[RubricItem] = []
+    for name, (location, row) in rows.items():
+        text = given[name][1].get(column) if name in given else None
+        # A policy that never closes its thought has not answered, however much it wrote.
+        answer = visible_answer(text) if isinstance(text, str) else ""
+        read.append(item_from_row(row, location, answer, columns))
     absent = [item.id for item in read if not item.answer]
     if absent and missing == "refuse":
         listed = ", ".join(absent[:_LISTED]) + (", …" if len(absent) > _LISTED else "")
@@ -84,77 +85,60 @@ def read_items(
     return kept, len(read) - len(kept)
 
 
+def item_from_row(row: Row, location: RowLocation, answer: str, columns: Columns) -> RubricItem:
+    """Check a row and make it a record.
+
+    Raises:
+        BadRow: the row cannot be used; the first problem found is named.
+    """
+    prompt = prompt_from_row(row, location)
+    kinds: tuple[tuple[Kind, str], ...] = (
+        ("question", columns.question_column),
+        ("score", columns.rubric_column),
+    )
+    found = [(kind, column) for kind, column in kinds if row.get(column) is not None]
+    if len(found) != 1:
+        raise location.bad(
+            f"has {' and '.join(column for _, column in found) or 'neither'}, expected one of "
+            f"{columns.question_column} (--question-column) and {columns.rubric_column} (--rubric-column)"
+        )
+    kind, column = found[0]
+    value = row[column]
+    texts = cast("list[object]", value) if isinstance(value, list) else [value]
+    if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise expected(row, column, "a text, or a list of texts, none of them blank", location)
+    criteria = tuple(cast("list[str]", texts))
+    # Questions are asked one by one, where a rubric is one text: its points make one score together.
+    if kind == "score" and len(criteria) > 1:
+        criteria = ("\n".join(f"- {text}" for text in criteria),)
+    group = None if columns.by is None else row.get(columns.by)
+    return RubricItem(
+        id=prompt.id,
+        conversation=prompt.conversation,
+        answer=answer,
+        kind=kind,
+        criteria=criteria,
+        passes_on=kind == "score" or _passes_on(row, columns.expected_column, location),
+        group=None if group is None else str(group),
+    )
+
+
 def _by_id(sources: Sequence[str]) -> dict[str, tuple[RowLocation, Row]]:
     rows: dict[str, tuple[RowLocation, Row]] = {}
-    for place, row in read_rows(find_pairs_files(sources)):
-        name = identifier(row, "id", place)
+    for location, row in read_rows(find_pairs_files(sources)):
+        name = identifier(row, "id", location)
         if name in rows:
-            raise place.bad(f"id is {name!r}, which {rows[name][0]} has already, expected each id once")
-        rows[name] = place, row
+            raise location.bad(f"id is {name!r}, which {rows[name][0]} has already, expected each id once")
+        rows[name] = location, row
     if not rows:
         raise InputError(f"{', '.join(sources)}: no row")
     return rows
 
 
-def _item(name: str, row: Row, place: RowLocation, answer: str, columns: Columns) -> RubricItem:
-    kinds: list[tuple[Kind, str]] = [("question", columns.question), ("score", columns.rubric)]
-    found: list[tuple[Kind, str]] = [(kind, column) for kind, column in kinds if row.get(column) is not None]
-    if len(found) != 1:
-        raise place.bad(
-            f"has {' and '.join(column for _, column in found) or 'neither'}, expected one of {columns.question} "
-            f"(--question-column) and {columns.rubric} (--rubric-column)"
-        )
-    kind, column = found[0]
-    criteria = _texts(row, column, place)
-    group = None if columns.group is None else row.get(columns.group)
-    return RubricItem(
-        id=name,
-        conversation=_conversation(row, place),
-        answer=answer,
-        kind=kind,
-        criteria=criteria if kind == "question" else ("\n".join(_points(criteria)),),
-        passes_on=_passes_on(row, columns.passes_on, place) if kind == "question" else True,
-        group=None if group is None else str(group),
-    )
-
-
-def _conversation(row: Row, place: RowLocation) -> tuple[Message, ...]:
-    present = [column for column in _PROMPTS if row.get(column) is not None]
-    if len(present) != 1:
-        raise place.bad(
-            f"has {' and '.join(present) or 'none of them'}, expected one of {', '.join(_PROMPTS)}"
-        )
-    (column,) = present
-    prompt = row[column]
-    if column == "prompt" and isinstance(prompt, str):
-        return (Message(role="user", content=prompt),)
-    conversation = messages_of(row, column, place)
-    if conversation[-1].role != "user":
-        raise place.bad(f"the last message is from {shown(conversation[-1].role)}, expected 'user'")
-    return conversation
-
-
-def _answer(given: tuple[RowLocation, Row] | None, column: str) -> str:
-    text = None if given is None else given[1].get(column)
-    return visible_answer(text) if isinstance(text, str) else ""
-
-
-def _texts(row: Mapping[str, object], column: str, place: RowLocation) -> tuple[str, ...]:
-    value = row[column]
-    texts = cast("list[object]", value) if isinstance(value, list) else [value]
-    if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-        raise expected(row, column, "a text, or a list of texts, none of them blank", place)
-    return tuple(cast("list[str]", texts))
-
-
-def _points(texts: Sequence[str]) -> Sequence[str]:
-    return texts if len(texts) == 1 else [f"- {text}" for text in texts]
-
-
-def _passes_on(row: Mapping[str, object], column: str, place: RowLocation) -> bool:
+def _passes_on(row: Row, column: str, location: RowLocation) -> bool:
     value = row.get(column)
     if value is None or isinstance(value, bool):
         return value is not False
     if isinstance(value, str) and value.strip().lower() in ("yes", "no"):
         return value.strip().lower() == "yes"
-    raise expected(row, column, "'yes' or 'no'", place)
+    raise expected(row, column, "'yes' or 'no'", location)

@@ -1,7 +1,7 @@
 """The answer of a judge that grades one answer in, its yes or no or its score out. Pure.
 
-Only the last line that says something decides, so that a verdict quoted on the way there does not (Pitfall 9), and what
-is neither is a failure, never a no or a low score (Pitfalls 2 and 8).
+Only the last line that says something decides, so that a verdict quoted on the way there does not. Anything else there
+is a failure, never a no or a low score: a judge that rambles must not pass for one that is strict.
 """
 
 import re
@@ -10,12 +10,13 @@ from typing import Literal, NamedTuple
 from ralign.judging import CUT_OFF
 
 Kind = Literal["question", "score"]
-"""What an answer is graded by: a question with the answer yes or no, or a score from 1 to 10."""
+"""The form of a criterion: a question with the answer yes or no, or a score from 1 to 10."""
 
 LOWEST, HIGHEST = 1, 10
 
+# Characters. A longer last line is prose that happens to end in one of the words.
 _LONGEST_LINE = 200
-"""Characters. A longer last line is no verdict."""
+# Models set a verdict in bold, in tags or in LaTeX's \boxed{}, whatever the prompt asks for.
 _MARKUP = re.compile(r"</?\w+>|\\[a-zA-Z]+|[{}()\[\]*_`$\"'“”‘’#>|]+")
 _LABEL = r"(?:(?:the |my )?(?:final |overall )?(?:verdict|score|grade|rating|answer)(?: is)? ?[:=–—-]? ?)?"
 _YES_OR_NO = re.compile(rf"{_LABEL}(yes|no)")
@@ -23,7 +24,7 @@ _SCORE = re.compile(rf"{_LABEL}(\d{{1,2}})(?: ?(?:/|out of|of) ?{HIGHEST})?")
 
 
 class ParsedGrade(NamedTuple):
-    """What could be read."""
+    """The grade in an answer."""
 
     found: int | None
     """1 for yes and 0 for no, or the score; None where there is none."""

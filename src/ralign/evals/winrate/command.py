@@ -1,127 +1,68 @@
-"""`ralign winrate`: from a config to the objects of a run, and from its results to what people read."""
+"""`ralign winrate`: from the flags to a plan and its results. Goes out: a run directory."""
 
-import platform
 from collections.abc import Mapping
-from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from rich.console import Console
 
-from ralign import __version__
 from ralign.data.prompts import read_prompts
-from ralign.errors import InputError
-from ralign.evals.bench.expected import expect
-from ralign.evals.bench.pairs_index import index_pairs
-from ralign.evals.bench.progress import ConsoleProgress
-from ralign.evals.bench.run_directory import count_recorded
-from ralign.evals.bench.tally import Tally
+from ralign.evals.winrate.comparisons import match_answers
 from ralign.evals.winrate.config import WinrateConfig
-from ralign.evals.winrate.contest import Contest, match
-from ralign.evals.winrate.results import WinrateResults
-from ralign.evals.winrate.run import contest_plan, contest_tally, judge_contest
-from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
-from ralign.models import EndpointModel, LoadLocalModel, ModelPool, ModelSpec, Sampling
-from ralign.models.price import Expected, Price, parse_prices
+from ralign.evals.winrate.plan import WinratePlan
+from ralign.judging import JUDGE_PROMPT, JudgeCalls, Prompt
+from ralign.models import LoadLocalModel
+from ralign.runs import Live, Results, execute
+from ralign.runs.options import fingerprint
 
 
-async def run_winrate(
-    config: WinrateConfig, local_model: LoadLocalModel, console: Console
-) -> WinrateResults | None:
-    """Run or take up a contest; a dry run prints what it would take, and gives None.
+async def run_winrate(config: WinrateConfig, local_model: LoadLocalModel, console: Console) -> Results | None:
+    """Run or resume a measurement; a dry run prints what it would take, and gives None.
 
     Raises:
         InputError: the config, a file or a recorded run does not fit.
         RunLocked: another process writes to the run directory.
         EndpointRefused: no call can succeed.
     """
-    prices = _prices(config)
-    prompt = Prompt.load(config.judge_prompt, JUDGE_PROMPT)
-    contest = read_contest(config)
-    if config.dry_run:
-        _show_expected(_expect(config, contest, prompt, prices), config, console)
-        return None
-    async with ModelPool(
-        local_model,
-        concurrency=config.concurrency,
-        deadline=config.deadline,
-        try_timeout=config.try_timeout,
-    ) as opened:
-        choice = ModelSpec(
-            name=config.judge,
-            url=config.judge_url,
-            key_variable=config.judge_key_variable,
-            body=config.judge_body,
-            body_flag="--judge-body",
-        )
-        model = await opened.open(choice)
-        progress = ConsoleProgress(console, prices)
-
-        def facts(tally: Tally) -> dict[str, object]:
-            adapted = dict(model.adapted) if isinstance(model, EndpointModel) else {}
-            money = {"money": round(progress.money(tally), 6)} if prices else {}
-            return {"adapted_parameters": adapted, **money}
-
-        return await judge_contest(
-            contest,
-            ChatJudge(
-                model=model,
-                prompt=prompt,
-                sampling=Sampling(temperature=config.judge_temperature, max_tokens=config.judge_max_tokens),
-                seed=config.seed,
-            ),
-            config.out,
-            by=config.by,
-            seed=config.seed,
-            resamples=config.resamples,
-            in_flight=config.concurrency,
-            config={"winrate": asdict(config), "versions": _versions()},
-            identity={**config.identity(), "judge_prompt_digest": prompt.digest},
-            facts=facts,
-            progress=progress,
-        )
-
-
-def read_contest(config: WinrateConfig) -> Contest:
-    """Both files, brought together.
-
-    Raises:
-        InputError: a file or an answer is missing, or a prompt differs.
-    """
-    return match(
+    prompt = Prompt.load(config.judge.judge_prompt, JUDGE_PROMPT)
+    calls = JudgeCalls(prompt=prompt, sampling=config.judge.sampling, seed=config.seed)
+    judge = Live(config.judge.spec, calls)
+    comparisons = match_answers(
         read_prompts([config.answers]),
         read_prompts([config.reference]),
         column=config.column,
         reference_column=config.reference_column,
         missing=config.missing,
     )
+    plan = WinratePlan(
+        comparisons, config.out, judge, by=config.by, seed=config.seed, resamples=config.resamples
+    )
+    return await execute(
+        "winrate",
+        plan,
+        config,
+        config.out,
+        calls=config.calls,
+        fingerprint=fingerprint(config, {"judge": prompt}, pairs_digest=plan.digest),
+        local_model=local_model,
+        console=console,
+        packages=("aiohttp", "numpy"),
+    )
 
 
-def show_results(results: WinrateResults, config: WinrateConfig, console: Console) -> None:
-    """Say what a contest came to, and what to do next."""
-    for line in lines_of(results.document):
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+def show_results(results: Results, config: WinrateConfig, console: Console) -> None:
+    """Print the figures, over all prompts and by group."""
+    lines = lines_of(results.document)
     for group, measured in results.document.get("groups", {}).items():
-        console.print(
+        lines.append(
             f"{config.by} {group}: {_share(measured['win_rate'])}, at equal length "
-            f"{_share(measured['length_controlled_win_rate'])}, {measured['prompts']:,} prompts",
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
+            f"{_share(measured['length_controlled_win_rate'])}, {measured['prompts']:,} prompts"
         )
-    console.print(f"Every figure with its counts: {config.out}/results.json", highlight=False, soft_wrap=True)
-    if not results.complete:
-        console.print(
-            f"Unfinished: {results.document['owed']['judgments']:,} judgments had no answer "
-            f"({config.out}/judgments.jsonl says why); the same command asks for them again.",
-            style="yellow",
-            highlight=False,
-            soft_wrap=True,
-        )
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def lines_of(measured: Mapping[str, Any]) -> list[str]:
-    """What is printed of the figures."""
+    """The lines that are printed of the figures over all prompts."""
     counts, lengths = measured["counts"], measured["lengths"]
     lines = [
         f"Win rate {_share(measured['win_rate'])} over {measured['prompts']:,} prompts: {counts['won']:,} won, "
@@ -138,8 +79,8 @@ def lines_of(measured: Mapping[str, Any]) -> list[str]:
         lines.append(
             "All answers are longer, or all shorter, than their references: equal length is extrapolated."
         )
-    if counts["forfeited"]:
-        lines.append(f"Lost for want of an answer: {counts['forfeited']:,} prompts.")
+    if counts["missing_as_loss"]:
+        lines.append(f"Lost for want of an answer: {counts['missing_as_loss']:,} prompts.")
     if counts["no_verdict"]:
         bounds = measured["win_rate_bounds"]
         lines.append(
@@ -147,7 +88,7 @@ def lines_of(measured: Mapping[str, Any]) -> list[str]:
             f"been lost, or won: {100 * bounds['low']:.1f} to {100 * bounds['high']:.1f} %."
         )
     for key, what in (("left_out", "an answer"), ("without_reference", "a reference")):
-        if measured.get(key):
+        if measured[key]:
             lines.append(f"Left out for want of {what}: {measured[key]:,} prompts.")
     return lines
 
@@ -157,43 +98,3 @@ def _share(interval: Mapping[str, float] | None) -> str:
     if interval is None:
         return "– (not to be had from these answers)"
     return f"{100 * interval['value']:.1f} % [{100 * interval['low']:.1f}, {100 * interval['high']:.1f}]"
-
-
-def _prices(config: WinrateConfig) -> dict[str, Price]:
-    prices = parse_prices(config.price)
-    for model in prices:
-        if model != config.judge:
-            raise InputError(f"--price names {model!r}, which is not the judge")
-    return {"judge": prices[config.judge]} if prices else {}
-
-
-def _expect(config: WinrateConfig, contest: Contest, prompt: Prompt, prices: Mapping[str, Price]) -> Expected:
-    tally = contest_tally(index_pairs(contest.pairs))
-    count_recorded(config.out, tally)
-    tokens = config.expected_completion_tokens
-    return expect(contest_plan(contest), tally, {"judge": prompt}, prices, completion_tokens=tokens)["judge"]
-
-
-def _show_expected(expected: Expected, config: WinrateConfig, console: Console) -> None:
-    money = "" if expected.money is None else f", {expected.money:,.2f} in money"
-    console.print(
-        f"judge: {expected.calls:,} calls, about {expected.usage.prompt_tokens:,} tokens in and "
-        f"{expected.usage.completion_tokens:,} out{money}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    console.print(
-        f"Counted at 4 characters a token and {config.expected_completion_tokens:,} tokens a judgment "
-        "(--expected-completion-tokens), thinking included. Nothing was called.",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "ralign": __version__,
-        "python": platform.python_version(),
-        "aiohttp": version("aiohttp"),
-        "numpy": version("numpy"),
-    }

@@ -33,10 +33,10 @@ PRIOR_DEVIATION = 3.0
 
 _STEPS = 50
 _LARGEST_STEP = 2.0
+# Log-odds. All won is theta = infinity; at 30 it is 1 to thirteen decimals.
 _LARGEST = 30.0
-"""Log-odds. All won is theta = infinity; at 30 it is 1 to thirteen decimals."""
+# Weights held at a time: 16 MB.
 _CHUNK = 2_000_000
-"""Weights held at a time: 16 MB."""
 _COLLINEAR = 1e-6
 
 
@@ -58,14 +58,14 @@ def win_rate(outcomes: Floats, *, resamples: int, rng: np.random.Generator) -> W
 
 
 def controlled_win_rate(
-    outcomes: Floats, features: Floats, *, forfeits: int = 0, resamples: int, rng: np.random.Generator
+    outcomes: Floats, features: Floats, *, missing_as_loss: int = 0, resamples: int, rng: np.random.Generator
 ) -> WinRate | None:
     """The win rate where all features are zero, with its interval; None where the data cannot say.
 
     Args:
         outcomes: (prompts,), 0 to 1.
         features: (prompts, features), zero where two answers are alike.
-        forfeits: prompts lost without an answer: lost at any length, so they scale what the regression says.
+        missing_as_loss: prompts lost without an answer: lost at any length, so they scale what the regression says.
         resamples: of the prompts; each is fitted anew.
         rng: draws them.
     """
@@ -73,16 +73,16 @@ def controlled_win_rate(
     if not prompts or not _identified(features):
         return None
     everyone = fit(outcomes, features, np.ones((1, prompts)))
+    every_prompt = prompts + missing_as_loss
+    answered = prompts / every_prompt
     # How many of a resample have an answer is drawn as well.
-    with_answer = rng.binomial(prompts + forfeits, prompts / (prompts + forfeits), size=resamples) / (
-        prompts + forfeits
-    )
+    answered_samples = rng.binomial(every_prompt, answered, size=resamples) / every_prompt
+    # Each fit begins at that of all prompts, which is near: two or three steps rather than ten.
     samples = [
         expit(fit(outcomes, features, weights, start=everyone[0])[:, 0])
         for weights in _resampled(prompts, resamples, rng)
     ]
-    share = prompts / (prompts + forfeits)
-    rate = interval(float(expit(everyone[0, 0])) * share, np.concatenate(samples) * with_answer)
+    rate = interval(float(expit(everyone[0, 0])) * answered, np.concatenate(samples) * answered_samples)
     return None if rate is None else WinRate(rate, tuple(everyone[0, 1:].tolist()))
 
 
@@ -101,6 +101,7 @@ def fit(outcomes: Floats, features: Floats, weights: Floats, *, start: Floats | 
     x = np.column_stack([np.ones(len(outcomes)), features])
     count = x.shape[1]
     products = (x[:, :, None] * x[:, None, :]).reshape(len(x), count * count)
+    # No prior on theta: shrunk towards 0, every policy's win rate would be drawn towards a half.
     precision = np.full(count, PRIOR_DEVIATION**-2)
     precision[0] = 0.0
     found = np.tile(np.zeros(count) if start is None else start, (len(weights), 1))
@@ -122,8 +123,9 @@ def fit(outcomes: Floats, features: Floats, weights: Floats, *, start: Floats | 
 
 def _identified(features: Floats) -> bool:
     """Whether every feature can be told from theta: one that is the same on all prompts, and not zero, cannot."""
+    # Where all are alike there is nothing to tell apart, and the raw win rate is the controlled one.
     if not features.any():
-        return True  # all alike: the raw win rate is the controlled one
+        return True
     varying = features[:, features.any(axis=0)]
     centred = varying - varying.mean(axis=0)
     return bool((np.linalg.norm(centred, axis=0) > _COLLINEAR * np.linalg.norm(varying, axis=0)).all())
@@ -135,5 +137,6 @@ def _resampled(prompts: int, resamples: int, rng: np.random.Generator) -> Iterat
     for start in range(0, resamples, size):
         rows = min(size, resamples - start)
         drawn = rng.integers(prompts, size=(rows, prompts))
+        # Each row counts in a range of its own, so that one bincount does for the chunk.
         drawn += np.arange(rows)[:, None] * prompts
         yield np.bincount(drawn.ravel(), minlength=rows * prompts).reshape(rows, prompts).astype(np.float64)

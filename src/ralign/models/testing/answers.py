@@ -1,4 +1,4 @@
-"""What a `ChatServer` is asked and what it says. See `ralign.models.testing.server`."""
+"""Requests to a `ChatServer`, and its answers. See `ralign.models.testing.server`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,11 +31,11 @@ class ChatRequest:
 
 
 Answer = Callable[[ChatRequest], str | Reply]
-"""What the model of the server says. A `Reply` sets thinking, finish reason and usage too."""
+"""The reply of the server's model to a request. A `Reply` sets thinking, finish reason and usage too."""
 
 
 def answer_by_digest(request: ChatRequest) -> str:
-    """What the server says where it is not told: a judgment of a random but settled letter."""
+    """The default answer: a judgment for a letter that follows from the request's bytes."""
     better, worse = "AB" if int(request.digest, 16) % 2 else "BA"
     return (
         f"Answer {better} does what was asked, and its claims hold ({request.digest}). Answer {worse} misses a part "

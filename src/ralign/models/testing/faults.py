@@ -1,4 +1,4 @@
-"""What a `ChatServer` can do wrong, and when. See `ralign.models.testing.server`."""
+"""Faults of a `ChatServer`, and schedules of them. See `ralign.models.testing.server`."""
 
 import asyncio
 import random
@@ -65,11 +65,9 @@ class Fault:
         if name.isdecimal():
             return cls(kind="status", status=int(name), retry_after=argument or None)
         for kind in get_args(FaultKind):
+            if kind == name and kind in ("text", "error_body"):
+                return cls(kind=kind, status=int(argument or (400 if kind == "text" else 500)))
             if kind == name:
-                if kind == "text":
-                    return cls(kind=kind, status=int(argument or 400))
-                if kind == "error_body":
-                    return cls(kind=kind, status=int(argument or 500))
                 return cls(kind=kind, seconds=float(argument or 3600))
         raise InputError(
             f"'{text}' is no fault, expected a status or one of {', '.join(get_args(FaultKind))}"
@@ -98,6 +96,7 @@ class FaultSchedule:
 
     def __call__(self, number: int, body: bytes) -> Fault | None:
         """The fault of the request with this number; its body does not matter."""
+        # From the number alone, so that a request meets the same fault whichever other calls came between.
         rest = random.Random(self._seed * 1_000_003 + number).random()
         for fault, rate in self._rates.items():
             rest -= rate
@@ -109,7 +108,7 @@ class FaultSchedule:
 def every_fault(
     rate: float, *, seed: int = 0, hang: float = 3600.0, retry_after: str = "0.05"
 ) -> FaultSchedule:
-    """All that goes wrong with endpoints, in equal parts that sum to `rate`: for whole-pipeline tests."""
+    """Every usual fault of endpoints, in equal parts that sum to `rate`: for whole-pipeline tests."""
     faults = [
         Fault(kind="status", status=500),
         Fault(kind="status", status=503),
@@ -125,10 +124,10 @@ def every_fault(
     return FaultSchedule(dict.fromkeys(faults, rate / len(faults)), seed=seed)
 
 
-async def go_wrong(
+async def inject_fault(
     fault: Fault, request: web.BaseRequest, call: ChatRequest, answer: Answer
 ) -> web.StreamResponse | None:
-    """What the fault answers; None where a good answer follows after all."""
+    """The fault's answer; None where a good answer follows after all."""
     error = {"message": fault.message, "type": "test_fault", "code": None}
     headers = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
     good = completion(call, answer(call))
@@ -151,19 +150,16 @@ async def go_wrong(
             cut = Reply(text="<think>Is it A, as in \\boxed{A}? Or", finish_reason="length")
             return web.Response(body=completion(call, cut), content_type="application/json")
         case "reset":
-            return await _reset(request, good)
+            response = web.StreamResponse(headers={"Content-Length": str(len(good))})
+            await response.prepare(request)
+            await response.write(good[: len(good) // 2])
+            # Aborted, not closed: a close would flush and say goodbye as a sound server does.
+            if request.transport is not None:
+                request.transport.abort()
+            return response
         case "hang" | "slow":
             await asyncio.sleep(fault.seconds)
             return None if fault.kind == "slow" else web.Response(status=504)
-
-
-async def _reset(request: web.BaseRequest, good: bytes) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": str(len(good))})
-    await response.prepare(request)
-    await response.write(good[: len(good) // 2])
-    if request.transport is not None:
-        request.transport.abort()
-    return response
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -1,4 +1,4 @@
-"""A chat model that says what it is told: for tests of whatever talks to a `ChatModel`, ours and users'."""
+"""A chat model with scripted answers: for tests of whatever talks to a `ChatModel`, ours and users'."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from ralign.records import Message
 from ralign.thinking import split_thinking
 
 ScriptedAnswer = str | Reply | Exception
-"""What the model says (thinking in `<think>` is parted from it), or what it raises."""
+"""The text of a reply (thinking in `<think>` is parted from it), a reply, or an exception to raise."""
 
 Script = Callable[[Sequence[Message], Sampling, int | None], ScriptedAnswer]
 """Messages, sampling and seed in; the answer out."""
@@ -63,7 +63,7 @@ class ScriptedModel:
     async def reply(
         self, messages: Sequence[Message], sampling: Sampling, *, seed: int | None = None
     ) -> Reply:
-        """What the script says to this call.
+        """The script's answer to this call.
 
         Raises:
             InputError: the list holds no more answers.
@@ -84,7 +84,14 @@ class ScriptedModel:
         try:
             # With no latency, too, the other calls get their turn: a model never answers in the same breath.
             await asyncio.sleep(self._latency)
-            answer = self._answer_of(number, messages, sampling, seed)
+            if callable(self._script):
+                answer = self._script(messages, sampling, seed)
+            elif number < len(self._script):
+                answer = self._script[number]
+            else:
+                raise InputError(
+                    f"the script of '{self._name}' has {len(self._script)} answers, call {number + 1} came"
+                )
         finally:
             self.in_flight -= 1
         if isinstance(answer, Exception):
@@ -93,14 +100,3 @@ class ScriptedModel:
             return answer
         thinking, text = split_thinking(answer)
         return Reply(text=text, thinking=thinking, finish_reason="stop", model=self._name)
-
-    def _answer_of(
-        self, number: int, messages: Sequence[Message], sampling: Sampling, seed: int | None
-    ) -> ScriptedAnswer:
-        if callable(self._script):
-            return self._script(messages, sampling, seed)
-        if number >= len(self._script):
-            raise InputError(
-                f"the script of '{self._name}' has {len(self._script)} answers, call {number + 1} came"
-            )
-        return self._script[number]

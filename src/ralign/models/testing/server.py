@@ -25,7 +25,6 @@ import sys
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Literal, NamedTuple, Self, cast
 
 import orjson
@@ -33,7 +32,7 @@ from aiohttp import web
 
 from ralign.errors import InputError, RalignError
 from ralign.models.testing.answers import Answer, ChatRequest, answer_by_digest, completion
-from ralign.models.testing.faults import Fault, FaultPlan, FaultSchedule, go_wrong, json_response
+from ralign.models.testing.faults import Fault, FaultPlan, FaultSchedule, inject_fault, json_response
 
 _CHAT = "/v1/chat/completions"
 _MODELS = "/v1/models"
@@ -123,17 +122,20 @@ class ChatServer:
         self.url = f"http://{host}:{port}/v1"
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
         if self._log_file is not None:
             self._log_file.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == _MODELS:
+            names = self._models or ("test",)
+            return json_response(
+                {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
+            )
         if request.path != _CHAT or request.method != "POST":
-            return self._elsewhere(request)
+            return json_response({"error": {"message": f"no such path: {request.path}"}}, 404)
         body = await request.content.read()
         digest = hashlib.blake2b(body, digest_size=8).hexdigest()
         call = ChatRequest(number=self._arrived, body=body, digest=digest)
@@ -149,28 +151,21 @@ class ChatServer:
                 await asyncio.sleep(self._latency)
             response = self._refusal(request, call)
             if response is None and fault is not None:
-                response = await go_wrong(fault, request, call, self._answer)
-            return response or await self._reply(request, call)
+                response = await inject_fault(fault, request, call, self._answer)
+            if response is None:
+                response = web.Response(
+                    body=completion(call, self._answer(call)), content_type="application/json"
+                )
+                await response.prepare(request)
+                await response.write_eof()
+                # Logged only now: a client that was killed before the last byte has not been answered.
+                self._write(LogLine("answered", call.number, digest, time.time()))
+            return response
         finally:
             self.in_flight -= 1
 
-    async def _reply(self, request: web.BaseRequest, call: ChatRequest) -> web.Response:
-        response = web.Response(body=completion(call, self._answer(call)), content_type="application/json")
-        await response.prepare(request)
-        await response.write_eof()
-        self._write(LogLine("answered", call.number, call.digest, time.time()))
-        return response
-
-    def _elsewhere(self, request: web.BaseRequest) -> web.Response:
-        if request.path == _MODELS:
-            names = self._models or ("test",)
-            return json_response(
-                {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
-            )
-        return json_response({"error": {"message": f"no such path: {request.path}"}}, 404)
-
     def _refusal(self, request: web.BaseRequest, call: ChatRequest) -> web.Response | None:
-        """What a server with this key, these parameters and these models would not answer."""
+        """The error of a server that has not this key, these parameters or these models."""
         if (
             self._key is not None
             and (given := request.headers.get("Authorization", "")) != f"Bearer {self._key}"
@@ -221,9 +216,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     try:
+        rates: dict[Fault, float] = {}
+        for given in options.fault:
+            name, _, rate = given.rpartition("=")
+            try:
+                rates[Fault.parse(name)] = float(rate)
+            except ValueError:
+                raise InputError(f"the fault is '{given}', expected FAULT=RATE") from None
+        faults = FaultSchedule(rates, seed=options.seed) if rates else None
         server = ChatServer(
-            answer=cast(Answer, _named(options.answer)) if options.answer else answer_by_digest,
-            faults=cast(FaultPlan, _named(options.faults)) if options.faults else _schedule(options),
+            answer=cast(Answer, _import_object(options.answer)) if options.answer else answer_by_digest,
+            faults=cast(FaultPlan, _import_object(options.faults)) if options.faults else faults,
             latency=options.latency,
             refuse=options.refuse,
             log_path=options.log,
@@ -233,38 +236,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except RalignError as error:
         parser.error(str(error))
-    asyncio.run(_serve(server))
+
+    async def serve() -> None:
+        terminated = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, terminated.set)
+        async with server:
+            # Flushed at once: whoever started the process waits for this line before it calls.
+            sys.stdout.write(f"{server.url}\n")
+            sys.stdout.flush()
+            await terminated.wait()
+
+    asyncio.run(serve())
 
 
-async def _serve(server: ChatServer) -> None:
-    terminated = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, terminated.set)
-    async with server:
-        sys.stdout.write(f"{server.url}\n")
-        sys.stdout.flush()
-        await terminated.wait()
-
-
-def _schedule(options: argparse.Namespace) -> FaultSchedule | None:
-    rates: dict[Fault, float] = {}
-    for given in options.fault:
-        name, _, rate = given.rpartition("=")
-        try:
-            rates[Fault.parse(name)] = float(rate)
-        except ValueError:
-            raise InputError(f"the fault is '{given}', expected FAULT=RATE") from None
-    return FaultSchedule(rates, seed=options.seed) if rates else None
-
-
-def _named(place: str) -> object:
+def _import_object(path: str) -> object:
     """The object that `module:name` names; the working directory counts."""
-    module, _, name = place.partition(":")
+    module, _, name = path.partition(":")
     sys.path.insert(0, "")
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise InputError(f"'{place}' names nothing, expected module:function ({error})") from None
+        raise InputError(f"'{path}' names nothing, expected module:function ({error})") from None
 
 
 if __name__ == "__main__":

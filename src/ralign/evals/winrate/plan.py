@@ -1,0 +1,113 @@
+"""`ralign winrate` as a plan: every pair is judged in both orders.
+
+Comes in: pairs of answers and a judge. Goes out: the run directory of `ralign.runs` with `judgments.jsonl`, and beside
+it `comparisons.jsonl`: one line a prompt, with its outcome, and how the two answers look.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ralign.errors import InputError
+from ralign.evals.winrate.comparisons import Comparisons
+from ralign.evals.winrate.results import compare, measure, write_comparisons
+from ralign.files import PairsDigest
+from ralign.metrics.outcomes import NO_VERDICT, UNANSWERED, VERDICT_A, VERDICT_B
+from ralign.records import Judgment, Order
+from ralign.runs import Ask, Call, Live, Log, Role
+
+ORDERS: tuple[Order, ...] = ("ab", "ba")
+JUDGMENTS = "judgments.jsonl"
+COMPARISONS = "comparisons.jsonl"
+
+_VERDICTS = {"A": VERDICT_A, "B": VERDICT_B, None: NO_VERDICT}
+
+
+class WinratePlan:
+    """A win rate.
+
+    Args:
+        comparisons: the pairs, and the prompts without an answer.
+        out: the run directory.
+        judge: asked once for each owed (pair, order).
+        by: a column of the references' rows to give every figure by.
+        seed: seeds the bootstrap.
+        resamples: of the bootstrap.
+    """
+
+    def __init__(
+        self,
+        comparisons: Comparisons,
+        out: Path,
+        judge: Live | Ask,
+        *,
+        by: str | None = None,
+        seed: int = 0,
+        resamples: int = 2_000,
+    ) -> None:
+        digest = PairsDigest()
+        for pair in comparisons.pairs:
+            digest.add(pair)
+        self.digest = digest.hexdigest()
+        self._comparisons = comparisons
+        self._rows = {pair.id: row for row, pair in enumerate(comparisons.pairs)}
+        self._out = out
+        self._by = by
+        self._seed = seed
+        self._resamples = resamples
+        self.size = len(comparisons.pairs) * len(ORDERS)
+        # One small integer a slot (`ralign.metrics.outcomes`), so that no figure reads a judgment back from disk.
+        self._verdicts: NDArray[np.int8] = np.full(self.size, UNANSWERED, dtype=np.int8)
+        self.judgments = Log(out / JUDGMENTS, Judgment, self._slot, self.size, note=self._count)
+        self._judge = Role("judge", self.judgments, judge)
+        self.roles = [self._judge]
+
+    def waves(self) -> Iterator[range]:
+        """The slots, order by order within a prompt."""
+        yield range(self.size)
+
+    def owed(self, slot: int) -> Sequence[Call]:
+        """The judgment of a pair in one order."""
+        if slot in self.judgments:
+            return ()
+        row, order = divmod(slot, len(ORDERS))
+        return (Call(self._judge, (self._comparisons.pairs[row], ORDERS[order], 0)),)
+
+    def forecast(self, slot: int) -> tuple[Sequence[Call], Sequence[Call]]:
+        """The owed judgment: no call leads to another."""
+        owed = self.owed(slot)
+        return owed, owed
+
+    def results(self) -> dict[str, Any]:
+        """Every figure with its counts and its interval, over all prompts and by group; writes comparisons.jsonl."""
+        compared = compare(self._comparisons, self._verdicts.reshape(-1, len(ORDERS)), by=self._by)
+        write_comparisons(self._out / COMPARISONS, compared)
+        rng = np.random.default_rng(self._seed)
+        document: dict[str, Any] = {
+            "owed": {"judgments": int((self._verdicts == UNANSWERED).sum())},
+            **measure(compared, resamples=self._resamples, rng=rng),
+            "left_out": self._comparisons.left_out,
+            "without_reference": self._comparisons.without_reference,
+        }
+        if self._by is not None:
+            document["by"] = self._by
+            document["groups"] = {
+                group: measure(
+                    [one for one in compared if one.group == group], resamples=self._resamples, rng=rng
+                )
+                for group in sorted({one.group for one in compared if one.group is not None})
+            }
+        return document
+
+    def _slot(self, judgment: Judgment) -> int:
+        if judgment.pair_id not in self._rows:
+            raise InputError(f"prompt {judgment.pair_id!r} is not in both files")
+        return self._rows[judgment.pair_id] * len(ORDERS) + ORDERS.index(judgment.order)
+
+    def _count(self, slot: int, judgment: Judgment) -> None:
+        # A failed call says nothing, not even that there is no verdict: it is owed again.
+        if judgment.failure != "call":
+            self._verdicts[slot] = _VERDICTS[judgment.verdict]

@@ -1,0 +1,255 @@
+"""The lab's tables as HTML. What is unknown is a dash; with several seeds a figure is a mean and its deviation."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from ralign.lab.claims import FEWEST_JUDGES
+from ralign.lab.config import LabConfig
+from ralign.lab.page.styles import START, Look
+from ralign.lab.policy_rl import PolicyWorth
+from ralign.lab.records import benchmark_name
+from ralign.lab.results import SeedResult
+from ralign.lab.run import folder_name
+from ralign.lab.statistics import COLLAPSED, FIGURES, Prediction, by_arm, figures
+from ralign.lab.vocabulary import DOMAINS
+from ralign.metrics.correlation import Correlation
+from ralign.report.markup import Child, Html, join, number, per_cent, tag
+
+_MEASURES: Final = {
+    "label_accuracy": ("train", "label_accuracy"),
+    "spurious_correctness": ("train", "spurious_correctness"),
+    "fidelity_score": ("train", "fidelity_score"),
+    "hard_label_accuracy": ("hard", "label_accuracy"),
+    "adversarial_label_accuracy": ("adversarial", "label_accuracy"),
+}
+"""Figure -> the split it is of, and its name in a run directory's results."""
+_TRAITS: Final = {
+    "accuracy": ("right value", 1.0),
+    "instruction": ("polite word", 1.0),
+    "completeness": ("second value", 1.0),
+    "bullets": ("bullet", 1.0),
+    "confident": ("“certainly”", 1.0),
+    "fillers": ("fillers", 3.0),
+    "praise": ("praise", 3.0),
+    "length": ("words", 8.0),
+}
+"""Trait -> its title, and the value that fills its cell's tint."""
+TITLES: Final = {name: figure.removesuffix(" split") for name, figure in FIGURES.items()}
+"""Figure of an arm -> its title on the page."""
+_SHARES: Final = ("accuracy", "instruction", "completeness", "bullets", "confident")
+
+
+class Cell(NamedTuple):
+    """One figure of a table."""
+
+    text: Child
+    class_: str | None = None
+    style: str | None = None
+
+
+def judges_table(results: Sequence[SeedResult], out: Path, shown: Mapping[str, Look]) -> Html:
+    """One row a judge: means and deviations over seeds, or one seed's figures with their intervals over pairs."""
+    rows: list[Html] = []
+    titles = list(TITLES.values())
+    for name, spreads in by_arm(results).items():
+        intervals: dict[str, Mapping[str, float] | None] = {}
+        if len(results) == 1:
+            # A judge's own run directory has the intervals over pairs.
+            path = out / f"seed-{results[0].seed}" / folder_name(name) / "bench" / "results.json"
+            benchmarks: dict[str, Any] = json.loads(path.read_bytes())["benchmarks"]
+            for figure, (split, measure) in _MEASURES.items():
+                intervals[figure] = benchmarks[benchmark_name(split)][measure]
+        cells: list[Cell] = []
+        for figure, spread in spreads.items():
+            interval, small = intervals.get(figure), None
+            if len(results) > 1 and math.isfinite(spread.mean):
+                small = tag("small", f"± {_figure(figure, spread.deviation, '')}")
+            elif interval is not None:
+                low, high = (_figure(figure, interval[end], "") for end in ("low", "high"))
+                small = tag("small", f"{low} to {high}")
+            cells.append(Cell([_figure(figure, spread.mean), small]))
+        rows.append(_row(_judge(shown[name], small=shown[name].paid), titles, cells))
+    return _table(_head("judge", *titles), rows)
+
+
+def seeds_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html | None:
+    """Every seed's figures; None for one seed."""
+    if len(results) < 2:
+        return None
+    titles = ["seed", *TITLES.values()]
+    rows = [
+        _row(
+            _judge(shown[arm.name]),
+            titles,
+            [Cell(str(result.seed)), *(Cell(_figure(name, value)) for name, value in figures(arm).items())],
+        )
+        for index in range(len(results[0].arms))
+        for result in results
+        for arm in result.arms[index : index + 1]
+    ]
+    return tag("details", tag("summary", "Every seed"), _table(_head("judge", *titles), rows))
+
+
+def domains_table(results: Sequence[SeedResult], config: LabConfig, shown: Mapping[str, Look]) -> Html:
+    """S-Corr and policy quality by what is asked for; means over seeds."""
+    groups = tag(
+        "tr",
+        tag("th"),
+        [tag("th", title, colspan=len(DOMAINS), class_="group") for title in ("S-Corr", "policy quality")],
+    )
+    cues = [
+        tag("th", domain, tag("small", f"style {100 * cue:.0f}\N{NARROW NO-BREAK SPACE}%"))
+        for domain, cue in zip(DOMAINS, config.showy, strict=True)
+    ]
+    titles = [f"{what}, {domain}" for what in ("S-Corr", "quality") for domain in DOMAINS]
+    start = [
+        _heat(_mean(each.start.quality_by_domain[domain] for each in results), "high") for domain in DOMAINS
+    ]
+    rows = [_row(_judge(START), titles, [*(Cell("–") for _ in DOMAINS), *start])]
+    for index, arm in enumerate(results[0].arms):
+        arms = [result.arms[index] for result in results]
+        # A benchmark of a few pairs may have none of a domain.
+        spurious = [
+            _mean(each.by_domain[domain].spurious_correctness for each in arms if domain in each.by_domain)
+            for domain in DOMAINS
+        ]
+        quality = [_mean(each.policy.quality_by_domain[domain] for each in arms) for domain in DOMAINS]
+        cells = [
+            *(_heat(value, "low", per_cent(value)) for value in spurious),
+            *(_heat(value, "high") for value in quality),
+        ]
+        rows.append(_row(_judge(shown[arm.name]), titles, cells))
+    return _table([groups, tag("tr", tag("th", "judge"), cues, cues)], rows, style="four")
+
+
+def traits_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
+    """Traits of the policies' answers; means over seeds."""
+    groups = tag(
+        "tr",
+        tag("th"),
+        tag("th", "substance: share of answers", colspan=3, class_="group"),
+        tag("th", "style: share of answers", colspan=2, class_="group"),
+        tag("th", "words an answer", colspan=3, class_="group"),
+    )
+    titles = [title for title, _ in _TRAITS.values()]
+    rows = [_row(_judge(START), titles, _traits([result.start for result in results]))]
+    for index, arm in enumerate(results[0].arms):
+        worths = [result.arms[index].policy for result in results]
+        rows.append(_row(_judge(shown[arm.name]), titles, _traits(worths)))
+    return _table([groups, *_head("trained against", *titles)], rows, style="four")
+
+
+def probes_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Html:
+    """Whether judges mean what they write; means over seeds."""
+    titles = (
+        "verdict follows swapped claims",
+        "right for another reason than gold’s",
+        "of those, by an invented reason",
+        "of these, for the showier answer",
+    )
+    rows: list[Html] = []
+    for index, arm in enumerate(results[0].arms):
+        probes = [result.arms[index].probes for result in results]
+        cells = (
+            per_cent(_mean(each.followed for each in probes)),
+            f"{sum(each.spurious for each in probes):,}",
+            per_cent(_mean(each.fabricated for each in probes)),
+            per_cent(_mean(each.for_showier for each in probes)),
+        )
+        rows.append(_row(_judge(shown[arm.name]), titles, [Cell(cell) for cell in cells]))
+    return _table(_head("judge", *titles), rows, style="two")
+
+
+def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Prediction]) -> Html | None:
+    """Pearson's r with the policy's quality over several choices of judges; None for one seed."""
+    if len(results) < 2:
+        return None
+    titles = ("all judges", "trained", "within a seed", "not collapsed")
+    rows: list[Html] = []
+    for name, prediction in found.items():
+        cells = [
+            Cell(f"{_signed(r.value)} [{_signed(r.low)}, {_signed(r.high)}]" if r else "–")
+            for r in (each and each.pearson for each in prediction)
+        ]
+        rows.append(_row(tag("th", TITLES[name], scope="row"), titles, cells))
+    note = (
+        "Pearson’s r with the policy’s quality, and its 95\N{NARROW NO-BREAK SPACE}% interval over judges. Trained: "
+        "without the base judges. Within a seed: every figure less its seed’s mean. Not collapsed: without judges "
+        f"whose S-Corr is {100 * COLLAPSED:.0f}\N{NARROW NO-BREAK SPACE}% or more."
+    )
+    table = _table(_head("figure of the judge", *titles), rows, style="two")
+    return join([table, tag("p", note, class_="under")])
+
+
+def correlation(found: Correlation | None) -> str:
+    """Pearson's r with its interval, in words."""
+    if found is None:
+        return "too few judges that differ for a correlation"
+    if found.models < FEWEST_JUDGES:
+        return f"{found.models} judges, too few for a correlation"
+    low, high = _signed(found.pearson.low), _signed(found.pearson.high)
+    return f"r = {_signed(found.pearson.value)}, 95\N{NARROW NO-BREAK SPACE}% interval {low} to {high}"
+
+
+def _head(*titles: str) -> list[Html]:
+    return [tag("tr", [tag("th", title, scope="col") for title in titles])]
+
+
+def _row(name: Html, titles: Sequence[str], cells: Sequence[Cell]) -> Html:
+    # Every cell knows its column's name: on a narrow screen, where a table would have to be scrolled sideways, each row
+    # becomes a block of its own with the names beside the figures (`report.css`).
+    labelled = zip(titles, cells, strict=True)
+    return tag(
+        "tr",
+        name,
+        [tag("td", c.text, class_=c.class_, style=c.style, data_label=title) for title, c in labelled],
+    )
+
+
+def _table(head: Sequence[Html], rows: Sequence[Html], style: str = "three") -> Html:
+    """`style`: how many figures stand side by side on a narrow screen."""
+    table = tag("table", tag("thead", head), tag("tbody", rows), class_=f"stack {style}")
+    return tag("div", table, class_="scroll")
+
+
+def _judge(look: Look, small: str | None = None) -> Html:
+    return tag("th", look.sign, look.name, tag("small", small) if small else None, scope="row")
+
+
+def _figure(figure: str, value: float, *unit: str) -> str:
+    return number(value) if figure == "quality" else per_cent(value, *unit)
+
+
+def _traits(worths: Sequence[PolicyWorth]) -> list[Cell]:
+    cells: list[Cell] = []
+    for trait, (_, full) in _TRAITS.items():
+        value = _mean(getattr(worth, trait) for worth in worths)
+        text = per_cent(value) if trait in _SHARES else number(value, decimals=2)
+        if trait == "length":  # neither good nor bad
+            cells.append(Cell(text))
+        else:
+            cells.append(_heat(value, "high" if trait in _SHARES[:3] else "low", text, full))
+    return cells
+
+
+def _heat(
+    value: float | None, kind: Literal["low", "high"], text: str | None = None, full: float = 1.0
+) -> Cell:
+    """A cell whose tint grows with its figure: `low` and `high` say which is good."""
+    if value is None or not math.isfinite(value):
+        return Cell("–")
+    tint = max(0.0, min(1.0, value / full))
+    return Cell(text or number(value), f"heat {kind}", f"--t:{100 * tint:.0f}%")
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Over the seeds that have the figure."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return sum(known) / len(known) if known else None
+
+
+def _signed(value: float) -> str:
+    return number(value, decimals=2)
