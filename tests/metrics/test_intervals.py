@@ -88,12 +88,12 @@ def test_a_paired_difference_has_newcombes_interval() -> None:
 
 
 def test_a_mean_in_minus_one_to_one_has_an_interval_there() -> None:
-    assert mean_interval(np.array([]), 0.0) is None
-    ones = mean_interval(np.ones(8), 8.0)
+    assert mean_interval(np.array([]), np.array([]), 0.0) is None
+    ones = mean_interval(np.ones(8), np.ones(8), 8.0)
     assert ones is not None
     assert ones.value == ones.high == 1.0
     assert -1 < ones.low < 0.5
-    even = mean_interval(np.array([-0.5, 0.5, 0.25, -0.25]), 4.0)
+    even = mean_interval(np.array([-0.5, 0.5, 0.25, -0.25]), np.ones(4), 4.0)
     assert even is not None
     assert even.value == 0.0
     assert even.low == pytest.approx(-even.high)

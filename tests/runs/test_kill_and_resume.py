@@ -87,7 +87,7 @@ COMMANDS = [
     Command(
         "bench",
         pairs(2000),
-        "--judge judge --judge-url URL --meta-judge meta-judge --resamples 200",
+        "--judge judge --judge-url URL --meta-judge meta-judge",
         ("judgments.jsonl", "meta_judgments.jsonl"),
         ("scores.jsonl",),
         kills=10,
@@ -111,7 +111,7 @@ COMMANDS = [
     Command(
         "winrate",
         rows(250, {"answer": "Four fathoms."}, {"reference_answer": "Deep enough, I should think."}),
-        "--judge judge --judge-url URL --resamples 20",
+        "--judge judge --judge-url URL",
         ("judgments.jsonl",),
         ("comparisons.jsonl",),
     ),
@@ -121,13 +121,13 @@ COMMANDS = [
             400,
             {"question": ["Does it give the depth?", "Does it name the tide?"], "answer": "Four fathoms."},
         ),
-        "--judge grader --judge-url URL --resamples 50",
+        "--judge grader --judge-url URL",
         ("grades.jsonl",),
     ),
     Command(
         "probe",
         pairs(100),
-        "--judge judge --batch 16 --resamples 50",
+        "--judge judge --batch 16",
         ("judgments.jsonl", "readings.jsonl"),
     ),
 ]

@@ -92,9 +92,9 @@ def wilson(share: float, size: float) -> tuple[float, float]:
     return (0.0 if share == 0 else centre - half), (1.0 if share == 1 else centre + half)
 
 
-def mean_interval(numbers: Floats, judgments: float) -> Interval | None:
-    """The mean of numbers in [-1, 1], one a unit, as a share of (x + 1) / 2; None without numbers."""
-    found = Share((numbers + 1) / 2, np.ones_like(numbers), judgments).interval()
+def mean_interval(numerator: Floats, denominator: Floats, judgments: float) -> Interval | None:
+    """The mean of numbers in [-1, 1] as a share of (x + 1) / 2, sums by unit as in `Share`; None without any."""
+    found = Share((numerator + denominator) / 2, denominator, judgments).interval()
     return None if found is None else Interval(*(2 * end - 1 for end in found))
 
 

@@ -260,7 +260,7 @@ def _comparison_table(title: str, found: "Comparison", names: Sequence[str]) -> 
             difference = share_cell(getattr(other.difference, measure), signed=True)
             table.add_row("", Text(name), share_cell(own), difference, *p_values, test.name if test else "")
     notes = [
-        f"{_pairs(found)}, answered by {'all' if several else 'both'}. Difference: minus {names[0]}, paired."
+        f"{pairs_of_prompts(found.pairs, found.prompts)}, answered by {'all' if several else 'both'}. Difference: minus {names[0]}, paired."
     ]
     if found.left_out:
         notes.append(f"Left out, as one of the runs never answered: {found.left_out:,} pairs.")
@@ -294,9 +294,9 @@ def _subsets_table(benchmark: str, subsets: "Mapping[str, Comparison]", names: S
     return finished(table, ["With p-values: --json. Of many subsets some differ by chance."])
 
 
-def _pairs(found: "Comparison") -> str:
-    of_prompts = "" if found.prompts == found.pairs else f" of {found.prompts:,} prompts"
-    return f"{found.pairs:,} pairs{of_prompts}"
+def pairs_of_prompts(pairs: int, prompts: int) -> str:
+    """How many pairs; of how many prompts, where some share one."""
+    return f"{pairs:,} pairs" + ("" if prompts == pairs else f" of {prompts:,} prompts")
 
 
 def _coefficient(value: float, interval: Interval | None, *, signed: bool = False) -> Text:

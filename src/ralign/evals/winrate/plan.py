@@ -34,8 +34,6 @@ class WinratePlan:
         out: the run directory.
         judge: asked once for each owed (pair, order).
         by: a column of the references' rows to give every figure by.
-        seed: seeds the bootstrap.
-        resamples: of the bootstrap.
     """
 
     def __init__(
@@ -45,8 +43,6 @@ class WinratePlan:
         judge: Live | Ask,
         *,
         by: str | None = None,
-        seed: int = 0,
-        resamples: int = 2_000,
     ) -> None:
         digest = PairsDigest()
         for pair in comparisons.pairs:
@@ -56,8 +52,6 @@ class WinratePlan:
         self._rows = {pair.id: row for row, pair in enumerate(comparisons.pairs)}
         self._out = out
         self._by = by
-        self._seed = seed
-        self._resamples = resamples
         self.size = len(comparisons.pairs) * len(ORDERS)
         # One small integer a slot (`ralign.metrics.outcomes`), so that no figure reads a judgment back from disk.
         self._verdicts: NDArray[np.int8] = np.full(self.size, UNANSWERED, dtype=np.int8)
@@ -85,19 +79,16 @@ class WinratePlan:
         """Every figure with its counts and its interval, over all prompts and by group; writes comparisons.jsonl."""
         compared = compare(self._comparisons, self._verdicts.reshape(-1, len(ORDERS)), by=self._by)
         write_comparisons(self._out / COMPARISONS, compared)
-        rng = np.random.default_rng(self._seed)
         document: dict[str, Any] = {
             "owed": {"judgments": int((self._verdicts == UNANSWERED).sum())},
-            **measure(compared, resamples=self._resamples, rng=rng),
+            **measure(compared),
             "left_out": self._comparisons.left_out,
             "without_reference": self._comparisons.without_reference,
         }
         if self._by is not None:
             document["by"] = self._by
             document["groups"] = {
-                group: measure(
-                    [one for one in compared if one.group == group], resamples=self._resamples, rng=rng
-                )
+                group: measure([one for one in compared if one.group == group])
                 for group in sorted({one.group for one in compared if one.group is not None})
             }
         return document
