@@ -69,7 +69,7 @@ SMALL = Setting(
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     """Run it all; gives the F-Score of the start, of the warm start, and of the judge."""
-    parser = argparse.ArgumentParser(description="Train the micro world's judge through ralign train.")
+    parser = argparse.ArgumentParser(description="Train the toy environment's judge through ralign train.")
     parser.add_argument("--small", action="store_true", help="seconds instead of minutes")
     parser.add_argument("--out", type=Path, default=Path("runs/micro-judge"))
     options = parser.parse_args(arguments)

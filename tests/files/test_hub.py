@@ -225,7 +225,7 @@ def one_line(source: str, cache_dir: Path) -> str:
         find_pairs_files([source], cache_dir=cache_dir)
     message = str(caught.value)
     assert "\n" not in message
-    assert TOKEN not in message  # Pitfall 15.
+    assert TOKEN not in message  #
     return message
 
 

@@ -167,7 +167,6 @@ def test_a_failed_call_has_nothing_to_parse():
     ],
 )
 def test_a_bad_judgment_says_what_was_found_and_what_was_expected(line: bytes, problem: str):
-    """Pitfall 15."""
     with pytest.raises(BadRow) as caught:
         decode_judgment_row(line, "j.jsonl", 9)
     assert str(caught.value) == f"j.jsonl:9: {problem}"
@@ -197,7 +196,6 @@ def test_a_bad_judgment_says_what_was_found_and_what_was_expected(line: bytes, p
     ],
 )
 def test_a_bad_meta_judgment_says_what_was_found_and_what_was_expected(line: bytes, problem: str):
-    """Pitfalls 8 and 15."""
     with pytest.raises(BadRow) as caught:
         decode_meta_judgment_row(line, "m.jsonl", 9)
     assert str(caught.value) == f"m.jsonl:9: {problem}"

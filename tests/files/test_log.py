@@ -114,7 +114,7 @@ while True:
 
 
 def test_a_line_outlives_the_process_that_is_killed_after_writing_it(tmp_path: Path):
-    """Pitfall 15: five kills; every line that was reported as written is there, once and whole."""
+    """Five kills; every line that was reported as written is there, once and whole."""
     path = tmp_path / "log.jsonl"
     found = 0
     for wait in (0.0, 0.01, 0.003, 0.03, 0.02):

@@ -84,13 +84,11 @@ def test_a_row_becomes_the_record_it_describes():
     ],
 )
 def test_a_row_that_cannot_be_used_says_what_was_found_and_what_was_expected(row: Row, expected: str):
-    """Pitfall 15."""
     assert problem(row) == expected
 
 
 @pytest.mark.parametrize("label", ["a", "D", " A", "", 1, True, ["A"]])
 def test_a_label_is_the_letter_itself(label: object):
-    """Pitfall 15."""
     assert problem(a_row(gt_label=label)).endswith(", expected 'A' or 'B'")
 
 

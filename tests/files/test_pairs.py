@@ -63,7 +63,6 @@ def test_blank_lines_and_a_byte_order_mark_are_passed_over_and_lines_keep_their_
 
 
 def test_bad_rows_are_listed_and_passed_over_where_a_list_is_given(tmp_path: Path):
-    """Pitfall 15."""
     path = tmp_path / "pairs.jsonl"
     write_lines(path, a_row("p1"), a_row("p2", gt_label="C"), "{", a_row("p3"))
     bad_rows: list[BadRow] = []
@@ -92,7 +91,6 @@ def test_rows_of_any_schema_are_read_with_their_places(tmp_path: Path):
 
 
 def test_an_id_twice_in_one_benchmark_is_a_bad_row_that_names_the_first(tmp_path: Path):
-    """Pitfall 4."""
     one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
     source = {"benchmark": "sky"}
     write_lines(one, a_row(7, source=source))

@@ -55,14 +55,12 @@ def test_a_file_named_twice_is_read_once(folder: Path):
 
 
 def test_two_files_of_one_name_take_their_folders_names_with_it(folder: Path):
-    """Pitfall 4."""
     touch("x/one/pairs.jsonl", "y/one/pairs.jsonl", "two/pairs.jsonl", "other.jsonl")
     found = benchmarks("x/one/pairs.jsonl", "y/one/pairs.jsonl", "two/pairs.jsonl", "other.jsonl")
     assert found == ["x/one/pairs", "y/one/pairs", "two/pairs", "other"]
 
 
 def test_one_name_with_two_endings_in_one_folder_is_two_benchmarks(folder: Path):
-    """Pitfall 4."""
     touch("a.jsonl", "a.parquet")
     one, other = benchmarks("a.*")
     assert one != other

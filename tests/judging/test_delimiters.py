@@ -16,7 +16,7 @@ def test_a_nonce_occurs_in_no_text_and_follows_from_them(hashed: list[str], unha
 
 
 def test_a_nonce_that_a_text_foresaw_is_not_used():
-    """Pitfall 10: ten in a row, each in the text as soon as it would have been used."""
+    """Ten in a row, each in the text as soon as it would have been used."""
     known: list[str] = []
     for _ in range(10):
         known.append(fresh_nonce(["fixed"], [" ".join(known)], salt=b"s"))

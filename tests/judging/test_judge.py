@@ -43,7 +43,6 @@ def judge_with(answer: Reply | Exception, seed: int = 0) -> tuple[ChatJudge, Scr
 
 
 async def test_everything_about_an_answer_is_kept():
-    """Pitfall 17."""
     usage = Usage(prompt_tokens=11, completion_tokens=22)
     reply = Reply(
         text="Seven is prime.\n\\boxed{B}",
@@ -89,7 +88,6 @@ async def test_the_other_order_shows_the_second_answer_first_and_maps_the_verdic
     ],
 )
 async def test_an_answer_without_a_verdict_is_a_parse_failure_that_says_why(reply: Reply, detail: str):
-    """Pitfalls 2, 6, 7, 11, 12."""
     judge, _ = judge_with(reply)
     judgment = await judge.judge(PAIR, "ab", 0)
     assert (judgment.verdict, judgment.failure, judgment.detail) == (None, "parse", detail)
@@ -97,7 +95,6 @@ async def test_an_answer_without_a_verdict_is_a_parse_failure_that_says_why(repl
 
 
 async def test_a_failed_call_is_a_judgment_and_not_a_wrong_one():
-    """Pitfall 2."""
     judge, _ = judge_with(CallFailed("503 after 6 tries"))
     assert await judge.judge(PAIR, "ba", 1) == Judgment(
         pair_id="7", benchmark="primes", order="ba", draw=1, failure="call", detail="503 after 6 tries"
@@ -105,14 +102,12 @@ async def test_a_failed_call_is_a_judgment_and_not_a_wrong_one():
 
 
 async def test_a_refusing_endpoint_ends_the_run():
-    """Pitfall 13."""
     judge, _ = judge_with(EndpointRefused("401: wrong key"))
     with pytest.raises(EndpointRefused, match="401"):
         await judge.judge(PAIR, "ab", 0)
 
 
 async def test_reruns_repeat_their_seeds_and_draws_and_orders_differ():
-    """Pitfall 5."""
     seeds: list[list[int | None]] = []
     for run_seed in (1, 1, 2):
         judge, model = judge_with(Reply(text="\\boxed{A}"), seed=run_seed)

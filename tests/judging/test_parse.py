@@ -45,7 +45,6 @@ REASONS = st.text(st.characters(exclude_characters="\\<>", exclude_categories=["
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_every_spelling_of_a_verdict_is_read_and_cut_from_the_rationale(spelling: str):
-    """Pitfall 7."""
     parsed = parse_verdict(f"The first one has the sum right.\n\n{spelling}")
     assert parsed == ("The first one has the sum right.", "A", None)
 
@@ -71,7 +70,6 @@ def test_every_spelling_of_a_verdict_is_read_and_cut_from_the_rationale(spelling
     ],
 )
 def test_a_box_with_anything_but_one_letter_gives_no_verdict(content: str):
-    """Pitfall 7."""
     rationale, verdict, problem = parse_verdict(f"Reasons.\n\\boxed{{{content}}}")
     assert verdict is None
     assert problem is not None
@@ -80,7 +78,7 @@ def test_a_box_with_anything_but_one_letter_gives_no_verdict(content: str):
 
 
 def test_two_different_verdicts_are_none_wherever_they_stand():
-    """Pitfall 6 and 7: neither the first nor the last wins."""
+    """Neither the first nor the last wins."""
     for answer in [r"\boxed{A} then \boxed{B}", "\\boxed{B}\nOn reflection:\n\\boxed{\\text{A}}"]:
         assert parse_verdict(answer).verdict is None
         assert parse_verdict(answer).problem == "two different verdicts: A, B"
@@ -121,7 +119,6 @@ def test_what_stood_in_the_box_instead_is_named_in_one_line():
 
 
 def test_an_answer_that_was_cut_off_gives_no_verdict_whatever_it_says():
-    """Pitfall 11 and 14."""
     assert parse_verdict("Reasons.\n\\boxed{A}", "length") == (
         "Reasons.\n\\boxed{A}",
         None,
@@ -154,12 +151,11 @@ def test_a_last_line_with_reasons_in_it_stays():
 
 
 def test_a_bare_verdict_has_an_empty_rationale():
-    """Pitfall 11: the verdict counts as one, and there is nothing that could be aligned."""
+    """The verdict counts as one, and there is nothing that could be aligned."""
     assert parse_verdict("Verdict: \\boxed{B}") == ("", "B", None)
 
 
 def test_thinking_never_decides():
-    """Pitfall 6."""
     text = "<think>The format is \\boxed{A}. Perhaps \\boxed{A}?</think>\nB is right.\n\\boxed{B}"
     assert parse_verdict(split_thinking(text).answer) == ("B is right.", "B", None)
     unfinished = "<think>So it is \\boxed{A}"

@@ -2,7 +2,7 @@ from ralign.judging import call_seed
 
 
 def test_a_seed_is_the_same_in_every_process():
-    """Worked once, kept: a rerun has to ask for the same draws. A seed that changed would make the two runs incomparable."""
+    """Worked once, kept: a rerun has to ask for the same draws."""
     assert call_seed(0, "judge", "bench", "pair-1", "ab", 0) == 390625877
 
 

@@ -73,7 +73,7 @@ def test_each_reward_pays_verdict_and_reason_as_it_says(world, monkeypatch, rewa
     pairs = world.pairs(6, EVEN, Generator().manual_seed(3))
     arm, config = ArmConfig(name=reward, reward=reward), JudgeRlConfig(steps=1, prompts=6, group_size=4)
     [step] = train_judge(Writes(pairs.gold), world, arm, config, EVEN, Generator().manual_seed(3))
-    rewards = torch.tensor(by_hand)
+    rewards = torch.tensor(by_hand, dtype=torch.float32)
     expected = (rewards - rewards.mean()) / (rewards.std() + 1e-4)
     torch.testing.assert_close(seen[0], expected.repeat(6, 1))
     assert step == pytest.approx((rewards.mean().item(), 0.5, 0.75))

@@ -45,7 +45,6 @@ MR_GSM8K = Path(__file__).parents[3] / "shared/data/mr_gsm8k/rationale_alignment
     ],
 )
 def test_every_spelling_of_a_decision_at_the_end_is_read(end: str, word: str):
-    """Pitfall 8."""
     assert parse_meta_judgment(f"Some points are there.\n\n{end.format(word)}\n").aligned is True
     for other in ("Incorrect", "wrong"):
         assert parse_meta_judgment(f"Some points are there.\n\n{end.format(other)}").aligned is False
@@ -75,7 +74,6 @@ def test_every_spelling_of_a_decision_at_the_end_is_read(end: str, word: str):
     ],
 )
 def test_whatever_is_neither_is_a_failure_and_never_incorrect(end: str):
-    """Pitfall 8."""
     aligned, points, problem = parse_meta_judgment(f"Some points.\n{end}")
     assert aligned is None
     assert points == ()
@@ -86,12 +84,11 @@ def test_whatever_is_neither_is_a_failure_and_never_incorrect(end: str):
 
 @pytest.mark.parametrize("answer", ["", " \n\n", "```\n```", "---"])
 def test_an_empty_answer_is_a_failure(answer: str):
-    """Pitfall 8."""
     assert parse_meta_judgment(answer) == (None, (), "empty answer")
 
 
 def test_only_the_end_decides():
-    """Pitfall 9: a template or a forged tag that is quoted on the way decides nothing."""
+    """A template or a forged tag that is quoted on the way decides nothing."""
     quoted = (
         "I will end with VERDICT: Correct or VERDICT: Incorrect.\n"
         "VERDICT: Correct\n"
@@ -103,7 +100,6 @@ def test_only_the_end_decides():
 
 
 def test_an_answer_that_was_cut_off_is_a_failure():
-    """Pitfalls 11 and 14."""
     assert parse_meta_judgment("VERDICT: Correct", "length") == (None, (), "cut off at the token limit")
     assert parse_meta_judgment("VERDICT: Correct", "stop").aligned is True
 
@@ -134,7 +130,6 @@ VERDICT: Correct"""
     st.sampled_from(["VERDICT: Correct", "**Incorrect**", "<v>Correct</v>", "\\boxed{wrong}"]),
 )
 def test_nothing_written_above_the_last_line_changes_the_decision(above: str, end: str):
-    """Pitfall 9."""
     assert parse_meta_judgment(f"{above}\n{end}").aligned == parse_meta_judgment(end).aligned is not None
 
 

@@ -27,7 +27,6 @@ async def test_every_way_to_write_the_address_works(messages, sampling, suffix):
 
 
 async def test_no_more_calls_are_in_flight_than_the_endpoint_allows_whatever_the_model(messages, sampling):
-    """Pitfall 16."""
     async with ChatServer(latency=0.02) as server, Endpoint(server.url, concurrency=5) as endpoint:
         models = [EndpointModel(endpoint, name) for name in ("judge", "meta-judge")]
         await asyncio.gather(
@@ -56,7 +55,7 @@ async def test_a_redirect_is_not_followed(messages, sampling):
 
 @pytest.mark.parametrize("padding", [0, 290])
 async def test_the_key_appears_nowhere(messages, sampling, quick, key, caplog, capsys, padding):
-    """Pitfall 15: also where the server repeats it, and where a cut message would end within it."""
+    """Also where the server repeats it, and where a cut message would end within it."""
     caplog.set_level(logging.DEBUG)
     seen: list[str] = []
     plans = {

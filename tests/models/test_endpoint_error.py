@@ -30,7 +30,7 @@ def error(status: int, body: object):
     ],
 )
 def test_each_status_has_its_kind(status, kind):
-    """Pitfall 13: what cannot succeed is not tried again."""
+    """What cannot succeed is not tried again."""
     assert error(status, {"error": {"message": "no"}}).kind == kind
 
 
@@ -57,7 +57,7 @@ def test_an_empty_account_is_not_waited_for():
     ],
 )
 def test_the_servers_words_come_in_one_line(body, message):
-    """Pitfall 14: a provider's 400 is an error with its words, never an answer."""
+    """A provider's 400 is an error with its words, never an answer."""
     assert error(400, body).message == message
 
 
@@ -108,7 +108,6 @@ def test_an_error_with_status_200_counts_as_what_it_states(stated, status, kind)
     ],
 )
 def test_a_parameter_that_the_model_does_not_take_is_found(body, parameter):
-    """Pitfall 14."""
     assert error(400, body).parameter == parameter
 
 

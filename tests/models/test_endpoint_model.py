@@ -66,7 +66,6 @@ async def test_a_request_carries_sampling_seed_and_the_users_own_fields(messages
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
 async def test_a_fault_on_the_way_is_tried_again_and_answered_once(messages, sampling, quick, fault):
-    """Pitfalls 12 and 13."""
     async with ChatServer(faults=first(2, fault)) as server, Endpoint(server.url, retry=quick) as endpoint:
         reply = await EndpointModel(endpoint, "m").reply(messages, sampling)
     assert "boxed" in reply.text
@@ -97,7 +96,6 @@ async def test_a_busy_endpoint_is_waited_for_until_the_deadline(messages, sampli
 
 @pytest.mark.parametrize("date", [False, True], ids=["seconds", "date"])
 async def test_retry_after_is_honoured(messages, sampling, quick, date):
-    """Pitfall 13."""
     # A date has whole seconds: two ahead are at least one.
     value = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True) if date else "0.3"
     fault = Fault(kind="status", status=429, retry_after=value)
@@ -118,7 +116,6 @@ async def test_a_wait_beyond_the_deadline_is_not_begun(messages, sampling, quick
 
 
 async def test_the_deadline_covers_every_try_and_every_wait(messages, sampling):
-    """Pitfall 16."""
     retry = RetryPolicy(deadline=0.6, try_timeout=0.25, first_wait=0.01)
     async with (
         ChatServer(faults=always(Fault(kind="hang"))) as server,
@@ -133,7 +130,7 @@ async def test_the_deadline_covers_every_try_and_every_wait(messages, sampling):
 
 
 async def test_waiting_for_a_slot_does_not_use_up_the_deadline(messages, sampling):
-    """Pitfall 16: thousands of calls at once are no reason for the last ones to fail."""
+    """Thousands of calls at once are no reason for the last ones to fail."""
     retry = RetryPolicy(deadline=0.4)
     async with (
         ChatServer(latency=0.05) as server,
@@ -145,7 +142,6 @@ async def test_waiting_for_a_slot_does_not_use_up_the_deadline(messages, samplin
 
 
 async def test_a_wrong_key_takes_exactly_one_call(messages, sampling, key):
-    """Pitfall 13."""
     async with ChatServer(key="another") as server, Endpoint(server.url) as endpoint:
         model = EndpointModel(endpoint, "m")
         with pytest.raises(EndpointRefused, match=r"401 Unauthorized.*check the key in OPENAI_API_KEY"):
@@ -188,7 +184,7 @@ async def test_an_endpoint_that_refuses_every_call_is_asked_once(messages, sampl
 
 @pytest.mark.parametrize("status", [400, 403, 422])
 async def test_a_refused_request_fails_alone_where_others_are_answered(messages, sampling, status):
-    """Pitfall 14: one prompt too long among 20,000 fails, with the server's words, and is not tried again."""
+    """One prompt too long among 20,000 fails, with the server's words, and is not tried again."""
     fault = Fault(kind="text", status=status, message="the prompt\nis too long")
     async with (
         ChatServer(faults=lambda n, _: fault if n == 1 else None) as server,
@@ -274,7 +270,6 @@ async def test_a_server_that_has_gone_fails_the_call_at_its_deadline(messages, s
 
 
 async def test_calls_that_fail_in_a_row_stop_the_run_until_one_is_answered(messages, sampling):
-    """Pitfalls 13 and 16."""
     retry = RetryPolicy(max_tries=1, failures_in_a_row=3)
     down = Fault(kind="status", status=500)
     async with (
@@ -299,7 +294,6 @@ async def test_calls_that_fail_in_a_row_stop_the_run_until_one_is_answered(messa
 
 
 async def test_parameters_that_the_model_does_not_take_are_adapted_once(messages, sampling):
-    """Pitfall 14."""
     async with (
         ChatServer(refuse=["max_tokens", "temperature", "seed"]) as server,
         Endpoint(server.url) as endpoint,
@@ -336,7 +330,6 @@ async def test_a_parameter_that_the_user_insists_on_is_not_adapted(messages):
 
 
 async def test_a_thought_cut_off_by_the_limit_is_a_reply_and_not_tried_again(messages, sampling):
-    """Pitfall 11."""
     async with (
         ChatServer(faults=always(Fault(kind="unclosed_think"))) as server,
         Endpoint(server.url) as endpoint,

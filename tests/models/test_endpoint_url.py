@@ -37,7 +37,6 @@ def test_what_is_no_address_is_named(given):
 
 
 def test_a_password_in_the_address_is_refused_and_not_repeated():
-    """Pitfall 15."""
     with pytest.raises(InputError) as raised:
         chat_url("https://user:geheim@host/v1")
     assert "geheim" not in str(raised.value)

@@ -48,7 +48,7 @@ def test_half_a_surrogate_pair_fails_the_call():
 
 
 def test_an_answer_is_read_with_all_that_it_states():
-    """Pitfalls 14 and 17: finish reason, usage and the served model's name are kept."""
+    """Finish reason, usage and the served model's name are kept."""
     reply = answer(
         {"content": "\\boxed{A}"},
         model="m-0711",
@@ -88,14 +88,12 @@ def test_an_answer_is_read_with_all_that_it_states():
     ],
 )
 def test_thinking_is_kept_apart_from_the_answer(message, thinking, text):
-    """Pitfall 6."""
     reply = answer(message)
     assert isinstance(reply, Reply)
     assert (reply.thinking, reply.text) == (thinking, text)
 
 
 def test_a_thought_cut_off_by_the_limit_is_a_reply_without_a_text():
-    """Pitfall 11."""
     reply = answer({"content": "<think>Is it \\boxed{A}?"}, "length")
     assert reply == Reply(text="", thinking="Is it \\boxed{A}?", finish_reason="length")
 
@@ -109,7 +107,6 @@ def test_a_hidden_thought_cut_off_or_an_answer_held_back_is_a_reply_without_a_te
     "message", [{"content": ""}, {"content": " \n"}, {"content": None}, {}, {"content": []}]
 )
 def test_an_empty_answer_is_a_failed_try(message):
-    """Pitfall 12."""
     failed = answer(message)
     assert isinstance(failed, EndpointError)
     assert (failed.kind, failed.message) == ("broken", "the reply is empty")
@@ -143,7 +140,7 @@ def test_a_malformed_body_is_a_failed_try(body):
 
 
 def test_an_error_in_the_body_is_the_error_it_states():
-    """Pitfall 14: never parsed as an answer."""
+    """Never parsed as an answer."""
     for body in (
         {"error": {"code": 429, "message": "slow down"}},
         {"error": {"code": 429, "message": "slow down"}, "choices": [{"message": {"content": "A"}}]},

@@ -22,8 +22,8 @@ CUT_OFF = {
 _Vote = Literal["A", "B", "tie"]
 
 _BOX = re.compile(r"\\boxed\s{0,4}\{")
+# Characters. A verdict is short; the bound keeps a run of unclosed boxes from costing quadratic time.
 _LONGEST_BOX = 200
-"""Characters. A verdict is short; the bound keeps a run of unclosed boxes from costing quadratic time."""
 
 # Commands that only dress a text. Any other makes it a formula: the root of b is no vote for B.
 _DRESS = re.compile(
@@ -43,8 +43,8 @@ _NO_LETTER = frozenset(
     {"tie", "tied", "a tie", "draw", "a draw", "equal", "both", "neither", "none", "a and b"}
 )
 
+# Characters. A longer last line is part of the rationale, not a heading left without its verdict.
 _LAST_LINE = 80
-"""Characters. A longer last line is part of the rationale, not a heading left without its verdict."""
 _HANGING = re.compile(
     r"\W*(?:(?:so|thus|therefore|hence|finally|in|my|the|a|final|overall)\W+)*"
     r"(?:(?:verdict|answer|decision|choice|judge?ment|conclusion|winner|preference|(?:better|preferred|best)\W+"
@@ -89,7 +89,8 @@ def parse_verdict(answer: str, finish_reason: str | None = None) -> ParsedJudgme
     if not rationale:
         return ParsedJudgment("", None, "empty answer")
     before, _, last = rationale.rpartition("\\boxed{")
-    if last in ("A}", "B}") and "\\boxed" not in before:  # nearly always: one box, at the end
+    # Nearly always: one box, at the end. In a training run this is called for every sample.
+    if last in ("A}", "B}") and "\\boxed" not in before:
         return ParsedJudgment(_tidied(before.rstrip("\\$*")), "A" if last == "A}" else "B", None)
     # The slow way: a box in the middle, several boxes, or one that is spelled in another way.
     boxes = list(_boxes(answer))

@@ -81,6 +81,7 @@ class Prompt:
         """Names the wording in a run's configuration."""
         self._salt = self.digest.encode()
         self._templates = tuple((template.role, template.parts, template.names) for template in templates)
+        # The nonce follows from these alone, so that a pair's prompt begins alike whatever else the call asks.
         self._hashed = tuple(sorted(self.names & kind.texts - kind.changing))
         self._unhashed = tuple(sorted(self.names & kind.texts & kind.changing))
         # With a nonce in its tags a prompt cannot be forged, and texts go in untouched.

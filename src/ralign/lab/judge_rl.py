@@ -25,7 +25,7 @@ Differences from the paper:
 2. One update a rollout: the policy ratio is 1, and nothing is clipped.
 3. No KL term. A run is 60 steps from a base whose reasons are what it is meant to lose; a KL to it was not tried.
 4. The meta-judge is exact, a program (`ralign.lab.meta_judge`); the paper's is a model. `meta_error` makes it err.
-5. The judge is a transformer of 0.1 million parameters with a vocabulary of 67 words, and writes eight of them.
+5. The judge is a transformer of 0.1 million parameters with a vocabulary of 70 words, and writes eight of them.
 """
 
 from collections.abc import Iterator
@@ -168,7 +168,7 @@ def main(config: LabConfig) -> dict[str, GPT]:
 
 def short(config: LabConfig) -> LabConfig:
     """The recipe at about half its cost, with the effect still there."""
-    # Measured on seed 0, 106 CPU seconds on a busy core: L-Acc .907 and S-Corr .728 outcome-only, .854 and .171 R-Align.
+    # Measured on seed 0, 106 CPU s on a busy core: L-Acc .907 and S-Corr .728 outcome-only, .854 and .171 R-Align.
     # Saving on the steps of phase 1 instead (250 of 128 pairs) leaves a base that does not know its facts: S-Corr .360.
     half = {"pairs": 64, "answers": 32, "noted": 64}
     phases = tuple(

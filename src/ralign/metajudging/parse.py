@@ -13,8 +13,8 @@ from ralign.judging import CUT_OFF
 from ralign.records import GoldPoint
 
 _DECISIONS = {"correct": True, "incorrect": False, "wrong": False}
+# Characters. A longer last line is no decision.
 _LONGEST_LINE = 200
-"""Characters. A longer last line is no decision."""
 
 # The lines that may stand below a decision: closing tags, code fences, rules, closing brackets.
 _NO_CONTENT = re.compile(r"(?:</\w+>|\\?[\])}]|[\s`*_$\-=])*")

@@ -1,14 +1,12 @@
-"""Timeouts for many calls in flight, with one timer between them.
-
-`asyncio.timeout` makes an object and a timer for every call and takes the timer back a moment later; with
-hundreds of calls in flight that is a tenth of all that a call costs. Nearly all calls end long before their time
-is up, so here they are only written down, and one timer waits for the earliest. Cancellation follows
-`asyncio.Timeout`: what is cancelled from outside as well stays cancelled.
-"""
+"""Timeouts for many calls in flight, with one timer between them."""
 
 import asyncio
 from typing import Any
 
+# `asyncio.timeout` makes an object and a timer for every call and takes the timer back a moment later; with
+# hundreds of calls in flight that is a tenth of all that a call costs. Nearly all calls end long before their time
+# is up, so here they are only written down, and one timer waits for the earliest. Cancellation follows
+# `asyncio.Timeout`: a task that is cancelled from outside as well stays cancelled.
 _Task = asyncio.Task[Any]
 
 

@@ -8,17 +8,11 @@ What happens to a call:
 | asks to wait (429, 503, 529)                          | tried again until its deadline, then `CallFailed`     |
 | fails (408, 409, other 5xx, cut off, malformed, slow) | tried again `max_tries` times, then `CallFailed`      |
 | does not take a parameter (400)                       | repeated without it, once per model; see `adapted`    |
-| refuses this request (400, 403, 413, 422)             | `CallFailed`, one try; see below                      |
+| refuses this request (400, 403, 413, 422)             | `CallFailed`, one try                                 |
 | refuses every request (401, 402, 404, redirect)       | `EndpointRefused`, one try; later calls not sent      |
 | cannot be reached, and never could                    | `EndpointRefused` after `unreachable_after`           |
 | cannot be reached any more                            | tried again until its deadline, then `CallFailed`     |
 | failed for good `failures_in_a_row` times             | `EndpointDown` until a call is answered again         |
-
-A model that refuses its first request is either misconfigured, and every call will fail, or was asked something
-it cannot answer (a prompt too long), and all others will do. It is asked a trivial question to tell: one refused
-prompt must not keep the other 20,000 from running, nor a run that lacks only that prompt from ending.
-
-A call keeps its slot while it waits, so an endpoint in trouble is asked less.
 """
 
 import asyncio
@@ -93,6 +87,7 @@ class EndpointModel:
             CallFailed: this call failed for good.
             EndpointRefused: no call can succeed.
         """
+        # A call keeps its slot while it waits, so an endpoint in trouble is asked less.
         slots = self._endpoint.slots
         await slots.acquire()  # without `async with`, which costs two coroutines more
         try:
@@ -165,7 +160,10 @@ class EndpointModel:
         return CallFailed(error.message)
 
     async def _refuses_the_trivial(self, sampling: Sampling, seed: int | None) -> bool:
-        """Whether the model refuses a question that it has no reason to refuse; see the module's docstring."""
+        """Whether the model refuses a question that it has no reason to refuse."""
+        # A model that refuses its first request is either misconfigured, and every call will fail, or was asked
+        # something it cannot answer (a prompt too long), and all others will do. One refused prompt must not keep
+        # the other 20,000 from running, nor a run that lacks only that prompt from ending.
         async with self._asking_trivially:
             for _ in range(2):  # twice, for one refusal may be a gateway's hiccup
                 if self._answered or self._refusal is not None:

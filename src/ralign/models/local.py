@@ -1,8 +1,6 @@
 """A local Hugging Face causal language model as a chat model. Needs `ralign[local]`: torch and transformers.
 
-Concurrent calls are answered in batches, padded on the left. Sampling adds Gumbel noise to the scores and takes
-the largest (argmax(log p + g) with g ~ Gumbel(0, 1) is a draw from p; Gumbel 1954), with a random generator of
-its own for every call: what a call draws depends on its own seed, not on what shares its batch.
+Concurrent calls are answered in batches, padded on the left. Each draws with a random generator of its own.
 """
 
 import inspect
@@ -330,7 +328,10 @@ class LocalModel:
 
 
 class _Draw(LogitsProcessor):
-    """Adds the noise that makes the largest score a draw; rows with temperature 0 keep their scores."""
+    """Gumbel noise that makes the largest score a draw; rows with temperature 0 keep their scores."""
+
+    # argmax(log p + g) with g ~ Gumbel(0, 1) is a draw from p (Gumbel 1954). transformers' own sampling has one
+    # generator a batch; here the draws of a call depend on its own seed, and not on the calls that share its batch.
 
     def __init__(self, requests: list[_Request], config: GenerationConfig, device: torch.device) -> None:
         self._rows = [

@@ -336,7 +336,6 @@ def test_pairs_are_written_as_parquet_too(tmp_path: Path) -> None:
 
 
 def test_a_file_that_exists_is_not_written_over(tmp_path: Path) -> None:
-    """Pitfall 4."""
     (tmp_path / "out.jsonl").write_text("mine\n")
     with pytest.raises(InputError, match=r"out\.jsonl: exists already"):
         run("ppe", [PPE], tmp_path)

@@ -25,7 +25,7 @@ class ConvertConfig:
     seed: int = 0
     """Random seed of the positions A and B, pair by pair, whatever the order of the rows."""
     benchmark: str | None = None
-    """The benchmark that the pairs count under. Default: the data set's name; for chosen-rejected, the name of --out."""
+    """The benchmark that the pairs count under. Default: the data set's name (chosen-rejected: that of --out)."""
     leave_out: tuple[str, ...] = ()
     """Subsets to leave out, such as Ties (rewardbench2) or magpie_ultra (skywork); repeat for each."""
     limit: int | None = None

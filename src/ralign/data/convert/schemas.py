@@ -49,11 +49,10 @@ def read_helpsteer3(row: Row, location: RowLocation) -> Sequence[Preference] | L
     Columns: `domain`, `language`, `context` (messages up to the user's last), `response1`, `response2`,
     `overall_preference` from -3 (response 1 is much better) to 3 (response 2 is), and `individual_preference`, up to
     three of `{score, reasoning, feedback1, feedback2}`.
-
-    Read from the data card of nvidia/HelpSteer3 (README at 317951e; files `preference/train.jsonl.gz` and
-    `preference/validation.jsonl.gz`), the column types of a re-upload's card (davidanugraha/HelpSteer3 at d0b36f2),
-    and the scale as AIR-hl/helpsteer3_preference's card gives it. No row of the original has been seen here.
     """
+    # Read from the data card of nvidia/HelpSteer3 (README at 317951e; files `preference/train.jsonl.gz` and
+    # `preference/validation.jsonl.gz`), the column types of a re-upload's card (davidanugraha/HelpSteer3 at d0b36f2),
+    # and the scale as AIR-hl/helpsteer3_preference's card gives it. No row of the original has been seen here.
     overall = row.get("overall_preference")
     if not isinstance(overall, int) or isinstance(overall, bool) or not -3 <= overall <= 3:
         raise expected(row, "overall_preference", "a whole number from -3 to 3", location)
@@ -77,10 +76,9 @@ def read_ppe(row: Row, location: RowLocation) -> Sequence[Preference] | LeftOut:
 
     Columns: `question_id`, `model_a`, `model_b`, `winner`, `prompt`, `response_1`, `response_2`, `language`, and what
     the prompt is like (`is_code`, `hard_prompt`, `category_tag`, ...).
-
-    Read from the data card of lmarena-ai/PPE-Human-Preference-V1 (README at e75cdc5), which gives `prompt` as a
-    string; a list of messages is taken too. No row of the original has been seen here.
     """
+    # Read from the data card of lmarena-ai/PPE-Human-Preference-V1 (README at e75cdc5), which gives `prompt` as a
+    # string; a list of messages is taken too. No row of the original has been seen here.
     conversation = read_turns(row, "prompt", location)
     first, second = string(row, "response_1", location), string(row, "response_2", location)
     winner = row.get("winner")
@@ -105,14 +103,13 @@ def read_rewardbench2(row: Row, location: RowLocation, *, seed: int) -> Sequence
 
     Columns: `id`, `prompt` (a string), `chosen` and `rejected` (lists of strings), `num_correct`, `num_incorrect`,
     `total_completions`, `models`, `subset`, `additional_metadata`.
-
-    Read from the data card of allenai/reward-bench-2 (README at 7ff0885). Its rule: in five of the six subsets a row
-    counts when its one chosen answer scores above each of its three rejected ones; in `Ties` every correct answer
-    must score above every incorrect one, and the margins count too. No row of the original has been seen here.
-
-    Each pair is a preference by the card's rule. A share of pairs is not the leaderboard's score: that asks for all
-    three pairs of a row at once, and `row_id` says which belong together.
     """
+    # Read from the data card of allenai/reward-bench-2 (README at 7ff0885). Its rule: in five of the six subsets a row
+    # counts when its one chosen answer scores above each of its three rejected ones; in `Ties` every correct answer
+    # must score above every incorrect one, and the margins count too. No row of the original has been seen here.
+    #
+    # Each pair is a preference by the card's rule. A share of pairs is not the leaderboard's score: that asks for all
+    # three pairs of a row at once, and `row_id` says which belong together.
     row_id = identifier(row, "id", location)
     conversation = read_turns(row, "prompt", location)
     answers: dict[str, list[str]] = {}
@@ -145,11 +142,10 @@ def read_code_preference_pairs(row: Row, location: RowLocation) -> Sequence[Pref
     """Code-Preference-Pairs: a right program against the same with a bug put in.
 
     Columns: `instruction`, `input` (the user's question), `accepted`, `rejected`, `ID`.
-
-    The data card (Vezora/Code-Preference-Pairs at dffbc64, one file `Code-Preference-Pairs.jsonl`) could not be read
-    here. The columns are those that TRL's documentation on preference formats converts from this set (`input` is the
-    prompt there; `instruction` and `ID` are dropped), and that a re-upload's card lists.
     """
+    # The data card (Vezora/Code-Preference-Pairs at dffbc64, one file `Code-Preference-Pairs.jsonl`) could not be read
+    # here. The columns are those that TRL's documentation on preference formats converts from this set (`input` is the
+    # prompt there; `instruction` and `ID` are dropped), and that a re-upload's card lists.
     question = optional_string(row, "input", location) or ""
     if not question.strip():
         question = optional_string(row, "instruction", location) or ""
@@ -167,11 +163,10 @@ def read_math_dpo(row: Row, location: RowLocation) -> Sequence[Preference]:
 
     Columns: `dataset`, `prompt`, `initial_reason_steps` (right steps that both answers begin with), `chosen` and
     `rejected` (the next step, right and wrong), `full_chosen` and `full_rejected` (with all later steps), `answer`.
-
-    Read from the data card of xinlai/Math-Step-DPO-10K (README at e51435d); that this is the paper's Math-DPO-10K is
-    what RM-R1 (arXiv 2505.02387), whose training sets the paper takes over, links to. No row of the original has been
-    seen here.
     """
+    # Read from the data card of xinlai/Math-Step-DPO-10K (README at e51435d); that this is the paper's Math-DPO-10K is
+    # what RM-R1 (arXiv 2505.02387), whose training sets the paper takes over, links to. No row of the original has been
+    # seen here.
     steps = optional_string(row, "initial_reason_steps", location) or ""
     chosen, rejected = (string(row, key, location) for key in ("full_chosen", "full_rejected"))
     texts = ("prompt", "initial_reason_steps", "chosen", "rejected", "full_chosen", "full_rejected")
