@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 
 from cyclopts import Parameter
 
-from ralign.data.prompts import PROMPT_COLUMNS
 from ralign.errors import InputError
+from ralign.files.pair_rows import PROMPT_COLUMNS
 from ralign.models.model import ModelSpec, Sampling
 from ralign.runs.options import CallOptions, at_least_one
 
