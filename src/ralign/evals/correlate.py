@@ -90,8 +90,7 @@ def correlate_columns(
     models = table.labels()
     measured = _measures(table, models, runs, bench_name, allow_partial=allow_partial)
     columns = {
-        name: measured[name] if name in measured else table.numbers_or_none(name)
-        for name in [*x_names, y_name]
+        name: measured[name] if name in measured else table.numbers(name) for name in [*x_names, y_name]
     }
     kept = [row for row in range(len(models)) if all(column[row] is not None for column in columns.values())]
     chosen = {

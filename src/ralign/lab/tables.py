@@ -160,7 +160,7 @@ def differences_table(results: Sequence[SeedResult], arm: str, other: str) -> Ta
 def predictions_table(results: Sequence[SeedResult]) -> Table:
     """Pearson's r with the policy's quality."""
     table = _table(
-        "What predicts the policy's quality? Pearson's r, 95 % interval over judges",
+        "What predicts the policy's quality? Pearson's r over judges",
         "measure of the judge",
         "all judges",
         "trained",
@@ -168,8 +168,7 @@ def predictions_table(results: Sequence[SeedResult]) -> Table:
         "not collapsed",
     )
     for name, prediction in predictions(results).items():
-        found = [None if each is None else each.pearson for each in prediction]
-        cells = ["–" if r is None else f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in found]
+        cells = ["–" if each is None else f"{each.pearson:.2f}" for each in prediction]
         table.add_row(FIGURES[name], *cells)
     return _kept(table)
 

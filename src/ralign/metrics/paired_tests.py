@@ -56,10 +56,10 @@ def swap_test(
     # Prompts that differ alike are interchangeable: how many of them are swapped is all that matters.
     kinds, multiplicity = np.unique(change[(change != 0).any(axis=1)], axis=0, return_counts=True)
     differing = int(multiplicity.sum())
-    name = "sign-flip permutation"
+    exact = differing <= _ALL_UP_TO
+    name = "sign-flip permutation, exact" if exact else "sign-flip permutation"
     if differing == 0:
         return PairedTest(name, 1.0)
-    exact = differing <= _ALL_UP_TO
     if exact:
         each = np.repeat(kinds, multiplicity, axis=0)
         swapped = ((np.arange(2**differing)[:, None] >> np.arange(differing)) & 1).astype(np.float64)
@@ -78,7 +78,7 @@ def swap_test(
     extreme = int((np.abs(np.nan_to_num(drawn)) >= abs(observed) - _ROUNDING).sum())
     # The observed assignment is one of all where all are tried; else it is added (Phipson and Smyth 2010).
     p_value = extreme / len(drawn) if exact else (extreme + 1) / (swaps + 1)
-    return PairedTest(f"{name}, exact" if exact else name, min(1.0, p_value))
+    return PairedTest(name, min(1.0, p_value))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -31,9 +31,7 @@ def test_a_pair_weighs_one_however_many_of_its_judgments_could_be_read():
 def test_pairs_of_one_prompt_are_one_unit_of_the_intervals():
     """Forty copies of two pairs, under the prompts of the two: no surer than the two alone."""
     own, swap = np.tile([[0.9], [0.1]], (40, 1)), np.tile([[0.2], [0.1]], (40, 1))
-    given = dict.fromkeys(("own", "other", "truncate", "truncate_swap", "drop"), own) | {
-        "swap": swap
-    }
+    given = dict.fromkeys(("own", "other", "truncate", "truncate_swap", "drop"), own) | {"swap": swap}
     wrote_a = np.tile([[1.0], [0.0]], (40, 1))
     apart, together = (measure(given, wrote_a, prompt) for prompt in (np.arange(80), np.arange(80) % 2))
     for figure in ("verdict_changed", "probability_lost"):

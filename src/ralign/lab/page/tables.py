@@ -170,14 +170,11 @@ def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Predict
     titles = ("all judges", "trained", "within a seed", "not collapsed")
     rows: list[Html] = []
     for name, prediction in found.items():
-        cells = [
-            Cell(f"{_signed(r.value)} [{_signed(r.low)}, {_signed(r.high)}]" if r else "–")
-            for r in (each and each.pearson for each in prediction)
-        ]
+        cells = [Cell("–" if each is None else _signed(each.pearson)) for each in prediction]
         rows.append(_row(tag("th", TITLES[name], scope="row"), titles, cells))
     note = (
-        "Pearson’s r with the policy’s quality, and its 95\N{NARROW NO-BREAK SPACE}% interval over judges. Trained: "
-        "without the base judges. Within a seed: every figure less its seed’s mean. Not collapsed: without judges "
+        "Pearson’s r with the policy’s quality; judges of one seed are not independent, so it has no interval. "
+        "Trained: without the base judges. Within a seed: every figure less its seed’s mean. Not collapsed: without judges "
         f"whose S-Corr is {100 * COLLAPSED:.0f}\N{NARROW NO-BREAK SPACE}% or more."
     )
     table = _table(_head("figure of the judge", *titles), rows, style="two")
@@ -185,13 +182,12 @@ def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Predict
 
 
 def correlation(found: Correlation | None) -> str:
-    """Pearson's r with its interval, in words."""
+    """Pearson's r in words."""
     if found is None:
         return "too few judges that differ for a correlation"
     if found.models < FEWEST_JUDGES:
         return f"{found.models} judges, too few for a correlation"
-    low, high = _signed(found.pearson.low), _signed(found.pearson.high)
-    return f"r = {_signed(found.pearson.value)}, 95\N{NARROW NO-BREAK SPACE}% interval {low} to {high}"
+    return f"r = {_signed(found.pearson)}"
 
 
 def _head(*titles: str) -> list[Html]:
