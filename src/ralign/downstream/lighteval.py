@@ -151,7 +151,7 @@ def run_lighteval(
     """
     results: dict[str, Path] = {}
     with DirectoryLock(out):
-        check_fingerprint(out, {"policy": policy.fingerprint()}, policy.fingerprint(), log=_LOG)
+        check_fingerprint(out, {"policy": policy.fingerprint()}, policy.fingerprint(), logs=[_LOG])
         for run in runs:
             done = _newest(run.folder)
             if done is not None and not allow_partial:
