@@ -28,6 +28,7 @@ import uvicorn
 
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
 from ralign.models import Sampling, ScriptedModel
+from ralign.runs.options import JudgeOptions
 from ralign.serving.app import create_app
 from ralign.serving.command import spare_collection
 from ralign.serving.config import ServeConfig
@@ -65,7 +66,7 @@ def serve(judge_seconds: float, **config: Any) -> None:
     model = ScriptedModel(verdict, latency=judge_seconds, remember=False)
     judge = ChatJudge(model=model, prompt=Prompt.load(None, JUDGE_PROMPT), sampling=Sampling())
     listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    app = create_app(ServeConfig(judge="scripted", **config), judge)
+    app = create_app(ServeConfig(judge=JudgeOptions(judge="scripted"), **config), judge)
     spare_collection()
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     signal.signal(signal.SIGTERM, lambda number, frame: None)

@@ -138,7 +138,7 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
     """Measure a judge: L-Acc, S-Corr and F-Score with intervals, into a run directory."""
     from ralign.evals.bench.command import run_bench
     from ralign.report.tables import print_tables, results_tables
-    from ralign.runs import show_end
+    from ralign.runs.execute import show_end
 
     console = _console()
     results = asyncio.run(run_bench(config, _local_model, console))
@@ -155,7 +155,7 @@ def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
     from ralign.evals.probe.command import run_probe
     from ralign.report.probing_table import probing_table
     from ralign.report.tables import print_tables
-    from ralign.runs import show_end
+    from ralign.runs.execute import show_end
 
     console = _console()
     results = asyncio.run(run_probe(config, _probed_model, console))
@@ -167,7 +167,7 @@ def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
 def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
     """Write gold rationales for preference pairs with a strong model, each checked, into a run directory."""
     from ralign.data.gold.command import run_gold, show_results
-    from ralign.runs import show_end
+    from ralign.runs.execute import show_end
 
     console = _console()
     results = asyncio.run(run_gold(config, _local_model, console))
@@ -190,7 +190,7 @@ def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
 def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
     """Answer prompts with a model, into a run directory: reference answers for `policy` and `winrate`."""
     from ralign.data.answers.command import run_answers, show_results
-    from ralign.runs import show_end
+    from ralign.runs.execute import show_end
 
     console = _console()
     results = asyncio.run(run_answers(config, _local_model, console))
@@ -227,7 +227,7 @@ def _policy_engine(name: Engine) -> "PolicyEngine":
 def winrate(config: Annotated[WinrateConfig, Parameter(name="*")]) -> int:
     """Judge a policy's answers against references in both orders: the win rate, raw and at equal length."""
     from ralign.evals.winrate.command import run_winrate, show_results
-    from ralign.runs import show_end
+    from ralign.runs.execute import show_end
 
     console = _console()
     results = asyncio.run(run_winrate(config, _local_model, console))
@@ -330,7 +330,7 @@ def _training_engine(name: Engine) -> "TrainingEngine":
 
 
 @app.command
-def serve(config: Annotated[ServeConfig, Parameter(name="*")]) -> int:
+def serve(config: Annotated[ServeConfig | None, Parameter(name="*")] = None) -> int:
     """Serve a judge as a policy's reward over HTTP, for TRL, verl, OpenRLHF and anything else."""
     try:
         # The web framework is an extra.
@@ -338,7 +338,8 @@ def serve(config: Annotated[ServeConfig, Parameter(name="*")]) -> int:
     except ImportError as error:
         raise InputError(f"{error.name} is not installed: pip install 'ralign[serve]'") from None
 
-    asyncio.run(run_serve(config, _local_model, lambda address: print(address, flush=True)))
+    # No flag is required by itself, so the parser takes none at all: the config refuses that.
+    asyncio.run(run_serve(config or ServeConfig(), _local_model, lambda address: print(address, flush=True)))
     return 0
 
 
@@ -354,7 +355,7 @@ def downstream(config: Annotated[DownstreamConfig, Parameter(name="*", consume_m
 def rubric(config: Annotated[RubricConfig, Parameter(name="*")]) -> int:
     """Grade single answers by rubrics or yes-or-no questions with a judge, into a run directory."""
     from ralign.evals.rubric.command import run_rubric, show_results
-    from ralign.runs import show_end
+    from ralign.runs.execute import show_end
 
     console = _console()
     results = asyncio.run(run_rubric(config, _local_model, console))

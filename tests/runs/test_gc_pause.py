@@ -1,12 +1,13 @@
 import gc
 
 import pytest
-from ralign.training.rare_collections import rare_collections
+
+from ralign.runs.gc_pause import gc_pause
 
 
-def test_collections_are_rarer_until_the_last_of_overlapping_batches_is_over():
+def test_collections_are_rarer_until_the_last_of_overlapping_runs_is_over():
     usual = gc.get_threshold()
-    first, second = rare_collections(), rare_collections()
+    first, second = gc_pause(), gc_pause()
     first.__enter__()
     second.__enter__()
     assert gc.get_threshold() == (100 * usual[0], *usual[1:])
@@ -16,8 +17,8 @@ def test_collections_are_rarer_until_the_last_of_overlapping_batches_is_over():
     assert gc.get_threshold() == usual
 
 
-def test_a_batch_that_fails_gives_the_collector_back():
+def test_a_run_that_fails_gives_the_collector_back():
     usual = gc.get_threshold()
-    with pytest.raises(KeyError), rare_collections():
+    with pytest.raises(KeyError), gc_pause():
         raise KeyError
     assert gc.get_threshold() == usual

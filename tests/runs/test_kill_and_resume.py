@@ -37,7 +37,7 @@ class Command(NamedTuple):
     logs: tuple[str, ...]
     files: tuple[str, ...] = ()
     """What else it writes, which must be the same to the byte."""
-    kills: int = 4
+    kills: int = 3
     concurrency: int = 16
     between: tuple[int, int] = (15, 40)
     """Answers between two kills."""

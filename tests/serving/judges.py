@@ -15,6 +15,7 @@ from ralign.metajudging import MetaJudge
 from ralign.models import ScriptedModel
 from ralign.models.model import Sampling
 from ralign.records import Failure, Judgment, MetaJudgment, Order, PreferencePair, Verdict
+from ralign.runs.options import JudgeOptions
 from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig
 
@@ -96,7 +97,7 @@ async def service(
     judge: Judge, meta_judge: MetaJudge | None = None, *, token: str | None = None, **config: Any
 ) -> AsyncGenerator[str]:
     """A real uvicorn in a thread of its own; the address. Ended when left."""
-    app = create_app(ServeConfig(judge="words", **config), judge, meta_judge, token=token)
+    app = create_app(ServeConfig(judge=JudgeOptions(judge="words"), **config), judge, meta_judge, token=token)
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)

@@ -1,6 +1,7 @@
 import pytest
 
 from ralign.errors import InputError
+from ralign.runs.options import JudgeOptions
 from ralign.serving.command import read_token
 from ralign.serving.config import ServeConfig
 
@@ -23,7 +24,7 @@ from ralign.serving.config import ServeConfig
 def test_beyond_loopback_there_is_no_serving_without_a_token(
     monkeypatch: pytest.MonkeyPatch, host: str, beyond: bool
 ) -> None:
-    config = ServeConfig(judge="m", host=host)
+    config = ServeConfig(judge=JudgeOptions(judge="m"), host=host)
     assert config.beyond_loopback is beyond
     for value in (None, "", "  "):
         if value is None:
@@ -42,7 +43,7 @@ def test_beyond_loopback_there_is_no_serving_without_a_token(
 def test_a_token_that_no_header_can_hold_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RALIGN_SERVE_TOKEN", "open\nsesame")
     with pytest.raises(InputError) as caught:
-        read_token(ServeConfig(judge="m"))
+        read_token(ServeConfig(judge=JudgeOptions(judge="m")))
     assert "sesame" not in str(caught.value)
 
 
@@ -57,9 +58,9 @@ def test_a_token_that_no_header_can_hold_is_refused_unseen(monkeypatch: pytest.M
         ({"format_penalty": float("nan")}, "--format-penalty"),
         ({"deadline": 0.0}, "--deadline"),
         ({"port": 70_000}, "--port"),
-        ({"meta_judge_url": "http://localhost:1"}, "--meta-judge-url"),
+        ({"judge": JudgeOptions()}, "--judge"),
     ],
 )
 def test_what_cannot_be_served_is_refused_by_its_flag(fields: dict, flag: str) -> None:
     with pytest.raises(InputError, match=flag):
-        ServeConfig(judge="m", **fields)
+        ServeConfig(**{"judge": JudgeOptions(judge="m"), **fields})

@@ -148,7 +148,7 @@ def _reader(hint: Any, *, required: bool) -> _Read:
 def _choice(
     row: Row, key: str, location: RowLocation, *, choices: tuple[str, ...], required: bool
 ) -> str | None:
-    if required and row.get(key) is None:
+    if required and row.get(key) not in choices:
         raise expected(row, key, ", ".join(map(repr, choices)), location)
     return optional_choice(row, key, choices, location)
 

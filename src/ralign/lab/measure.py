@@ -14,7 +14,7 @@ from ralign.lab.meta_judge import ExactMetaJudge
 from ralign.lab.model import GPT
 from ralign.lab.records import benchmark_name, to_records
 from ralign.lab.world import World
-from ralign.runs import Results
+from ralign.runs.execute import Results
 
 Split = Literal["train", "hard", "adversarial"]
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)

@@ -156,12 +156,11 @@ def contest(
         noise = torch.rand(n, 1, v.CRITIQUE_LENGTH, len(v.WORDS), generator=generator)
         letters = judge.sample(judge_prompt(question, one, other), noise).words[:, 0, -1].tolist()
         # The policy's answer counts as A, wherever it was shown.
-        verdicts.append(
-            [
-                verdict if verdict is None or was_first else opposite(verdict)
-                for verdict, was_first in zip(map(verdict_of, letters), first.tolist(), strict=True)
-            ]
-        )
+        for_answer: list[Verdict | None] = []
+        for letter, was_first in zip(letters, first.tolist(), strict=True):
+            verdict = verdict_of(letter)
+            for_answer.append(verdict if verdict is None or was_first else opposite(verdict))
+        verdicts.append(for_answer)
     penalty = LengthPenalty(coefficient=config.length_weight)
     rewards: list[float] = []
     lengths = length(answer).tolist(), length(reference).tolist()

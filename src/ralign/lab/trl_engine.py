@@ -125,13 +125,14 @@ class GroupReward:
         judgments = torch.tensor(completion_ids)
         aligned = self._meta_judge.compare(pairs.shown, pairs.gold, judgments[:, None])[:, 0]
         rewards: list[float | None] = []
-        for label, verdict, fits, points in zip(
-            map(verdict_of, pairs.gold[:, -1].tolist()),
-            map(verdict_of, judgments[:, -1].tolist()),
+        for gold, written, fits, points in zip(
+            pairs.gold[:, -1].tolist(),
+            judgments[:, -1].tolist(),
             aligned.tolist(),
             stated(pairs.gold, judgments).tolist(),
             strict=True,
         ):
+            label, verdict = verdict_of(gold), verdict_of(written)
             assert label is not None, "a gold judgment ends in a verdict"
             judgment = Judgment(pair_id="", verdict=verdict, failure=None if verdict else "parse")
             named = tuple(GoldPoint(text="", stated=flag) for flag in points)

@@ -15,24 +15,3 @@ What is owed follows from the logs alone: nothing else is remembered between two
 logs, a dry run is `forecast` in place of `ask`, and complete means that nothing is owed. A provider's batch mode fits
 the same shape: a role's calls say by `request` what to hand in, and their `read` makes the record of what comes back.
 """
-
-from ralign.runs.execute import Results, execute, run, show_end
-from ralign.runs.log import Log
-from ralign.runs.options import CallOptions, JudgeOptions, MetaJudgeOptions
-from ralign.runs.plan import Ask, Call, Live, Plan, Role
-
-__all__ = [
-    "Ask",
-    "Call",
-    "CallOptions",
-    "JudgeOptions",
-    "Live",
-    "Log",
-    "MetaJudgeOptions",
-    "Plan",
-    "Results",
-    "Role",
-    "execute",
-    "run",
-    "show_end",
-]

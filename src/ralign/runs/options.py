@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from cyclopts import Parameter
 
 from ralign.errors import InputError
-from ralign.judging import Prompt
 from ralign.models.model import ModelSpec, Sampling
+
+if TYPE_CHECKING:  # flags are read before anything is loaded: `ralign --help` answers at once
+    from ralign.judging import Prompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ class MetaJudgeOptions:
     """The meta-judge: which model, in which words, how sampled."""
 
     meta_judge: str | None = None
-    """The meta-judge's model name, as for --judge. Without a meta-judge only L-Acc is measured."""
+    """The meta-judge's model name, as for --judge. Without one, rationales are not compared with gold's."""
     meta_judge_url: str | None = None
     """The meta-judge's OpenAI-compatible endpoint. Default: --judge-url."""
     meta_prompt: Path | None = None
@@ -170,7 +172,7 @@ def as_table(config: object) -> dict[str, Any]:
 
 
 def fingerprint(
-    config: object, prompts: Mapping[str, Prompt] = MappingProxyType({}), **digests: str
+    config: object, prompts: "Mapping[str, Prompt]" = MappingProxyType({}), **digests: str
 ) -> dict[str, Any]:
     """The part of a config that makes two runs the same run.
 

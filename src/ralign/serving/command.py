@@ -18,7 +18,7 @@ import uvicorn
 from ralign.errors import InputError
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, MetaJudge
-from ralign.models import LoadLocalModel, ModelSpec, Sampling
+from ralign.models import LoadLocalModel
 from ralign.models.pool import ModelPool
 from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig
@@ -114,33 +114,19 @@ async def open_models(config: ServeConfig, local_model: LoadLocalModel) -> Async
     async with ModelPool(
         local_model, concurrency=config.concurrency, deadline=config.deadline, try_timeout=config.deadline
     ) as opened:
-        judge_spec = ModelSpec(
-            name=config.judge,
-            url=config.judge_url,
-            key_variable=config.judge_key_variable,
-            body=config.judge_body,
-            body_flag="--judge-body",
-        )
         judge = ChatJudge(
-            prompt=Prompt.load(config.judge_prompt, JUDGE_PROMPT),
-            sampling=Sampling(temperature=config.judge_temperature, max_tokens=config.judge_max_tokens),
+            prompt=Prompt.load(config.judge.judge_prompt, JUDGE_PROMPT),
+            sampling=config.judge.sampling,
             seed=config.seed,
-            model=await opened.open(judge_spec),
+            model=await opened.open(config.judge.spec),
         )
-        if config.meta_judge is None:
+        if config.meta_judge.meta_judge is None:
             yield Models(judge, None)
             return
-        meta_spec = ModelSpec(
-            name=config.meta_judge,
-            url=config.meta_judge_url or config.judge_url,
-            key_variable=config.meta_judge_key_variable,
-            body=config.meta_body,
-            body_flag="--meta-body",
-        )
         meta_judge = ChatMetaJudge(
-            prompt=Prompt.load(config.meta_prompt, META_PROMPT),
-            sampling=Sampling(temperature=config.meta_temperature, max_tokens=config.meta_max_tokens),
+            prompt=Prompt.load(config.meta_judge.meta_prompt, META_PROMPT),
+            sampling=config.meta_judge.sampling,
             seed=config.seed,
-            model=await opened.open(meta_spec),
+            model=await opened.open(config.meta_judge.spec(config.judge.judge_url)),
         )
         yield Models(judge, meta_judge)

@@ -2,44 +2,18 @@
 
 import ipaddress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from ralign.errors import InputError
+from ralign.runs.options import JudgeFlags, JudgeOptions, MetaJudgeFlags, MetaJudgeOptions, at_least_one
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServeConfig:
     """A reward service: which judge, which meta-judge, how an answer is rewarded, where it listens."""
 
-    judge: str
-    """The judge's model name at --judge-url; without a URL, a local Hugging Face model (path or hub name)."""
-    judge_url: str | None = None
-    """The judge's OpenAI-compatible endpoint, for example http://localhost:8000/v1."""
-    judge_key_variable: str = "OPENAI_API_KEY"
-    """The environment variable that holds the judge's API key."""
-    judge_prompt: Path | None = None
-    """A file with your own judge prompt. Default: ours."""
-    judge_temperature: float | None = 0.4
-    """Sampling temperature of the judge (the paper: 0.4)."""
-    judge_max_tokens: int | None = 8192
-    """Maximum tokens of a judgment, thinking included (the paper: 8,192)."""
-    judge_body: str | None = None
-    """More fields for the judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
-    meta_judge: str | None = None
-    """The meta-judge's model name, as for --judge: /compare then says whether a right verdict is aligned."""
-    meta_judge_url: str | None = None
-    """The meta-judge's OpenAI-compatible endpoint. Default: --judge-url."""
-    meta_judge_key_variable: str = "OPENAI_API_KEY"
-    """The environment variable that holds the meta-judge's API key."""
-    meta_prompt: Path | None = None
-    """A file with your own meta-judge prompt. Default: ours."""
-    meta_temperature: float | None = 0.4
-    """Sampling temperature of the meta-judge (the paper: 0.4)."""
-    meta_max_tokens: int | None = 16384
-    """Maximum tokens of a meta-judgment, thinking included (the paper: 16,384)."""
-    meta_body: str | None = None
-    """More fields for the meta-judge's requests, as a JSON object."""
+    judge: JudgeFlags = JudgeOptions()
+    meta_judge: MetaJudgeFlags = MetaJudgeOptions()
     host: str = "127.0.0.1"
     """The address to listen on. Beyond loopback, clients must bring the token."""
     port: int = 8765
@@ -77,11 +51,14 @@ class ServeConfig:
         Raises:
             InputError: naming the flag, what was found and what was expected.
         """
-        if self.meta_judge_url is not None and self.meta_judge is None:
-            raise InputError("--meta-judge-url needs --meta-judge MODEL")
-        for name in ("length_window", "concurrency", "queue", "max_bytes"):
-            if (value := getattr(self, name)) < 1:
-                raise InputError(f"--{name.replace('_', '-')} is {value}, expected 1 or more")
+        if self.judge.judge is None:
+            raise InputError("give --judge MODEL (and --judge-url URL, unless it is a local model)")
+        at_least_one(
+            length_window=self.length_window,
+            concurrency=self.concurrency,
+            queue=self.queue,
+            max_bytes=self.max_bytes,
+        )
         for name in ("length_coefficient", "format_penalty"):
             if not 0 <= (value := getattr(self, name)) < float("inf"):
                 raise InputError(f"--{name.replace('_', '-')} is {value}, expected 0 or more")

@@ -20,8 +20,8 @@ from ralign.models import ChatModel, Reply
 from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.faults import Fault
 from ralign.models.testing.server import ChatServer
-from ralign.runs import Results
-from ralign.runs import run as run_plan
+from ralign.runs.execute import Results
+from ralign.runs.execute import run as run_plan
 
 HERBS = ("basil", "chive", "dill")
 

@@ -19,8 +19,8 @@ from ralign.models import ChatModel
 from ralign.models.testing.faults import Fault
 from ralign.models.testing.server import ChatServer
 from ralign.records import Judgment, PreferencePair
-from ralign.runs import Results
-from ralign.runs import run as run_plan
+from ralign.runs.execute import Results
+from ralign.runs.execute import run as run_plan
 
 PAIRS = [make_pair("rose"), make_pair("quince", "B"), make_pair("fig"), make_pair("vine", "B")]
 

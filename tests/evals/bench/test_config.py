@@ -7,8 +7,7 @@ from tests.flags import config_of
 
 from ralign.errors import InputError
 from ralign.evals.bench.config import BenchConfig
-from ralign.runs import CallOptions, JudgeOptions, MetaJudgeOptions
-from ralign.runs.options import as_table, fingerprint
+from ralign.runs.options import CallOptions, JudgeOptions, MetaJudgeOptions, as_table, fingerprint
 
 
 def bench_config(pairs: str, *flags: str) -> BenchConfig:
@@ -46,7 +45,7 @@ def test_config_toml_has_every_flag_by_its_own_name() -> None:
 @pytest.mark.parametrize("group", [BenchConfig, CallOptions, JudgeOptions, MetaJudgeOptions])
 def test_every_field_says_what_it_is(group: type) -> None:
     """The string under a field is its help; cyclopts reads it from the source, so a test has to as well."""
-    source = inspect.getsource(group)
+    source = "".join(inspect.getsource(each) for each in group.__mro__ if each is not object)
     for field in fields(group):
         if not field.name.startswith(("judge", "meta_judge", "calls")) or group is not BenchConfig:
             after = source.split(f"\n    {field.name}: ", 1)[1].split("\n", 2)[1]

@@ -15,7 +15,7 @@ from ralign.evals.rubric.command import run_rubric
 from ralign.files import read_table
 from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.server import ChatServer
-from ralign.runs import Results
+from ralign.runs.execute import Results
 
 KEY = "sk-never-to-be-seen-0123456789"
 

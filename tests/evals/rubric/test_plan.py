@@ -9,7 +9,8 @@ from ralign.downstream.results_files import read_results
 from ralign.errors import BadRow, ConfigMismatch, EndpointRefused, InputError
 from ralign.evals.rubric.item import RubricItem
 from ralign.evals.rubric.plan import GRADES, RubricPlan
-from ralign.runs import Ask, Results, run
+from ralign.runs.execute import Results, run
+from ralign.runs.plan import Ask
 
 ITEMS = [
     item("passes"),

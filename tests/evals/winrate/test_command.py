@@ -15,7 +15,7 @@ from ralign.models import ChatModel, Reply
 from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.faults import Fault
 from ralign.models.testing.server import ChatServer
-from ralign.runs import Results
+from ralign.runs.execute import Results
 
 
 def judge(request: ChatRequest) -> str | Reply:

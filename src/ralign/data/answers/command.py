@@ -9,8 +9,9 @@ from ralign.data.prompts import read_prompts
 from ralign.errors import BadRow
 from ralign.files import list_bad_rows
 from ralign.models import LoadLocalModel
-from ralign.runs import Live, Results, execute
+from ralign.runs.execute import Results, execute
 from ralign.runs.options import fingerprint
+from ralign.runs.plan import Live
 
 
 async def run_answers(config: AnswersConfig, local_model: LoadLocalModel, console: Console) -> Results | None:

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar
 from cyclopts import Parameter
 
 from ralign.errors import InputError
-from ralign.files.pair_rows import PROMPT_COLUMNS
 from ralign.models.model import ModelSpec, Sampling
 from ralign.runs.options import CallOptions, at_least_one
 
@@ -95,6 +94,4 @@ class AnswersConfig:
         """Refuse what cannot be run by an `InputError` that names the flag."""
         if not self.prompts:
             raise InputError("no prompts file given: ralign answers PROMPTS...")
-        if not self.column.strip() or self.column in ("id", *PROMPT_COLUMNS):
-            raise InputError(f"--column is {self.column!r}, expected a name that no prompt column has")
         at_least_one(draws_limit=self.draws_limit, limit=self.limit)

@@ -18,7 +18,9 @@ from typing import Any
 from ralign.data.answers.answer import PROBLEMS, Answer
 from ralign.data.prompts import PolicyPrompt, prompts_digest, write_rows
 from ralign.errors import InputError
-from ralign.runs import Ask, Call, Live, Log, Role
+from ralign.files.pair_rows import PROMPT_COLUMNS
+from ralign.runs.log import Log
+from ralign.runs.plan import Ask, Call, Live, Role
 
 ANSWERS = "answers.jsonl"
 PROMPTS = "prompts.jsonl"
@@ -48,10 +50,12 @@ class AnswersPlan:
         column: str = "reference_answer",
         draws_limit: int = 2,
     ) -> None:
+        if not column.strip() or column in ("id", *PROMPT_COLUMNS):
+            raise InputError(f"--column is {column!r}, expected a name that no prompt column has")
         # Before anything is paid for: an answer must not take the place of a column that came with the prompt.
         for prompt in prompts:
             if column in prompt.row:
-                raise InputError(f"{prompt.place}: has a column {column} already; choose another --column")
+                raise InputError(f"{prompt.location}: has a column {column} already; choose another --column")
         self.digest = prompts_digest(prompts)
         self._prompts = prompts
         self._rows = {prompt.id: row for row, prompt in enumerate(prompts)}

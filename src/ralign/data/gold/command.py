@@ -10,8 +10,9 @@ from ralign.data.gold.writer import CHECK_PROMPT, WRITER_PROMPT, CheckCalls, Wri
 from ralign.files import PairSource, find_pairs_files, list_bad_rows
 from ralign.judging import Prompt
 from ralign.models import LoadLocalModel
-from ralign.runs import Live, Results, execute
+from ralign.runs.execute import Results, execute
 from ralign.runs.options import fingerprint
+from ralign.runs.plan import Live
 
 
 async def run_gold(config: GoldConfig, local_model: LoadLocalModel, console: Console) -> Results | None:

@@ -25,7 +25,8 @@ from ralign.errors import InputError
 from ralign.files import PairsDigest, replacing, write_pairs
 from ralign.models.price import CHARACTERS_PER_TOKEN
 from ralign.records import Judgment, PreferencePair
-from ralign.runs import Ask, Call, Live, Log, Role
+from ralign.runs.log import Log
+from ralign.runs.plan import Ask, Call, Live, Role
 
 DRAFTS = "drafts.jsonl"
 CHECKS = "checks.jsonl"

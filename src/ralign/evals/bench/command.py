@@ -12,8 +12,9 @@ from ralign.judging import JUDGE_PROMPT, JudgeCalls, Prompt, RecordedJudge
 from ralign.metajudging import META_PROMPT, MetaJudgeCalls, RecordedMetaJudge
 from ralign.metrics.power import prompts_needed, smallest_difference
 from ralign.models import LoadLocalModel
-from ralign.runs import Ask, Live, Results, execute
+from ralign.runs.execute import Results, execute
 from ralign.runs.options import fingerprint
+from ralign.runs.plan import Ask, Live
 
 
 async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: Console) -> Results | None:

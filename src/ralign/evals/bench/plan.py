@@ -32,7 +32,9 @@ from ralign.metrics.outcomes import (
 from ralign.metrics.summary import summarise
 from ralign.models.price import CHARACTERS_PER_TOKEN
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
-from ralign.runs import Ask, Call, Live, Log, Results, Role, run
+from ralign.runs.execute import Results, run
+from ralign.runs.log import Log
+from ralign.runs.plan import Ask, Call, Live, Role
 
 JUDGMENTS = "judgments.jsonl"
 META_JUDGMENTS = "meta_judgments.jsonl"
@@ -98,7 +100,7 @@ class BenchPlan:
         slots = len(self.index) * len(self._orders) * draws
         self._verdict: NDArray[np.int8] = np.full(slots, UNANSWERED, dtype=np.int8)
         # Read one by one as views: a number of a numpy array costs three times as much.
-        self._verdicts, self._labels = memoryview(self._verdict), memoryview(self.index.label)
+        self._verdicts, self._labels = memoryview(self._verdict.data), memoryview(self.index.label.data)
         self._has_gold = self.index.has_gold.tobytes()
         self._vote: NDArray[np.int8] = np.full((slots, self._votes), NOT_META_JUDGED, dtype=np.int8)
         self.judgments = Log(out / JUDGMENTS, Judgment, self._slot, slots, note=self._count_judgment)

@@ -11,7 +11,7 @@ from ralign.evals.probe.verdict_probabilities import ChatReader, ChoosingModel
 from ralign.files import PairSource, digest_of_file, find_pairs_files, list_bad_rows, versions
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt, RecordedJudge
 from ralign.models import Sampling
-from ralign.runs import Results
+from ralign.runs.execute import Results
 from ralign.runs.options import as_table, fingerprint
 
 LoadChoosingModel = Callable[[ProbeConfig], AbstractAsyncContextManager[ChoosingModel]]

@@ -31,7 +31,9 @@ from ralign.evals.probe.verdict_probabilities import Reader, Reading
 from ralign.files import PairsDigest, prompt_number
 from ralign.judging import Judge, call_seed, in_pair_letters
 from ralign.records import Judgment, Order, PreferencePair, Verdict, opposite
-from ralign.runs import Ask, Call, Log, Results, Role, run
+from ralign.runs.execute import Results, run
+from ralign.runs.log import Log
+from ralign.runs.plan import Ask, Call, Role
 
 JUDGMENTS = "judgments.jsonl"
 READINGS = "readings.jsonl"

@@ -8,8 +8,9 @@ from ralign.evals.rubric.judge import QUESTION_PROMPT, SCORE_PROMPT, GradeCalls
 from ralign.evals.rubric.plan import RubricPlan
 from ralign.judging import Prompt
 from ralign.models import LoadLocalModel
-from ralign.runs import Live, Results, execute
+from ralign.runs.execute import Results, execute
 from ralign.runs.options import fingerprint
+from ralign.runs.plan import Live
 
 
 async def run_rubric(config: RubricConfig, local_model: LoadLocalModel, console: Console) -> Results | None:

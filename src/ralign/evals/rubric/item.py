@@ -62,8 +62,10 @@ def read_items(
     """
     rows = _by_id(items)
     given = _by_id(answers) if answers else rows
+    # Some ids may have no answer, which --missing decides; none at all is the wrong file.
     if not given.keys() & rows.keys():
         raise InputError(f"{', '.join(answers)}: no id of {', '.join(items)} is there")
+    # `answer` first: a file with both has the policy's there, and somebody else's in `reference_answer`.
     column = columns.column or next(
         (name for name in _DEFAULT_ANSWERS if any(name in row for _, row in given.values())),
         _DEFAULT_ANSWERS[0],
@@ -96,13 +98,15 @@ def item_from_row(row: Row, location: RowLocation, answer: str, columns: Columns
         ("question", columns.question_column),
         ("score", columns.rubric_column),
     )
-    found = [(kind, column) for kind, column in kinds if row.get(column) is not None]
+    found: list[tuple[Kind, str]] = [(kind, column) for kind, column in kinds if row.get(column) is not None]
     if len(found) != 1:
         raise location.bad(
             f"has {' and '.join(column for _, column in found) or 'neither'}, expected one of "
             f"{columns.question_column} (--question-column) and {columns.rubric_column} (--rubric-column)"
         )
-    kind, column = found[0]
+    kind: Kind = found[0][0]
+    column = found[0][1]
+    group = None if columns.by is None else row.get(columns.by)
     value = row[column]
     texts = cast("list[object]", value) if isinstance(value, list) else [value]
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
@@ -111,7 +115,6 @@ def item_from_row(row: Row, location: RowLocation, answer: str, columns: Columns
     # Questions are asked one by one, where a rubric is one text: its points make one score together.
     if kind == "score" and len(criteria) > 1:
         criteria = ("\n".join(f"- {text}" for text in criteria),)
-    group = None if columns.by is None else row.get(columns.by)
     return RubricItem(
         id=prompt.id,
         conversation=prompt.conversation,
@@ -136,6 +139,7 @@ def _by_id(sources: Sequence[str]) -> dict[str, tuple[RowLocation, Row]]:
 
 
 def _passes_on(row: Row, column: str, location: RowLocation) -> bool:
+    # MultiChallenge has YES and NO, a Parquet file may have booleans.
     value = row.get(column)
     if value is None or isinstance(value, bool):
         return value is not False

@@ -34,9 +34,14 @@ class ParsedGrade(NamedTuple):
 
 def parse_grade(answer: str, kind: Kind, finish_reason: str | None = None) -> ParsedGrade:
     """Read a judge's final answer; `finish_reason` is the endpoint's, where it is known."""
+    # A text that was cut off may end in a line that the judge was about to take back.
     if finish_reason in CUT_OFF:
         return ParsedGrade(None, CUT_OFF[finish_reason])
-    line = _last_line(answer)
+    plain = (
+        " ".join(_MARKUP.sub(" ", line).lower().split()).strip(" .!-=")
+        for line in reversed(answer.splitlines())
+    )
+    line = next(filter(None, plain), "")
     if not line:
         return ParsedGrade(None, "empty answer")
     pattern = _YES_OR_NO if kind == "question" else _SCORE
@@ -50,12 +55,3 @@ def parse_grade(answer: str, kind: Kind, finish_reason: str | None = None) -> Pa
     if not LOWEST <= score <= HIGHEST:
         return ParsedGrade(None, f"the score is {score}, expected {LOWEST} to {HIGHEST}")
     return ParsedGrade(score, None)
-
-
-def _last_line(answer: str) -> str:
-    """The last line that says something, without its markup, in small letters."""
-    for line in reversed(answer.splitlines()):
-        plain = " ".join(_MARKUP.sub(" ", line).lower().split()).strip(" .!-=")
-        if plain:
-            return plain
-    return ""

@@ -23,7 +23,8 @@ from ralign.evals.rubric.item import RubricItem
 from ralign.evals.rubric.judge import Grade
 from ralign.evals.rubric.parse import HIGHEST, LOWEST
 from ralign.metrics.intervals import Floats, Share
-from ralign.runs import Ask, Call, Live, Log, Role
+from ralign.runs.log import Log
+from ralign.runs.plan import Ask, Call, Live, Role
 
 GRADES = "grades.jsonl"
 
@@ -106,6 +107,7 @@ class RubricPlan:
         judged = 0
         for item in items:
             slots = self._slots.get(item.id)
+            # --missing fail: without an answer, the item is failed and not ungraded.
             if slots is None:
                 values.append(0.0)
                 judged += 1
@@ -147,5 +149,6 @@ class RubricPlan:
         return slots[grade.criterion]
 
     def _count(self, slot: int, grade: Grade) -> None:
+        # An outage and an unreadable answer both have no value; only the log knows which of them is owed again.
         if grade.value is not None:
             self._values[slot] = grade.value

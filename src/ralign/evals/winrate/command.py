@@ -11,8 +11,9 @@ from ralign.evals.winrate.config import WinrateConfig
 from ralign.evals.winrate.plan import WinratePlan
 from ralign.judging import JUDGE_PROMPT, JudgeCalls, Prompt
 from ralign.models import LoadLocalModel
-from ralign.runs import Live, Results, execute
+from ralign.runs.execute import Results, execute
 from ralign.runs.options import fingerprint
+from ralign.runs.plan import Live
 
 
 async def run_winrate(config: WinrateConfig, local_model: LoadLocalModel, console: Console) -> Results | None:
@@ -25,6 +26,7 @@ async def run_winrate(config: WinrateConfig, local_model: LoadLocalModel, consol
     """
     prompt = Prompt.load(config.judge.judge_prompt, JUDGE_PROMPT)
     calls = JudgeCalls(prompt=prompt, sampling=config.judge.sampling, seed=config.seed)
+    # Before the files are read: a judge that is not named is found out at once.
     judge = Live(config.judge.spec, calls)
     comparisons = match_answers(
         read_prompts([config.answers]),

@@ -64,6 +64,7 @@ def match_answers(
         if not reference:
             raise prompt.location.bad(f"{reference_column} is all thinking, expected an answer")
         other = given.get(prompt.id)
+        # Equal ids of two data sets, or of two versions of one, would compare answers to different questions.
         if other is not None and other.conversation != prompt.conversation:
             raise InputError(f"{other.location}: prompt {prompt.id!r} reads differently in {prompt.location}")
         text = None if other is None else other.row.get(column)

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from ralign.errors import InputError
 from ralign.evals.winrate.comparisons import Comparisons
-from ralign.evals.winrate.results import compare, measure, write_comparisons
-from ralign.files import PairsDigest
+from ralign.evals.winrate.results import compare, measure
+from ralign.evals.winrate.style import Style
+from ralign.files import PairsDigest, replacing
 from ralign.metrics.outcomes import NO_VERDICT, UNANSWERED, VERDICT_A, VERDICT_B
 from ralign.records import Judgment, Order
-from ralign.runs import Ask, Call, Live, Log, Role
+from ralign.runs.log import Log
+from ralign.runs.plan import Ask, Call, Live, Role
 
 ORDERS: tuple[Order, ...] = ("ab", "ba")
 JUDGMENTS = "judgments.jsonl"
@@ -78,13 +81,19 @@ class WinratePlan:
     def results(self) -> dict[str, Any]:
         """Every figure with its counts and its interval, over all prompts and by group; writes comparisons.jsonl."""
         compared = compare(self._comparisons, self._verdicts.reshape(-1, len(ORDERS)), by=self._by)
-        write_comparisons(self._out / COMPARISONS, compared)
+        with replacing(self._out / COMPARISONS) as file:
+            for one in compared:
+                # A style is a named tuple, which orjson leaves to us.
+                file.write(
+                    orjson.dumps(one._asdict(), default=Style._asdict, option=orjson.OPT_APPEND_NEWLINE)
+                )
         document: dict[str, Any] = {
             "owed": {"judgments": int((self._verdicts == UNANSWERED).sum())},
             **measure(compared),
             "left_out": self._comparisons.left_out,
             "without_reference": self._comparisons.without_reference,
         }
+        # After the figures over all prompts, whose intervals must not depend on whether groups were asked for.
         if self._by is not None:
             document["by"] = self._by
             document["groups"] = {

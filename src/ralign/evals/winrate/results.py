@@ -1,4 +1,4 @@
-"""From verdicts to figures: `comparisons.jsonl`, one line a prompt, and every figure with its counts.
+"""From verdicts to figures: a comparison for each prompt, and every figure with its counts.
 
 A prompt is won where the judge prefers its answer in both orders, lost where it prefers the reference in both, and
 tied where the orders disagree: a judge that follows the position has no opinion. A prompt for which an order gave no
@@ -6,18 +6,15 @@ verdict counts for nothing, is counted, and widens `win_rate_bounds`: the win ra
 won.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from ralign.evals.winrate.comparisons import Comparisons
 from ralign.evals.winrate.control import WinRate, controlled_win_rate, win_rate
 from ralign.evals.winrate.style import Style, length_difference, style_difference, style_of
-from ralign.files import replacing
 from ralign.metrics.outcomes import NO_VERDICT, UNANSWERED, VERDICT_A
 
 
@@ -66,21 +63,6 @@ def compare(comparisons: Comparisons, verdicts: NDArray[np.int8], *, by: str | N
         for prompt in comparisons.missing_as_loss
     )
     return compared
-
-
-def write_comparisons(path: Path, compared: Iterable[Comparison]) -> None:
-    """Write one line a prompt; the file is there complete or not at all.
-
-    Raises:
-        WriteFailed: the disk is full, or the folder cannot be written.
-    """
-    with replacing(path) as file:
-        for one in compared:
-            styles = {
-                side: None if style is None else style._asdict()
-                for side, style in (("answer", one.answer), ("reference", one.reference))
-            }
-            file.write(orjson.dumps({**one._asdict(), **styles}, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def measure(compared: Sequence[Comparison]) -> dict[str, Any]:

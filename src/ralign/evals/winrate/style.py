@@ -1,4 +1,4 @@
-"""What an answer looks like, and how two answers differ in it. Pure.
+"""Style of an answer, and how two answers differ in it. Pure.
 
 The features are those of Arena-Hard's and Chatbot Arena's style control (Li, Angelopoulos and Chiang, "Does style
 matter?", LMSYS blog, August 2024): length, markdown headers, list items and bold spans, code blocks left out. Lengths
@@ -20,7 +20,7 @@ _BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
 
 
 class Style(NamedTuple):
-    """What one answer looks like."""
+    """Style of one answer."""
 
     length: int
     """Characters, thinking left out."""
@@ -59,6 +59,7 @@ def style_difference(first: Sequence[Style], second: Sequence[Style]) -> Floats:
     bold, each divided by its deviation. Theirs are also centred at the mean of all models' answers; ours are not, for
     zero has to mean "alike".
     """
+    # Densities and not counts: a longer answer has more of everything, and length is a feature of its own.
     one, other = (np.array(styles, dtype=np.float64) for styles in (first, second))
     lengths = [np.maximum(styles[:, :1], 1.0) for styles in (one, other)]
     features = np.empty_like(one)

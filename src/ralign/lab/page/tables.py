@@ -215,8 +215,10 @@ def _judge(look: Look, small: str | None = None) -> Html:
     return tag("th", look.sign, look.name, tag("small", small) if small else None, scope="row")
 
 
-def _figure(figure: str, value: float, *unit: str) -> str:
-    return number(value) if figure == "quality" else per_cent(value, *unit)
+def _figure(figure: str, value: float, unit: str | None = None) -> str:
+    if figure == "quality":
+        return number(value)
+    return per_cent(value) if unit is None else per_cent(value, unit)
 
 
 def _traits(worths: Sequence[PolicyWorth]) -> list[Cell]:

@@ -1,22 +1,19 @@
+"""Every record of a model's call as one line, and back; what a bad line is refused with."""
+
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ralign.errors import BadRow
-from ralign.files import (
-    decode_judgment,
-    decode_judgment_row,
-    decode_meta_judgment,
-    decode_meta_judgment_row,
-    encode_judgment,
-    encode_meta_judgment,
-    read_log,
-)
-from ralign.records import GoldPoint, Judgment, MetaJudgment, Usage
+from ralign.files import RowLocation, decode, decode_row, encode, read_log
+from ralign.records import Answered, GoldPoint, Judgment, MetaJudgment, Usage
 
+HERE = RowLocation("records.jsonl", 1)
 SHARED = Path(__file__).parents[2].parent / "shared"
 
 texts = st.text(max_size=20)
@@ -46,9 +43,9 @@ def encoded(**row: object) -> bytes:
     | st.builds(Judgment, **shared_fields, rationale=texts, failure=failures)
 )
 def test_a_judgment_comes_back_as_it_was(judgment: Judgment):
-    line = encode_judgment(judgment)
+    line = encode(judgment)
     assert b"\n" not in line
-    assert decode_judgment(line, "judgments.jsonl", 1) == judgment
+    assert decode(Judgment, line, HERE) == judgment
 
 
 points = st.lists(st.builds(GoldPoint, text=texts, stated=st.booleans()), max_size=3).map(tuple)
@@ -59,14 +56,14 @@ points = st.lists(st.builds(GoldPoint, text=texts, stated=st.booleans()), max_si
     | st.builds(MetaJudgment, **shared_fields, vote=counts, points=points, failure=failures)
 )
 def test_a_meta_judgment_comes_back_as_it_was(meta_judgment: MetaJudgment):
-    line = encode_meta_judgment(meta_judgment)
+    line = encode(meta_judgment)
     assert b"\n" not in line
-    assert decode_meta_judgment(line, "meta_judgments.jsonl", 1) == meta_judgment
+    assert decode(MetaJudgment, line, HERE) == meta_judgment
 
 
 def test_a_line_has_the_records_names_and_leaves_out_what_is_not_there():
     judgment = Judgment(pair_id="p1", text="A is right.", verdict="A", usage=Usage(prompt_tokens=3))
-    assert json.loads(encode_judgment(judgment)) == {
+    assert json.loads(encode(judgment)) == {
         "pair_id": "p1",
         "benchmark": "",
         "order": "ab",
@@ -80,7 +77,7 @@ def test_a_line_has_the_records_names_and_leaves_out_what_is_not_there():
     meta_judgment = MetaJudgment(
         pair_id="p1", points=(GoldPoint(text="prime", stated=True),), failure="parse"
     )
-    assert json.loads(encode_meta_judgment(meta_judgment)) == {
+    assert json.loads(encode(meta_judgment)) == {
         "pair_id": "p1",
         "benchmark": "",
         "order": "ab",
@@ -95,50 +92,48 @@ def test_a_line_has_the_records_names_and_leaves_out_what_is_not_there():
 
 def test_half_a_character_in_a_models_text_does_not_stop_the_run():
     judgment = Judgment(pair_id="p1", text="so \ud83d", rationale="\ud83d\ude00", verdict="B")
-    back = decode_judgment(encode_judgment(judgment), "judgments.jsonl", 1)
+    back = decode(Judgment, encode(judgment), HERE)
     assert (back.text, back.rationale, back.verdict) == (
         "so \N{REPLACEMENT CHARACTER}",
         "\N{GRINNING FACE}",
         "B",
     )
     meta = MetaJudgment(pair_id="p1", points=(GoldPoint(text="\ud83d", stated=True),), aligned=True)
-    assert (
-        decode_meta_judgment(encode_meta_judgment(meta), "m", 1).points[0].text == "\N{REPLACEMENT CHARACTER}"
-    )
+    assert decode(MetaJudgment, encode(meta), HERE).points[0].text == "\N{REPLACEMENT CHARACTER}"
 
 
 def test_a_row_recorded_elsewhere_needs_little_and_may_hold_more():
     line = b'{"pair_id": 7, "text": "A it is.", "verdict": "A", "logprob": NaN, "usage": {"cost": 1}}'
-    judgment, has_verdict = decode_judgment_row(line, "j.jsonl", 1)
-    assert has_verdict
+    judgment, has_outcome = decode_row(Judgment, line, HERE)
+    assert has_outcome
     assert judgment == Judgment(
         pair_id="7", text="A it is.", rationale="A it is.", verdict="A", usage=Usage(), order="ab", draw=0
     )
 
 
 def test_a_null_verdict_is_a_text_in_which_none_was_found():
-    row = decode_judgment_row(encoded(text="Both are fine.", verdict=None), "j.jsonl", 1)
-    assert (row.has_verdict, row.judgment.verdict, row.judgment.failure) == (True, None, "parse")
-    meta = decode_meta_judgment_row(encoded(text="Hard to say.", aligned=None), "m.jsonl", 1)
-    assert (meta.has_aligned, meta.meta_judgment.aligned, meta.meta_judgment.failure) == (True, None, "parse")
+    row = decode_row(Judgment, encoded(text="Both are fine.", verdict=None), HERE)
+    assert (row.has_outcome, row.record.verdict, row.record.failure) == (True, None, "parse")
+    meta = decode_row(MetaJudgment, encoded(text="Hard to say.", aligned=None), HERE)
+    assert (meta.has_outcome, meta.record.aligned, meta.record.failure) == (True, None, "parse")
 
 
 def test_a_row_without_a_verdict_is_to_be_parsed_and_a_run_directory_has_no_such_rows():
     line = encoded(text="A it is.")
-    row = decode_judgment_row(line, "j.jsonl", 1)
-    assert (row.has_verdict, row.judgment.verdict, row.judgment.failure) == (False, None, None)
-    with pytest.raises(BadRow, match=r"^j\.jsonl:4: verdict is missing, expected 'A', 'B' or null$"):
-        decode_judgment(line, "j.jsonl", 4)
-    meta = decode_meta_judgment_row(line, "m.jsonl", 1)
-    assert (meta.has_aligned, meta.meta_judgment.aligned, meta.meta_judgment.failure) == (False, None, None)
-    with pytest.raises(BadRow, match=r"^m\.jsonl:4: aligned is missing, expected true, false or null$"):
-        decode_meta_judgment(line, "m.jsonl", 4)
+    row = decode_row(Judgment, line, HERE)
+    assert (row.has_outcome, row.record.verdict, row.record.failure) == (False, None, None)
+    with pytest.raises(BadRow, match=r"^j\.jsonl:4: verdict is missing, expected a value or null$"):
+        decode(Judgment, line, RowLocation("j.jsonl", 4))
+    meta = decode_row(MetaJudgment, line, HERE)
+    assert (meta.has_outcome, meta.record.aligned, meta.record.failure) == (False, None, None)
+    with pytest.raises(BadRow, match=r"^m\.jsonl:4: aligned is missing, expected a value or null$"):
+        decode(MetaJudgment, line, RowLocation("m.jsonl", 4))
 
 
 def test_a_failed_call_has_nothing_to_parse():
-    row = decode_judgment_row(encoded(failure="call"), "j.jsonl", 1)
-    assert (row.has_verdict, row.judgment.failure) == (True, "call")
-    assert decode_meta_judgment_row(encoded(failure="call"), "m.jsonl", 1).has_aligned
+    row = decode_row(Judgment, encoded(failure="call"), HERE)
+    assert (row.has_outcome, row.record.failure) == (True, "call")
+    assert decode_row(MetaJudgment, encoded(failure="call"), HERE).has_outcome
 
 
 @pytest.mark.parametrize(
@@ -168,7 +163,7 @@ def test_a_failed_call_has_nothing_to_parse():
 )
 def test_a_bad_judgment_says_what_was_found_and_what_was_expected(line: bytes, problem: str):
     with pytest.raises(BadRow) as caught:
-        decode_judgment_row(line, "j.jsonl", 9)
+        decode_row(Judgment, line, RowLocation("j.jsonl", 9))
     assert str(caught.value) == f"j.jsonl:9: {problem}"
 
 
@@ -197,7 +192,7 @@ def test_a_bad_judgment_says_what_was_found_and_what_was_expected(line: bytes, p
 )
 def test_a_bad_meta_judgment_says_what_was_found_and_what_was_expected(line: bytes, problem: str):
     with pytest.raises(BadRow) as caught:
-        decode_meta_judgment_row(line, "m.jsonl", 9)
+        decode_row(MetaJudgment, line, RowLocation("m.jsonl", 9))
     assert str(caught.value) == f"m.jsonl:9: {problem}"
 
 
@@ -205,9 +200,77 @@ def test_a_bad_meta_judgment_says_what_was_found_and_what_was_expected(line: byt
 @pytest.mark.parametrize(("judge", "without_verdict"), [("gpt-4", 0), ("chatgpt", 5), ("palm2", 6)])
 def test_the_public_judgments_are_read_and_come_back(judge: str, without_verdict: int):
     path = SHARED / f"data/llmbar/judgments_{judge}.jsonl"
-    rows = [decode_judgment_row(line.data, path.name, line.number) for line in read_log(path)]
+    rows = [decode_row(Judgment, line.data, RowLocation(path.name, line.number)) for line in read_log(path)]
     assert len(rows) == 838
-    assert all(row.has_verdict for row in rows)
-    assert sum(row.judgment.failure == "parse" for row in rows) == without_verdict
+    assert all(row.has_outcome for row in rows)
+    assert sum(row.record.failure == "parse" for row in rows) == without_verdict
     for row in rows:
-        assert decode_judgment(encode_judgment(row.judgment), path.name, 1) == row.judgment
+        assert decode(Judgment, encode(row.record), HERE) == row.record
+
+
+Shade = Literal["light", "dark"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shaded(Answered):
+    """A kind of record that this module has never heard of."""
+
+    OUTCOME: ClassVar[str] = "depth"
+
+    buoy: str
+    row: int
+    shade: Shade
+    depth: float | None = None
+    lit: bool | None = None
+
+
+@given(
+    record=st.builds(
+        Shaded,
+        buoy=st.text(min_size=1).filter(str.strip),
+        row=counts,
+        shade=st.sampled_from(["light", "dark"]),
+        depth=st.floats(allow_nan=False, allow_infinity=False),
+        lit=st.none() | st.booleans(),
+        text=texts,
+        thinking=maybe_text,
+    )
+)
+def test_a_new_kind_of_record_needs_no_code(record: Shaded):
+    assert decode(Shaded, encode(record), HERE) == record
+
+
+def test_a_line_begins_with_what_the_call_is_about():
+    line = encode(Shaded(buoy="Bell", row=2, shade="dark", depth=4.5, text="Deep."))
+    assert list(json.loads(line)) == ["buoy", "row", "shade", "depth", "text", "failure"]
+
+
+def test_an_outcome_that_nobody_could_read_is_written_as_null_beside_its_failure():
+    record = Shaded(buoy="Bell", row=0, shade="light", text="Er", failure="parse", detail="no number")
+    row = json.loads(encode(record))
+    assert (row["depth"], row["failure"], row["detail"]) == (None, "parse", "no number")
+    assert decode(Shaded, encode(record), HERE) == record
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"shade": None}, "shade is null, expected 'light', 'dark'"),
+        ({"shade": "dim"}, "shade is 'dim', expected 'light', 'dark'"),
+        ({"buoy": " "}, "buoy is ' ', expected a string that is not blank, or an integer"),
+        ({"depth": "4"}, "depth is '4', expected a number or null"),
+        ({"depth": True}, "depth is true, expected a number or null"),
+        ({"lit": 1}, "lit is 1, expected true, false or null"),
+        ({"failure": "call"}, "depth is 4 beside failure 'call', expected only one of them"),
+    ],
+)
+def test_a_field_is_checked_by_its_annotation(change: dict, problem: str):
+    row = {"buoy": "Bell", "row": 1, "shade": "dark", "depth": 4, **change}
+    with pytest.raises(BadRow) as caught:
+        decode(Shaded, json.dumps(row).encode(), HERE)
+    assert str(caught.value) == f"records.jsonl:1: {problem}"
+
+
+def test_a_required_choice_that_is_missing_is_named():
+    with pytest.raises(BadRow, match=r"^records\.jsonl:1: shade is missing, expected 'light', 'dark'$"):
+        decode(Shaded, b'{"buoy": "Bell", "depth": 4}', HERE)

@@ -1,4 +1,4 @@
-"""The loop: each owed judgment once, right ones to the meta-judge, taken up where it stopped."""
+"""The plan: each owed judgment once, right ones to the meta-judge; what a failure does to the figures."""
 
 import asyncio
 import json
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.evals.bench.fakes import TableJudge, TableMetaJudge, make_pair
 
-from ralign.errors import ConfigMismatch, EndpointRefused, InputError, RunLocked
+from ralign.errors import ConfigMismatch, InputError
 from ralign.evals.bench.plan import bench
-from ralign.files import DirectoryLock, PairSource, read_log
+from ralign.files import PairSource
 from ralign.records import Judgment, Order, PreferencePair
 
 PAIRS = [
@@ -109,18 +109,6 @@ async def test_the_meta_judge_reads_the_recorded_rationale_of_an_earlier_session
     assert results.complete
 
 
-async def test_a_torn_last_line_is_owed_again(write, tmp_path: Path) -> None:
-    pairs = write(PAIRS)
-    undisturbed = await bench(pairs, TableJudge(verdicts()), None, tmp_path / "run")
-    log = tmp_path / "run/judgments.jsonl"
-    log.write_bytes(log.read_bytes()[:-9])
-    judge = TableJudge(verdicts())
-    results = await bench(pairs, judge, None, tmp_path / "run")
-    assert judge.asked.total() == 1
-    assert results.document == undisturbed.document
-    assert len(list(read_log(log))) == 6
-
-
 async def test_the_majority_of_the_votes_counts_and_none_is_a_failure(write, tmp_path: Path) -> None:
     """The failure is counted, and moves the bounds."""
     votes = {("wick", "ab", 0): True, ("wick", "ab", 1): False, ("wick", "ab", 2): False}
@@ -155,52 +143,10 @@ async def test_no_gold_rationale_at_all_is_said_before_any_call(write, tmp_path:
     assert not judge.asked
 
 
-async def test_another_configuration_is_refused_by_the_field_that_differs(write, tmp_path: Path) -> None:
-    """A run is never written over."""
-    pairs = write(PAIRS)
-    await bench(pairs, TableJudge(verdicts()), None, tmp_path / "run", fingerprint={"judge": "m", "seed": 0})
-    with pytest.raises(ConfigMismatch, match=r"config\.toml: seed is 0 in this run, and 1 was asked for"):
-        await bench(
-            pairs, TableJudge(verdicts()), None, tmp_path / "run", fingerprint={"judge": "m", "seed": 1}
-        )
-
-
 async def test_other_pairs_are_another_configuration(write, tmp_path: Path) -> None:
     await bench(write(PAIRS), TableJudge(verdicts()), None, tmp_path / "run")
     with pytest.raises(ConfigMismatch, match="pairs_digest"):
         await bench(write(PAIRS[:5]), TableJudge(verdicts()), None, tmp_path / "run")
-
-
-async def test_a_second_process_on_the_directory_is_refused(write, tmp_path: Path) -> None:
-    with DirectoryLock(tmp_path / "run"), pytest.raises(RunLocked):
-        await bench(write(PAIRS), TableJudge(verdicts()), None, tmp_path / "run")
-
-
-class RefusingJudge(TableJudge):
-    """Answers three times, then its key has expired."""
-
-    async def judge(self, pair: PreferencePair, order: Order, draw: int) -> Judgment:
-        if self.asked.total() == 3:
-            raise EndpointRefused("401: the key has expired; check the key in OPENAI_API_KEY")
-        return await super().judge(pair, order, draw)
-
-
-async def test_a_refusing_endpoint_stops_the_run_and_keeps_what_was_answered(write, tmp_path: Path) -> None:
-    pairs = write(PAIRS)
-    with pytest.raises(EndpointRefused, match="expired"):
-        await bench(pairs, RefusingJudge(verdicts()), None, tmp_path / "run", in_flight=1)
-    assert not json.loads((tmp_path / "run/results.json").read_text())["complete"]
-    judge = TableJudge(verdicts())
-    results = await bench(pairs, judge, None, tmp_path / "run", in_flight=1)
-    assert judge.asked.total() == 3
-    assert results.complete
-
-
-async def test_rows_in_flight_are_bounded_and_used(write, tmp_path: Path) -> None:
-    pairs = [make_pair(f"pier-{number}", "A") for number in range(40)]
-    judge = TableJudge({(pair.id, "ab"): "A" for pair in pairs})
-    await bench(write(pairs), judge, None, tmp_path / "run", in_flight=7)
-    assert judge.most_in_flight == 7
 
 
 class LoudJudge(TableJudge):
