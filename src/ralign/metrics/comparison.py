@@ -118,7 +118,7 @@ def compare(
     meta_judges = [was_meta_judged(run) for run in runs] if has_meta_judge is None else has_meta_judge
     measures = [measures_of(one, has_meta_judge=meta) for one, meta in zip(found, meta_judges, strict=True)]
     differences = [
-        _difference(found[0], other, measures[0], its)
+        measures_difference(found[0], other, measures[0], its)
         for other, its in zip(found[1:], measures[1:], strict=True)
     ]
     sums = [prompt_sums(pair_sums(run, shown), run.prompt) for run, shown in zip(kept, orders, strict=True)]
@@ -153,7 +153,8 @@ def compare(
     )
 
 
-def _difference(one: Shares, two: Shares, measured_one: Measures, measured_two: Measures) -> Measures:
+def measures_difference(one: Shares, two: Shares, measured_one: Measures, measured_two: Measures) -> Measures:
+    """The second run's measures less the first's, from their sums by prompt and their own intervals."""
     errors: dict[str, tuple[Floats, Floats]] = {
         name: (a.residuals, b.residuals)
         for name, a, b in zip(Shares._fields, one, two, strict=True)
