@@ -20,6 +20,7 @@ from ralign.files import read_scores
 from ralign.metrics.comparison import Comparison, compare
 from ralign.metrics.outcomes import Outcomes
 from ralign.records import Order, Score
+from ralign.runs.gc_pause import gc_pause
 
 Key = tuple[str, str]
 """(benchmark, pair id)."""
@@ -80,7 +81,9 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
     if len(paths) < 2:
         raise InputError(f"{len(paths)} run given, expected two or more: ralign compare FIRST SECOND...")
     names = distinguishing_names(paths)
-    runs = [_read(path) for path in paths]
+    # Scores live until they are counted: the collector would search hundreds of thousands of them again and again.
+    with gc_pause():
+        runs = [_read(path) for path in paths]
     common = [key for key in runs[0].rows if all(key in run.rows for run in runs[1:])]
     if not common:
         raise InputError(f"{' and '.join(map(str, paths))} have no pair in common")
