@@ -240,7 +240,7 @@ def _comparison_table(title: str, found: "Comparison", names: Sequence[str]) -> 
     table = new_table(title)
     _name_column(table, "%")
     table.add_column("run", max_width=_WIDEST_NAME, overflow="fold")
-    table.add_column("")
+    table.add_column("", justify="right", no_wrap=True)
     table.add_column("difference", justify="right", no_wrap=True)
     table.add_column("p", justify="right", no_wrap=True)
     if several:
