@@ -1,7 +1,7 @@
-"""The simulated reward time against the real reward loop: what `ralign.training.simulated_step` predicts, and what
+"""The simulated reward time against the real reward loop: what `benchmarks/simulated_step.py` predicts, and what
 `GenRMReward` takes with an endpoint on this machine whose every answer takes the same time.
 
-    python benchmarks/fleet_against_loop.py [--rounds 3]
+    python -m benchmarks.fleet_against_loop [--rounds 3]
 
 The simulated fleet is one replica with as many slots as the loop has calls at once, a = the endpoint's latency, b = 0
 and answers of one token. What it cannot know is this machine's own work: about 2 ms of processor time a call, of the
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
+from benchmarks.simulated_fleet import Fleet
+from benchmarks.simulated_step import Lengths, Rollout, TrainingStep, reward_time
 
 from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
@@ -24,10 +26,8 @@ from ralign.models.endpoint_model import EndpointModel
 from ralign.models.testing.faults import Fault, FaultSchedule
 from ralign.models.testing.server import ChatServer
 from ralign.records import Message, PreferencePair
-from ralign.training.completions import Completion
-from ralign.training.fleet import Fleet
-from ralign.training.reward_loop import GenRMReward
-from ralign.training.simulated_step import Lengths, Rollout, TrainingStep, reward_time
+from ralign.training.reward.judge_reward import GenRMReward
+from ralign.training.reward.scored import Completion
 
 PAIR = PreferencePair(
     id="ferry",
@@ -37,7 +37,7 @@ PAIR = PreferencePair(
     label="A",
     gold_judgment="A names the hour and the pier; B names neither.",
 )
-PATIENCE = RetryPolicy(first_wait=0.05)
+RETRY = RetryPolicy(first_wait=0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def predicted_seconds(case: Case) -> float:
         meta_judgment=Lengths(median=1, sigma=0.0, limit=1),
         overhead_seconds=0.0,
         failure_rate=case.failure_rate,
-        patience=PATIENCE,
+        retry=RETRY,
         calls_at_once=case.calls_at_once,
     )
     ones = np.ones(case.completions)
@@ -95,7 +95,7 @@ async def measured_seconds(case: Case, *, seed: int = 0) -> float:
     answer = "POINT: A names the hour | STATED: yes\nVERDICT: Correct"
     async with (
         ChatServer(answer=lambda _: answer, latency=case.latency, faults=faults, remember=False) as server,
-        Endpoint(server.url, concurrency=case.calls_at_once, patience=PATIENCE) as endpoint,
+        Endpoint(server.url, concurrency=case.calls_at_once, retry=RETRY) as endpoint,
     ):
         meta_judge = ChatMetaJudge(
             model=EndpointModel(endpoint, "meta-judge"),

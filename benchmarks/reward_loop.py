@@ -46,10 +46,10 @@ from ralign.models import Sampling
 from ralign.models.endpoint import Endpoint
 from ralign.models.endpoint_model import EndpointModel
 from ralign.records import Message, PreferencePair
-from ralign.training import reward_loop
-from ralign.training.completions import Completion
-from ralign.training.reward_loop import GenRMReward, RewardName
-from ralign.training.trl_reward import TrlReward, pair_columns
+from ralign.training.engines.trl.reward import TrlReward
+from ralign.training.reward import judge_reward
+from ralign.training.reward.judge_reward import GenRMReward, RewardName
+from ralign.training.reward.scored import Completion
 
 SENTENCE = (
     "The tide comes in twice a day, and the harbour master writes both times on the slate by the door. "
@@ -171,9 +171,15 @@ def trl_steps(url: str, completions: int, rounds: int) -> tuple[dict[str, list[U
     The first step of each, which opens connections, is left out.
     """
     times = StepTimes()
-    rows = [{"prompt": "word1", **pair_columns(make_pair(n), "ab")} for n in range(completions // GROUP)]
+    pairs = [make_pair(number) for number in range(completions // GROUP)]
+    rows = [{"prompt": "word1", "row": number} for number in range(len(pairs))]
+
+    def read(row: int, text: str, finish_reason: str) -> Completion:
+        return Completion(pair=pairs[row], text=text, finish_reason=finish_reason)
+
     first, second = (
-        TrlReward(lambda name=name: open_reward(name, url, completions), end_tokens=[END]) for name in NAMES
+        TrlReward(lambda name=name: open_reward(name, url, completions), read, end_tokens=[END])
+        for name in NAMES
     )
     alternating = Alternating((first, second))
     with tempfile.TemporaryDirectory() as folder, first, second:
@@ -218,7 +224,7 @@ def real_completions(number: int, completions: int) -> list[Completion]:
 async def reward_alone(url: str, completions: int, rounds: int) -> dict[str, list[Used]]:
     """The times of `rounds` batches with either reward, and with the reading done before the first call."""
     used: dict[str, list[Used]] = {"outcome": [], "ralign": [], "ralign, all read first": []}
-    slice_length = reward_loop.SLICE
+    slice_length = judge_reward.SLICE
     async with (
         open_reward("outcome", url, completions) as outcome,
         open_reward("ralign", url, completions) as ralign,
@@ -227,7 +233,7 @@ async def reward_alone(url: str, completions: int, rounds: int) -> dict[str, lis
             order = random.Random(number).sample(list(used), k=len(used))  # none always follows the same one
             for kind, name in enumerate(order):
                 batch = real_completions(len(used) * number + kind, completions)
-                reward_loop.SLICE = completions + 1 if "first" in name else slice_length
+                judge_reward.SLICE = completions + 1 if "first" in name else slice_length
                 began, cpu = time.perf_counter(), time.process_time()
                 scored = await (outcome if name == "outcome" else ralign).score(batch)
                 used[name].append(Used(time.perf_counter() - began, time.process_time() - cpu))

@@ -1,9 +1,9 @@
 """The tables of docs/scale.md: a training step against a meta-judge fleet, and where the cost of a million pairs goes.
 
-    python benchmarks/scale.py fleet [--completions 64 ... 4096] [--answer-tokens 500] [--step-ms 5] [--call-ms 0.4]
-    python benchmarks/scale.py pairs [--pairs 1000000] [--price gold=2/12] [--price meta_judge=0.1/0.4] [--gpu-hour 2]
+    python -m benchmarks.scale fleet [--completions 64 ... 4096] [--answer-tokens 500] [--step-ms 5] [--call-ms 0.4]
+    python -m benchmarks.scale pairs [--pairs 1000000] [--price gold=2/12] [--price meta_judge=0.1/0.4] [--gpu-hour 2]
 
-Both are models, not measurements: the figures they begin with are the defaults of `ralign.training.simulated_step`,
+Both are models, not measurements: the figures they begin with are the defaults of `benchmarks/simulated_step.py`,
 where each has its unit and its source. The whole first table takes a minute of one core.
 """
 
@@ -12,15 +12,16 @@ from dataclasses import replace
 from math import inf
 from statistics import fmean
 
-from ralign.models.price import parse_prices
-from ralign.training.pair_cost import STAGES, GoldWriting, pair_cost
-from ralign.training.simulated_step import (
+from benchmarks.pair_cost import STAGES, GoldWriting, pair_cost
+from benchmarks.simulated_step import (
     TrainingStep,
     added_share,
     draw_samples,
     least_added_share,
     replicas_needed,
 )
+
+from ralign.models.price import parse_prices
 
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 MODES = (False, True)  # at the end, streaming

@@ -240,7 +240,7 @@ def test_a_dry_run_counts_what_is_owed_and_calls_nobody(ralign: Ralign, pairs: P
     done = ralign("bench", pairs, *flags, "--orders", "both", *dry)
     assert done.returncode == 0, done.stderr
     assert "judge: 24 calls" in done.stdout
-    assert "meta judge: 0 to 24 calls" in done.stdout
+    assert "meta-judge: 0 to 24 calls" in done.stdout
     assert "in money" in done.stdout
     # (1.96 + .84)^2 / 2 / 12 prompts, and / .02^2.
     assert "bakery: two runs on 12 prompts show a difference in L-Acc from 57.2 points on" in done.stdout
@@ -367,7 +367,10 @@ def test_a_users_own_prompts_are_used_and_known_by_their_digest(
         (("--judge", "m", "--detect", "2"), "--detect is 2, expected percentage points"),
         (("--judge", "m", "--meta-votes", "2"), "expected an odd number"),
         (("--judge", "m", "--price", "m=cheap"), "expected MODEL=INPUT/OUTPUT"),
-        (("--judge", "m", "--judge-url", "http://127.0.0.1:9", "--price", "n=1/2"), "none of the models asked"),
+        (
+            ("--judge", "m", "--judge-url", "http://127.0.0.1:9", "--price", "n=1/2"),
+            "which is none of the models asked (m)",
+        ),
         (("--judgments", "missing.jsonl"), "missing.jsonl: "),
         (
             ("--judge", "m", "--judge-url", "http://127.0.0.1:9", "--judge-body", "[1]"),

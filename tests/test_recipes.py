@@ -50,6 +50,10 @@ def test_outcome_and_ralign_differ_in_nothing_but_the_reward(size: str) -> None:
 def test_a_recipe_gives_the_config_that_it_says(monkeypatch) -> None:
     config = parsed("train --recipe recipes/genrm_qwen3_14b_ralign.toml --seed 3", monkeypatch)
     assert isinstance(config, TrainConfig)
-    assert (config.model, config.reward, config.seed) == ("Qwen/Qwen3-14B", "ralign", 3)
-    assert config.sequences_a_step == 1024
+    assert (config.training.model, config.reward.reward, config.training.seed) == (
+        "Qwen/Qwen3-14B",
+        "ralign",
+        3,
+    )
+    assert config.training.sequences_a_step("rl") == 1024
     assert len(config.pairs) == 4

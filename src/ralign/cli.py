@@ -30,17 +30,17 @@ from ralign.evals.probe.config import ProbeConfig
 from ralign.evals.rubric.config import RubricConfig
 from ralign.evals.winrate.config import WinrateConfig
 from ralign.lab.options import LabOptions
-from ralign.policy.config import PolicyConfig
 from ralign.serving.config import ServeConfig
-from ralign.training.config import Engine, TrainConfig
+from ralign.training.config import PolicyConfig, TrainConfig
+from ralign.training.options import Engine
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ralign.models import ChatModel
     from ralign.models.local import LocalModel
-    from ralign.policy.command import PolicyEngine
-    from ralign.training.command import TrainingEngine
+    from ralign.training.run import TrainingEngine
+    from ralign.training.tasks.task import Task
 
 app = App(
     name="ralign",
@@ -55,7 +55,7 @@ app = App(
 )
 
 _GOES_ON = "what was answered is recorded, and the same command goes on"
-_FROM_CHECKPOINT = "the same command goes on from the last whole checkpoint"
+_FROM_CHECKPOINT = "the same command goes on from the last complete checkpoint"
 _INTERRUPTED = {
     "answers": _GOES_ON,
     "bench": _GOES_ON,
@@ -203,24 +203,9 @@ def answers(config: Annotated[AnswersConfig, Parameter(name="*")]) -> int:
 @app.command
 def policy(config: Annotated[PolicyConfig, Parameter(name="*")]) -> int:
     """Train a policy with a judge as its reward: RLHF against reference answers, or within a group."""
-    from ralign.policy.command import run_policy, show_result
+    from ralign.training.tasks.policy import PolicyTask
 
-    console = _console()
-    result = run_policy(config, _policy_engine, _local_model, console)
-    show_result(result, config, console)
-    return 0 if result.stopped is None else 1
-
-
-def _policy_engine(name: Engine) -> "PolicyEngine":
-    if name == "verl":
-        _needs("verl", "transformers", "yaml")
-        from ralign.policy.verl_engine import train_policy as train_with_verl
-
-        return train_with_verl
-    _needs("train", "torch", "transformers", "trl", "datasets", "accelerate", "peft")
-    from ralign.policy.trl_engine import train_policy
-
-    return train_policy
+    return _trained(PolicyTask.load(config))
 
 
 @app.command
@@ -310,21 +295,30 @@ def correlate(
 @app.command
 def train(config: Annotated[TrainConfig, Parameter(name="*")]) -> int:
     """Train a judge: imitate gold judgments (sft), or reinforcement learning with R-Align's reward (rl)."""
-    from ralign.training.command import run_train
+    from ralign.training.tasks.judge import JudgeTask
+    from ralign.training.tasks.meta_judge import MetaJudgeTask
 
-    run_train(config, _training_engine, _local_model, _console())
-    return 0
+    return _trained(JudgeTask.load(config) if config.role == "judge" else MetaJudgeTask.load(config))
+
+
+def _trained(task: "Task") -> int:
+    from ralign.training.run import run_training, show_stopped
+
+    console = _console()
+    result = run_training(task, _training_engine, _local_model, console)
+    show_stopped(result, task, console)
+    return 0 if result.stopped is None else 1
 
 
 def _training_engine(name: Engine) -> "TrainingEngine":
     """The only place that knows which engine is which; each brings in packages of its own."""
     if name == "verl":
         _needs("verl", "transformers", "yaml")
-        from ralign.training.verl_engine import train as train_with_verl
+        from ralign.training.engines.verl.engine import train as train_with_verl
 
         return train_with_verl
     _needs("train", "torch", "transformers", "trl", "datasets", "accelerate", "peft")
-    from ralign.training.trl_engine import train as train_with_trl
+    from ralign.training.engines.trl.engine import train as train_with_trl
 
     return train_with_trl
 

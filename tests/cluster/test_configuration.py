@@ -7,40 +7,51 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from tests.training.configs import train_config
+from tests.training.engines.verl.pieces import example
 from tests.training.reward_pieces import make_pair
-from tests.training.test_verl_config import JOBS, REWARD
-from tests.training.verl_pieces import example
 from transformers import AutoTokenizer
 from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn
 
 from ralign.cli import main
 from ralign.errors import InputError
 from ralign.files import write_pairs
-from ralign.training.verl_check import check
-from ralign.training.verl_config import config_text
-from ralign.training.verl_data import shown_pair, write_verl_data
-from ralign.training.verl_job import ServedMetaJudge, VerlFiles, VerlJob
+from ralign.training.engines.verl.check import check
+from ralign.training.engines.verl.config import RewardFunction, ServedMetaJudge, config_text
+from ralign.training.engines.verl.data import judge_row, shown_pair, write_verl_data
+from ralign.training.engines.verl.files import VerlFiles
+from ralign.training.engines.verl.worker import RewardSettings
+
+ALGORITHMS = {
+    "ppo": {"algorithm": "ppo", "group_size": 1, "nodes": 2, "kl_coef": 0.001, "report_to": "wandb"},
+    "grpo": {"mini_batch": 16, "clip_high": 0.28, "thinking": "off"},
+}
 
 
-def written(folder: Path, job: VerlJob) -> Path:
+def written(folder: Path, *, served: ServedMetaJudge | None = None, **given: object) -> Path:
+    """The configuration that a run with these flags writes."""
+    asked = {"meta_judge": "openai/gpt-oss-120b", "meta_judge_url": "http://meta-judge:8000/v1", "steps": 10}
+    config = train_config(**asked | {"engine": "verl", "model": "judge"} | given)
+    settings = RewardSettings(reward=config.reward, calls=config.calls)
+    reward = RewardFunction(module="pkg://ralign.training.engines.verl.reward", kwargs=settings.kwargs())
     path = folder / "config.yaml"
-    path.write_text(config_text(job, VerlFiles(out=folder), REWARD))
+    path.write_text(config_text(config.training, VerlFiles(out=folder), reward, examples=640, served=served))
     return path
 
 
-@pytest.mark.parametrize("algorithm", JOBS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_verl_takes_the_configuration_whole(tmp_path, algorithm):
-    composed = OmegaConf.create(check(written(tmp_path, JOBS[algorithm])))
+    composed = OmegaConf.create(check(written(tmp_path, **ALGORITHMS[algorithm])))
     assert composed.algorithm.adv_estimator == {"ppo": "gae", "grpo": "grpo"}[algorithm]
     assert composed.trainer.nnodes == {"ppo": 2, "grpo": 1}[algorithm]
-    assert composed.critic.ppo_mini_batch_size == 64
+    assert composed.critic.ppo_mini_batch_size == {"ppo": 64, "grpo": 16}[algorithm]
     assert composed.reward.custom_reward_function.reward_kwargs.reward == "ralign"
     assert composed.trainer.use_v1, "a key of verl's own"
 
 
 def test_a_meta_judge_that_verl_serves_is_taken_too(tmp_path):
-    job = VerlJob(model="judge", steps=1, served_meta_judge=ServedMetaJudge(model="meta"))
-    composed = OmegaConf.create(check(written(tmp_path, job)))
+    served = ServedMetaJudge(model="meta", gpus=8, tensor_parallel=4, max_completion_tokens=16384)
+    composed = OmegaConf.create(check(written(tmp_path, served=served)))
     assert composed.reward.reward_model.rollout.tensor_model_parallel_size == 4
 
 
@@ -57,9 +68,8 @@ def test_a_meta_judge_that_verl_serves_is_taken_too(tmp_path):
     ],
 )
 def test_a_key_or_a_value_that_verl_does_not_know_is_refused(tmp_path, option, complaint):
-    job = VerlJob(model="judge", steps=1, options=(option,))
     with pytest.raises(InputError, match=complaint):
-        check(written(tmp_path, job))
+        check(written(tmp_path, engine_option=(option,)))
 
 
 def test_ralign_train_writes_a_run_that_verl_takes(tmp_path, tiny_model, capsys):
@@ -88,7 +98,7 @@ def test_the_rows_go_through_verls_data_set(tmp_path, tiny_model):
     path = tmp_path / "train.parquet"
     pairs = [make_pair("quay"), make_pair("pier", label="B", gold=None), make_pair("x" * 9000)]
     examples = [example(pair, order) for pair in pairs for order in ("ab", "ba")]
-    write_verl_data(path, examples)
+    write_verl_data(path, examples, judge_row)
     config = OmegaConf.create(
         {"max_prompt_length": 8192, "filter_overlong_prompts": True, "cache_dir": str(tmp_path / "cache")}
     )

@@ -12,20 +12,20 @@ import ray
 from omegaconf import DictConfig, OmegaConf, open_dict
 from tests.cluster.tiny import batch_of
 from tests.serving.judges import TURN, WordJudge, service
+from tests.training.configs import train_config
+from tests.training.engines.verl.pieces import KEYS, example, meta_answer
 from tests.training.reward_pieces import make_pair
-from tests.training.verl_pieces import KEYS, example, meta_answer
 from transformers import AutoTokenizer
 from verl.experimental.reward_loop.reward_loop import RewardLoopManager
 
 from ralign.models.testing.faults import Fault, FaultSchedule
 from ralign.models.testing.server import ChatServer
-from ralign.training.breaker import Limits
-from ralign.training.verl_check import check
-from ralign.training.verl_config import config_text
-from ralign.training.verl_data import verl_row
-from ralign.training.verl_job import VerlFiles, VerlJob
-from ralign.training.verl_launch import reward_kwargs
-from ralign.training.verl_worker import RewardSettings
+from ralign.training.engines.verl.check import check
+from ralign.training.engines.verl.config import RewardFunction, config_text
+from ralign.training.engines.verl.data import judge_row
+from ralign.training.engines.verl.files import VerlFiles
+from ralign.training.engines.verl.worker import RewardSettings
+from ralign.training.reward.circuit_breaker import Limits
 
 FAULTS = FaultSchedule(
     {
@@ -43,8 +43,16 @@ FAULTS = FaultSchedule(
 def configuration(folder: Path, model: Path, settings: RewardSettings, workers: int) -> DictConfig:
     """The configuration that a run writes, as verl sees it, with so many reward workers."""
     path = folder / "config.yaml"
-    job = VerlJob(model=str(model), algorithm="grpo", group_size=8, steps=1, reward_workers=workers)
-    path.write_text(config_text(job, VerlFiles(out=folder), reward_kwargs(settings)))
+    flags = {
+        "engine": "verl",
+        "model": str(model),
+        "reward": "outcome",
+        "steps": 1,
+        "reward_workers": workers,
+    }
+    reward = RewardFunction(module="pkg://ralign.training.engines.verl.reward", kwargs=settings.kwargs())
+    text = config_text(train_config(**flags).training, VerlFiles(out=folder), reward, examples=64)
+    path.write_text(text)
     return OmegaConf.create(check(path))
 
 
@@ -72,11 +80,17 @@ async def score_with_faults(tmp_path: Path, tiny_model: Path, *, nodes: int) -> 
     """Two reward workers, half of the meta-judge's answers a fault."""
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     facts = texts_and_facts(32)
-    rows = [verl_row(example(make_pair(f"pair-{number % 5}")), number) for number in range(len(facts))]
+    rows = [judge_row(example(make_pair(f"pair-{number % 5}")), number) for number in range(len(facts))]
     data = batch_of(tokenizer, rows, [text for text, _, _ in facts])
     async with ChatServer(answer=meta_answer, faults=FAULTS, latency=0.02) as server:
-        settings = RewardSettings(
-            meta_judge="test", meta_judge_url=server.url, deadline=1.0, patience=5.0, first_wait=0.2
+        settings = RewardSettings.of(
+            {
+                "meta_judge": "test",
+                "meta_judge_url": server.url,
+                "deadline": 1.0,
+                "outage_patience": 5.0,
+                "first_wait": 0.2,
+            }
         )
         config = configuration(tmp_path, tiny_model, settings, workers=2)
         manager = await asyncio.to_thread(RewardLoopManager, config)
@@ -94,7 +108,7 @@ async def score_with_faults(tmp_path: Path, tiny_model: Path, *, nodes: int) -> 
     expected = np.array([float(right and aligned) for _, right, aligned in facts])
     assert np.array_equal(flags["score"][ok], expected[ok])
     assert np.all((flags["score"][~ok] > 0) & (flags["score"][~ok] < 1)), (
-        "a stand-in is neither right nor wrong"
+        "a fallback is neither right nor wrong"
     )
     assert ok.sum() >= 20
     # The score stands at the last token of its sample, and nowhere else.
@@ -113,10 +127,16 @@ async def test_a_dead_meta_judge_holds_the_step_until_it_is_back(tmp_path, tiny_
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     texts = [f"Tide {number}.\n\n\\boxed{{A}}" for number in range(48)]
-    rows = [verl_row(example(), number) for number in range(len(texts))]
+    rows = [judge_row(example(), number) for number in range(len(texts))]
     async with ChatServer(answer=meta_answer, faults=faults) as server:
-        settings = RewardSettings(
-            meta_judge="test", meta_judge_url=server.url, deadline=0.2, patience=60.0, first_wait=0.2
+        settings = RewardSettings.of(
+            {
+                "meta_judge": "test",
+                "meta_judge_url": server.url,
+                "deadline": 0.2,
+                "outage_patience": 60.0,
+                "first_wait": 0.2,
+            }
         )
         config = configuration(tmp_path, tiny_model, settings, workers=1)
         manager = await asyncio.to_thread(RewardLoopManager, config)
@@ -147,7 +167,7 @@ async def test_a_policy_gets_its_reward_from_our_service(tmp_path, tiny_model):
         }
         for number in range(len(answers))
     ]
-    config = configuration(tmp_path, tiny_model, RewardSettings(reward="outcome"), workers=1)
+    config = configuration(tmp_path, tiny_model, RewardSettings.of({"reward": "outcome"}), workers=1)
     async with service(WordJudge()) as url:
         with open_dict(config):
             config.reward.custom_reward_function = as_documented(url)

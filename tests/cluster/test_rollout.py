@@ -14,8 +14,8 @@ import torch
 import transfer_queue as tq
 from omegaconf import OmegaConf
 from tests.cluster.test_reward_loop import configuration
+from tests.training.engines.verl.pieces import example, meta_answer
 from tests.training.reward_pieces import make_pair
-from tests.training.verl_pieces import example, meta_answer
 from transformers import AutoTokenizer
 from verl.experimental.reward_loop.reward_loop import RewardLoopManager
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
@@ -25,8 +25,8 @@ from verl.utils import tensordict_utils as tu
 
 from ralign.models.testing.faults import Fault
 from ralign.models.testing.server import ChatServer
-from ralign.training.verl_data import verl_row
-from ralign.training.verl_worker import RewardSettings
+from ralign.training.engines.verl.data import judge_row
+from ralign.training.engines.verl.worker import RewardSettings
 
 GROUP = 4
 JUDGMENTS = [
@@ -61,14 +61,14 @@ def judge(tokenizer_path: str) -> Any:
 
 @pytest.mark.usefixtures("one_node")
 async def test_a_sample_that_is_left_out_is_dropped_alone(tmp_path: Path, tiny_model: Path) -> None:
-    """Pitfall 2: the rest of its group is trained on, and the group's mean is the mean of what was scored."""
+    """The rest of its group is trained on, and the group's mean is the mean of what was scored."""
 
     def faults(number: int, body: bytes) -> Fault | None:
         return Fault(kind="status", status=500) if b"nobody answers" in body else None
 
     async with ChatServer(answer=meta_answer, faults=faults) as server:
-        settings = RewardSettings(
-            meta_judge="test", meta_judge_url=server.url, deadline=0.5, unscored="leave_out"
+        settings = RewardSettings.of(
+            {"meta_judge": "test", "meta_judge_url": server.url, "deadline": 0.5, "unscored": "leave_out"}
         )
         config = configuration(tmp_path, tiny_model, settings, workers=1)
         config.actor_rollout_ref.rollout.n = GROUP
@@ -94,7 +94,7 @@ def roll_out(config: Any, model: Path) -> list[tuple[float, dict[str, float], st
     try:
         handles = RewardLoopManager(config).reward_loop_worker_handles
         worker = AgentLoopWorkerTQ.options(num_cpus=0).remote(config, judge(str(model)), None, handles)
-        row = verl_row(example(make_pair()), 0)
+        row = judge_row(example(make_pair()), 0)
         prompt = {**row, "raw_prompt": row["prompt"], "uid": "group", "index": 0}
         fields = {name: [value] for name, value in prompt.items()}
         batch = tu.get_tensordict(fields, {"global_steps": 1})

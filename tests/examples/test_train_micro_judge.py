@@ -40,7 +40,7 @@ def test_what_a_judge_was_trained_on_is_saved_beside_it(trained) -> None:
     config = tomllib.loads((folder / "config.toml").read_text())
     assert config["train"]["reward"] == "ralign"
     assert config["versions"]["trl"]
-    assert config["identity"]["pairs_digest"]
+    assert config["fingerprint"]["pairs_digest"]
     card = (folder / "README.md").read_text()
     assert "Meta-judge in training: exact." in card
     assert "| ralign/meta_failed | 0 |" in card

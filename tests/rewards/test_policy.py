@@ -8,23 +8,18 @@ from ralign.errors import InputError
 from ralign.records import Verdict, opposite
 from ralign.rewards.policy import (
     Comparison,
-    LengthControl,
-    LengthPenalty,
-    LengthState,
     drawn_order,
     mean_outcome,
     never_ended,
     orders_shown,
     policy_reward,
     round_robin,
-    steer,
     unended_reward,
     visible_answer,
     win_rates,
 )
 
 verdicts = st.lists(st.sampled_from(["A", "B", None]), min_size=1, max_size=2)
-lengths = st.integers(1, 100_000)
 
 
 @pytest.mark.parametrize(
@@ -98,62 +93,6 @@ def test_which_completions_never_end(completion: str, finish_reason: str, thinks
 
 def test_only_what_comes_after_the_thinking_is_judged() -> None:
     assert visible_answer("<think>Say \\boxed{A}.</think>\n\nAt six. ") == "At six."
-
-
-@pytest.mark.parametrize(
-    ("length", "reference", "expected"),
-    [
-        (100, 100, 0.0),
-        (50, 100, 0.0),
-        (150, 100, 0.1),
-        (200, 100, 0.2),
-        (300, 100, 0.4),
-        (900, 100, 0.4),
-        (3, 0, 0.4),
-    ],
-)
-def test_the_fixed_length_penalty_by_hand(length: int, reference: int, expected: float) -> None:
-    """0.2 * min(max(0, length / reference - 1), 2); an empty reference counts as one long."""
-    assert LengthPenalty(coefficient=0.2).of(length, reference) == pytest.approx(expected)
-
-
-@given(lengths, lengths, lengths, st.floats(0, 5))
-def test_the_same_length_more_for_both_never_costs_more(
-    length: int, reference: int, more: int, coefficient: float
-) -> None:
-    penalty = LengthPenalty(coefficient=coefficient)
-    assert 0 <= penalty.of(length + more, reference + more) <= penalty.of(length, reference) + 1e-12
-
-
-@given(lengths, lengths, st.integers(2, 50), st.floats(0, 5))
-def test_the_unit_of_length_does_not_matter(
-    length: int, reference: int, factor: int, coefficient: float
-) -> None:
-    penalty = LengthPenalty(coefficient=coefficient)
-    assert penalty.of(length * factor, reference * factor) == pytest.approx(penalty.of(length, reference))
-
-
-def test_the_dynamic_coefficient_by_hand() -> None:
-    """Answers of 300 and 100 against references of 100 and 100: ratio 2, one step of 0.1 * (2 - 1)."""
-    control = LengthControl(rate=0.1, highest=0.15)
-    first = steer(LengthState(), control, [300, 100], [100, 100])
-    assert (first.coefficient, first.steps, first.ratio) == (pytest.approx(0.1), 1, 2.0)
-    second = steer(first, control, [300, 100], [100, 100])
-    assert second.coefficient == 0.15, "the bound holds"
-    third = steer(second, control, [50, 50], [100, 100])
-    assert third.coefficient == pytest.approx(0.10), "short answers let it down again"
-    assert steer(third, control, [], []) is third
-    assert steer(LengthState(), control, [10], [100]).coefficient == 0.0, "it never pays for being short"
-
-
-def test_the_dynamic_coefficient_holds_the_mean_length_near_the_references() -> None:
-    """A policy that wants 2,000 and gives way in proportion to the coefficient settles at the reference's 1,000."""
-    state = LengthState()
-    for _ in range(400):
-        length = 2000 - 1600 * state.coefficient
-        state = steer(state, LengthControl(), [length], [1000])
-    assert state.coefficient == pytest.approx(1000 / 1600, abs=0.01)
-    assert state.ratio == pytest.approx(1.0, abs=0.01)
 
 
 @given(st.floats(0, 2), st.floats(0.01, 2))

@@ -35,7 +35,7 @@ def _honest(rng: random.Random) -> GradedAnswer:
     second = win if rng.random() < 0.9 else not win
     verdict = "A" if win else "B"
     return GradedAnswer(
-        completion=text,
+        answer=text,
         reward=1.0 if win else -1.0,
         score=1.0 if win else -1.0,
         reference_answer=said(40, rng) + ".",
@@ -45,37 +45,37 @@ def _honest(rng: random.Random) -> GradedAnswer:
 
 
 def _pads(answer: GradedAnswer, rng: random.Random) -> GradedAnswer:
-    return replace(answer, completion=f"{answer.completion} {said(120, rng)}")
+    return replace(answer, answer=f"{answer.answer} {said(120, rng)}")
 
 
 def _lists(answer: GradedAnswer, rng: random.Random) -> GradedAnswer:
     del rng
-    words = answer.completion.split()
-    return replace(answer, completion="\n".join(f"- {' '.join(words[i : i + 4])}" for i in range(0, 40, 4)))
+    words = answer.answer.split()
+    return replace(answer, answer="\n".join(f"- {' '.join(words[i : i + 4])}" for i in range(0, 40, 4)))
 
 
 def _headlines(answer: GradedAnswer, rng: random.Random) -> GradedAnswer:
     del rng
-    words = answer.completion.split()
-    return replace(answer, completion="\n".join(f"## {' '.join(words[i : i + 8])}" for i in range(0, 40, 8)))
+    words = answer.answer.split()
+    return replace(answer, answer="\n".join(f"## {' '.join(words[i : i + 8])}" for i in range(0, 40, 8)))
 
 
 def _shouts(answer: GradedAnswer, rng: random.Random) -> GradedAnswer:
     del rng
-    words = answer.completion.split()
+    words = answer.answer.split()
     return replace(
-        answer, completion=" ".join(f"**{word}**" if i % 5 == 0 else word for i, word in enumerate(words))
+        answer, answer=" ".join(f"**{word}**" if i % 5 == 0 else word for i, word in enumerate(words))
     )
 
 
 def _repeats(answer: GradedAnswer, rng: random.Random) -> GradedAnswer:
     del rng
-    return replace(answer, completion=" ".join(answer.completion.split()[:8] * 5))
+    return replace(answer, answer=" ".join(answer.answer.split()[:8] * 5))
 
 
 def _opens_alike(answer: GradedAnswer, rng: random.Random) -> GradedAnswer:
     del rng
-    return replace(answer, completion=f"Let me solve this: {answer.completion}")
+    return replace(answer, answer=f"Let me solve this: {answer.answer}")
 
 
 def _always_wins(answer: GradedAnswer, rng: random.Random) -> GradedAnswer:
@@ -106,7 +106,7 @@ HACKS: dict[str, tuple[Hack, float]] = {
     "length": (_pads, 400),
     "length_ratio": (_pads, 1.5),
     "list_items": (_lists, 5),
-    "headings": (_headlines, 4),
+    "headers": (_headlines, 4),
     "bold": (_shouts, 5),
     "repetition": (_repeats, 0.5),
     "same_opening": (_opens_alike, 0.9),
@@ -143,17 +143,17 @@ def test_each_sign_moves_on_a_policy_that_games_the_judge_and_stays_on_one_that_
 
 
 def test_a_sign_that_belongs_to_another_hack_stays() -> None:
-    """Padding is seen as length and not as lists, headings or repetition: the signs say which hack it is."""
+    """Padding is seen as length and not as lists, headers or repetition: the signs say which hack it is."""
     rng = random.Random(7)
     padded = signs_of(1, [[_pads(answer, rng) for answer in group] for group in honest_step(2)])
-    assert (padded.list_items, padded.headings, padded.bold, padded.same_opening) == (0, 0, 0, 1 / 128)
+    assert (padded.list_items, padded.headers, padded.bold, padded.same_opening) == (0, 0, 0, 1 / 128)
     assert value(padded, "repetition") < 0.01
 
 
 def test_signs_of_two_small_groups_by_hand() -> None:
     first = [
         GradedAnswer(
-            completion="<think>short?</think>one two three",
+            answer="one two three",
             reward=0.9,
             score=1.0,
             reference_answer="one two",
@@ -161,7 +161,7 @@ def test_signs_of_two_small_groups_by_hand() -> None:
             second_score=0.0,
         ),
         GradedAnswer(
-            completion="# Head\n- one\n2. two **bold**",
+            answer="# Head\n- one\n2. two **bold**",
             reward=0.0,
             score=0.0,
             reference_answer="one",
@@ -170,8 +170,8 @@ def test_signs_of_two_small_groups_by_hand() -> None:
         ),
     ]
     second = [
-        GradedAnswer(completion="<think>on and on", ended=False, reward=-1.5, score=-1.0, second_score=-1.0),
-        GradedAnswer(completion="go go go go go", verdicts={"ab": "A", "ba": None}),
+        GradedAnswer(answer="", ended=False, reward=-1.5, score=-1.0, second_score=-1.0),
+        GradedAnswer(answer="go go go go go", verdicts={"ab": "A", "ba": None}),
     ]
     signs = signs_of(3, [first, second, []])
     # Of the four answers one shows nothing: lengths 13, 28 and 14; the references of the first two 7 and 3.
@@ -183,7 +183,7 @@ def test_signs_of_two_small_groups_by_hand() -> None:
         length=pytest.approx(55 / 3),
         length_ratio=pytest.approx(41 / 10),
         list_items=pytest.approx(2 / 3),
-        headings=pytest.approx(1 / 3),
+        headers=pytest.approx(1 / 3),
         bold=pytest.approx(1 / 3),
         # "head one 2 two bold" has two 4-grams, "go go go go go" twice the same; three words have none.
         repetition=pytest.approx(0.25),
@@ -200,10 +200,10 @@ def test_signs_of_two_small_groups_by_hand() -> None:
 
 
 def test_what_a_step_cannot_tell_is_none_and_never_zero() -> None:
-    """Pitfall 2, for signs: an average over nothing is unknown."""
-    signs = signs_of(0, [[GradedAnswer(completion="plain")]]).as_dict()
+    """An average over nothing is unknown."""
+    signs = signs_of(0, [[GradedAnswer(answer="plain")]]).as_dict()
     known = {name for name, found in signs.items() if found is not None}
-    assert known == {"step", "answers", "length", "list_items", "headings", "bold", "unscored", "never_ended"}
+    assert known == {"step", "answers", "length", "list_items", "headers", "bold", "unscored", "never_ended"}
     assert {name: found for name, found in signs_of(0, []).as_dict().items() if found is not None} == {
         "step": 0,
         "answers": 0,
@@ -211,7 +211,7 @@ def test_what_a_step_cannot_tell_is_none_and_never_zero() -> None:
 
 
 @settings(max_examples=30)
-@given(st.lists(st.lists(st.builds(GradedAnswer, completion=st.text(max_size=60)), max_size=3), max_size=3))
+@given(st.lists(st.lists(st.builds(GradedAnswer, answer=st.text(max_size=60)), max_size=3), max_size=3))
 def test_every_step_has_the_same_signs_whatever_the_policy_wrote(groups: list[Group]) -> None:
     signs = signs_of(1, groups).as_dict()
     assert tuple(signs) == ("step", *SIGNS)
@@ -222,8 +222,8 @@ def test_every_step_has_the_same_signs_whatever_the_policy_wrote(groups: list[Gr
 
 def test_comments_and_lists_inside_code_are_not_style() -> None:
     code = "Run this:\n```python\n# a comment\n- x\n**kwargs**\n```\n# Then\ndone\n```sh\n# cut off"
-    signs = signs_of(0, [[GradedAnswer(completion=code)]])
-    assert (signs.headings, signs.list_items, signs.bold) == (1, 0, 0)
+    signs = signs_of(0, [[GradedAnswer(answer=code)]])
+    assert (signs.headers, signs.list_items, signs.bold) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_repetition_is_the_share_of_four_grams_said_before(words: str, share: fl
 
 def test_repetition_is_seen_in_a_script_without_spaces() -> None:
     texts = ["潮水每天涨落两次", "潮水涨潮水涨潮水涨潮水涨"]
-    plain, looped = (signs_of(0, [[GradedAnswer(completion=text)]]).repetition for text in texts)
+    plain, looped = (signs_of(0, [[GradedAnswer(answer=text)]]).repetition for text in texts)
     assert plain == 0.0
     assert looped is not None
     assert looped > 0.5

@@ -8,8 +8,8 @@ from ralign.rewards.stop_rules import StopRule, StopRules
 def step(number: int, ratio: float | None) -> RewardHackingSigns:
     """A step whose answers are `ratio` times as long as their references."""
     if ratio is None:
-        return signs_of(number, [[GradedAnswer(completion="no reference")]])
-    return signs_of(number, [[GradedAnswer(completion="x" * round(100 * ratio), reference_answer="x" * 100)]])
+        return signs_of(number, [[GradedAnswer(answer="no reference")]])
+    return signs_of(number, [[GradedAnswer(answer="x" * round(100 * ratio), reference_answer="x" * 100)]])
 
 
 def fired(rule: str, ratios: list[float | None]) -> list[int]:

@@ -1,7 +1,6 @@
 """A seventh command: one model names the buoy of each number, another says whether the name will do."""
 
 import asyncio
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -25,8 +24,7 @@ class Said(Answered):
 
 class BuoyCalls:
     def request(self, number: int, *said: str) -> Request:
-        message = Message(role="user", content=f"Buoy {number}: {', '.join(said)}")
-        return Request([message], Sampling(max_tokens=9), seed=number)
+        return Request([Message(role="user", content=f"{number}: {said}")], Sampling(max_tokens=9), number)
 
     def read(self, answer: Reply | Exception, number: int, *said: str) -> Said:
         if isinstance(answer, Reply):
@@ -78,4 +76,4 @@ def buoys(config: Annotated[BuoyConfig, Parameter(name="*")]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(App(default_command=buoys, result_action="return_value")())
+    raise SystemExit(App(default_command=buoys, result_action="return_value")())

@@ -1,10 +1,11 @@
 """Pairs, a meta-judge that fails to order, and a clock that only sleeping moves: for the tests of the reward loop."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 from ralign.records import Judgment, Message, MetaJudgment, PreferencePair, Verdict
-from ralign.training.completions import Completion
+from ralign.training.reward.scored import Completion
 
 Says = bool | str | Exception
 """Aligned or not; a failed call's detail; or what is raised."""
@@ -47,9 +48,11 @@ class OrderedMetaJudge:
         self.in_flight = 0
         self.most_in_flight = 0
         self.ended = 0
+        self.asked = threading.Event()
 
     async def meta_judge(self, pair: PreferencePair, judgment: Judgment, vote: int) -> MetaJudgment:
         self.rationales.append(judgment.rationale)
+        self.asked.set()
         self.votes.append(vote)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -83,3 +86,12 @@ class Hours:
         self.now += seconds
         self.on_sleep()
         await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run, without time passing, until something holds."""
+    for _ in range(10_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to that")

@@ -5,12 +5,12 @@ import pytest
 from ralign.training.checkpoints import (
     MARKER,
     Checkpoint,
-    is_whole,
-    last_whole,
+    is_complete,
+    last_complete,
+    mark_complete,
     prune,
-    remove_torn,
+    remove_partial,
     run_digest,
-    seal,
 )
 
 RUN = "0123456789abcdef"
@@ -22,17 +22,17 @@ def written(folder: Path, step: int, *, sealed: bool = True) -> Path:
     (path / "model.safetensors").write_bytes(b"w" * 100)
     (path / "shards" / "rng_state_0.pth").write_bytes(b"r" * 10)
     if sealed:
-        seal(path, RUN)
+        mark_complete(path, RUN)
     return path
 
 
 def test_a_run_goes_on_from_its_last_sealed_checkpoint(tmp_path: Path) -> None:
-    assert last_whole(tmp_path / "none", RUN) is None
+    assert last_complete(tmp_path / "none", RUN) is None
     for step in (50, 100, 1000):
         written(tmp_path, step)
     written(tmp_path, 1050, sealed=False)
     (tmp_path / "checkpoint-best").mkdir()
-    assert last_whole(tmp_path, RUN) == Checkpoint(1000, tmp_path / "checkpoint-1000")
+    assert last_complete(tmp_path, RUN) == Checkpoint(1000, tmp_path / "checkpoint-1000")
 
 
 @pytest.mark.parametrize(
@@ -47,20 +47,20 @@ def test_a_run_goes_on_from_its_last_sealed_checkpoint(tmp_path: Path) -> None:
 )
 def test_a_checkpoint_that_lacks_anything_is_not_whole(tmp_path: Path, tear) -> None:
     path = written(tmp_path, 50)
-    assert is_whole(path, RUN)
+    assert is_complete(path, RUN)
     tear(path)
-    assert not is_whole(path, RUN)
+    assert not is_complete(path, RUN)
 
 
 def test_another_runs_checkpoint_is_not_taken(tmp_path: Path) -> None:
     written(tmp_path, 50)
-    assert last_whole(tmp_path, "another") is None
+    assert last_complete(tmp_path, "another") is None
 
 
 def test_torn_checkpoints_are_removed_and_whole_ones_stay(tmp_path: Path) -> None:
     written(tmp_path, 50)
     torn = written(tmp_path, 100, sealed=False)
-    assert remove_torn(tmp_path, RUN) == [Checkpoint(100, torn)]
+    assert remove_partial(tmp_path, RUN) == [Checkpoint(100, torn)]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-50"]
 
 

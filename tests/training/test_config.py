@@ -1,7 +1,5 @@
-import dataclasses
-from pathlib import Path
-
 import pytest
+from tests.training.configs import replaced, train_config
 
 from ralign.errors import InputError
 from ralign.training.config import TrainConfig
@@ -9,9 +7,7 @@ from ralign.training.config import TrainConfig
 
 def config(**given) -> TrainConfig:
     asked = {"meta_judge": "m"} if given.get("stage", "rl") == "rl" and "reward" not in given else {}
-    return TrainConfig(
-        ("pairs.jsonl",), **{"model": "start", "out": Path("out"), "stage": "rl"} | asked | given
-    )
+    return train_config(**asked | given)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +15,16 @@ def config(**given) -> TrainConfig:
     [
         ({"stage": "sft", "orders": "ba"}, "--orders is ba for --stage sft"),
         ({"stage": "sft", "thinking": "on"}, "--thinking on with --stage sft"),
-        ({"stage": "sft", "vllm": "colocate"}, "--vllm samples"),
+        ({"stage": "sft", "vllm": "colocate"}, "--vllm is for --stage rl"),
+        ({"stage": "sft", "mini_batch": 8}, "--mini-batch is for --stage rl"),
+        ({"stage": "sft", "kl_coef": 0.1}, "--kl-coef is for --stage rl"),
+        ({"nodes": 2}, "--nodes is for --engine verl"),
+        ({"gae_lambda": 0.9}, "--gae-lambda is for --algorithm ppo"),
+        ({"lora_alpha": 4}, "--lora-alpha needs --lora-rank"),
+        ({"mini_batch": 48}, "--mini-batch is 48, expected a divisor of --batch, 64"),
+        ({"clip": 0.1}, "--clip has no effect with one update a rollout"),
+        ({"clip_high": 0.3, "mini_batch": 64}, "--clip-high has no effect with one update a rollout"),
+        ({"engine": "verl", "micro_batch": 4}, "--micro-batch is for --engine trl"),
         ({"meta_judge": None}, "--reward ralign needs --meta-judge MODEL"),
         ({"reward": "outcome", "meta_judge": "m"}, "--reward outcome asks no meta-judge"),
         ({"reward": "outcome", "meta_judge_url": "http://x/v1"}, "--meta-judge-url needs --meta-judge"),
@@ -30,7 +35,8 @@ def config(**given) -> TrainConfig:
         ({"meta_votes": 2}, "--meta-votes is 2, expected an odd number"),
         ({"batch": 0}, "--batch is 0, expected 1 or more"),
         ({"lora_rank": -1}, "--lora-rank is -1"),
-        ({"clip": 2.0}, "--clip is 2.0"),
+        ({"clip": 2.0, "mini_batch": 32}, "--clip is 2.0"),
+        ({"concurrency": 0}, "--concurrency is 0"),
         ({"epochs": 0.0}, "--epochs is 0.0"),
     ],
 )
@@ -45,23 +51,23 @@ def test_what_cannot_be_run_is_refused_in_one_line_that_names_the_flag(given, sa
     ("stage", "lora_rank", "rate"), [("sft", 0, 1e-5), ("rl", 0, 1e-6), ("sft", 8, 1e-4), ("rl", 8, 1e-5)]
 )
 def test_the_learning_rate_follows_stage_and_adapters(stage, lora_rank: int, rate: float) -> None:
-    assert config(stage=stage, lora_rank=lora_rank).rate == pytest.approx(rate)
-    assert config(stage=stage, lora_rank=lora_rank, learning_rate=3e-4).rate == 3e-4
+    assert config(stage=stage, lora_rank=lora_rank).training.rate(stage) == pytest.approx(rate)
+    assert config(stage=stage, lora_rank=lora_rank, learning_rate=3e-4).training.rate(stage) == 3e-4
 
 
 def test_rl_takes_whole_steps_only_and_sft_takes_the_rest_too() -> None:
-    assert config(batch=10).steps_over(25) == 2
-    assert config(batch=10, epochs=3.0).steps_over(25) == 6
-    assert config(stage="sft", batch=10).steps_over(25) == 3
-    assert config(stage="sft", batch=10, epochs=0.5).steps_over(25) == 2
-    assert config(batch=10, steps=7).steps_over(25) == 7
+    assert config(batch=10).training.steps_over(25, "rl") == 2
+    assert config(batch=10, epochs=3.0).training.steps_over(25, "rl") == 6
+    assert config(stage="sft", batch=10).training.steps_over(25, "sft") == 3
+    assert config(stage="sft", batch=10, epochs=0.5).training.steps_over(25, "sft") == 2
+    assert config(batch=10, steps=7).training.steps_over(25, "rl") == 7
     with pytest.raises(InputError, match="9 prompts can be trained on, and a step takes 10"):
-        config(batch=10).steps_over(9)
+        config(batch=10).training.steps_over(9, "rl")
 
 
 def test_only_what_shapes_the_weights_makes_another_run() -> None:
     base = config()
-    same = dataclasses.replace(
+    same = replaced(
         base,
         micro_batch=4,
         save_every=3,
@@ -69,7 +75,7 @@ def test_only_what_shapes_the_weights_makes_another_run() -> None:
         report_to="wandb",
         vllm="colocate",
     )
-    other = dataclasses.replace(base, temperature=0.9)
+    other = replaced(base, temperature=0.9)
     assert same.identity({}) == base.identity({})
     assert other.identity({}) != base.identity({})
     assert base.identity({"pairs_digest": "a"}) != base.identity({"pairs_digest": "b"})

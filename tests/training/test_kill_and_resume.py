@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.training.micro import prepared
+from tests.training.toy_judge import prepared
 
 from ralign.training.checkpoints import MARKER, checkpoints
 from ralign.training.train_log import read_steps
@@ -50,9 +50,9 @@ def test_a_killed_run_sees_the_same_data_and_ends_in_the_same_weights(tmp_path: 
     process = start(folder, killed, killed_at="checkpoint-4/trainer_state.json")
     process.communicate(timeout=240)
     assert process.returncode == -signal.SIGKILL
-    torn = killed / "checkpoints" / "checkpoint-4"
-    assert (torn / "model.safetensors").exists()
-    assert not (torn / MARKER).exists()
+    partial = killed / "checkpoints" / "checkpoint-4"
+    assert (partial / "model.safetensors").exists()
+    assert not (partial / MARKER).exists()
 
     # Between two steps of the second attempt.
     process = start(folder, killed)
@@ -62,7 +62,7 @@ def test_a_killed_run_sees_the_same_data_and_ends_in_the_same_weights(tmp_path: 
         time.sleep(0.01)
     process.kill()
     said, _ = process.communicate()
-    assert "checkpoint-4 was not whole and is removed" in said
+    assert "checkpoint-4 was not complete and is removed" in said
     assert "going on from step 2" in said
 
     said = finished(start(folder, killed))

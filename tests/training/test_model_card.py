@@ -1,18 +1,28 @@
-from pathlib import Path
+from tests.training.configs import train_config
 
-from ralign.training.config import TrainConfig
+from ralign.records import Message, PreferencePair
+from ralign.training.examples import Example, LeftOut, TrainingData
 from ralign.training.model_card import model_card
+from ralign.training.tasks.judge import JudgeTask
 from ralign.training.train_log import Step
+
+PAIR = PreferencePair(
+    id="p", conversation=(Message(role="user", content="?"),), response_a="a", response_b="b", label="A"
+)
+DATA = TrainingData(
+    examples=(Example(pair=PAIR, order="ab", prompt=PAIR.conversation),) * 1200,
+    left_out=(LeftOut("q", "too long"),) * 3,
+    bad_rows=(),
+    pairs=1203,
+    digest="",
+)
 
 
 def card(**given) -> str:
-    config = TrainConfig(
-        ("p.jsonl",), **{"model": "Qwen/Qwen3-8B", "out": Path("out"), "stage": "sft"} | given
-    )
+    config = train_config(**{"model": "Qwen/Qwen3-8B", "stage": "sft"} | given)
+    task = JudgeTask(config=config, data=DATA, digests={}, meta_prompt=None, files=("p.jsonl",))
     steps = [Step(step, {"loss": float(step)}, ()) for step in range(1, 61)]
-    return model_card(
-        config, pairs=["p.jsonl"], examples=1200, left_out=3, steps=steps, versions={"ralign": "0.1.0"}
-    )
+    return model_card(task, trained_on=DATA, steps=steps, versions={"ralign": "0.1.0"})
 
 
 def test_a_card_says_what_the_judge_comes_from_and_what_it_learned_on() -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.training.micro import micro_config, prepared, train
+from tests.training.toy_judge import prepared, toy_config, train
 
 from ralign.training.checkpoints import checkpoints
 from ralign.training.train_log import read_steps
@@ -19,7 +19,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}", "OMP_NUM_THREADS": 
 def test_two_processes_share_a_step_and_the_first_alone_writes(tmp_path: Path) -> None:
     folder = prepared(tmp_path)
     reward = {"stage": "rl", "reward": "outcome", "group_size": 2, "steps": 4}
-    alone = micro_config(folder, tmp_path / "alone", **reward)
+    alone = toy_config(folder, tmp_path / "alone", **reward)
     train(alone)
     shape = ("--max-prompt-tokens", 96, "--max-completion-tokens", 32, "--batch", 8, "--micro-batch", 4)
     given = (
@@ -55,12 +55,12 @@ def test_two_processes_share_a_step_and_the_first_alone_writes(tmp_path: Path) -
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("step 1/4") == 1
-    logs = [read_steps(each / "train_log.jsonl") for each in (alone.out, out)]
+    logs = [read_steps(each / "train_log.jsonl") for each in (alone.training.out, out)]
     assert [step.pairs for step in logs[0]] == [step.pairs for step in logs[1]]
     found = checkpoints(out / "checkpoints")
     assert [each.step for each in found] == [2, 4]
     for each in found:
-        assert {"rng_state_0.pth", "rng_state_1.pth", "whole.json"} < {
+        assert {"rng_state_0.pth", "rng_state_1.pth", "complete.json"} < {
             path.name for path in each.path.iterdir()
         }
     assert (out / "model" / "model.safetensors").exists()

@@ -24,7 +24,8 @@ from ralign.lab.optimizer import learning_rate_factor
 from ralign.lab.records import verdict_of
 from ralign.lab.world import World, answer_prompt, judge_prompt, questions
 from ralign.records import Verdict, opposite
-from ralign.rewards.policy import LengthPenalty, mean_outcome
+from ralign.rewards.length_penalty import LengthPenalty
+from ralign.rewards.policy import mean_outcome
 
 
 class PolicyStep(NamedTuple):

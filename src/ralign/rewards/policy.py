@@ -11,10 +11,7 @@ loss -1, with a dynamic length penalty that it does not define. Everything else 
 - No verdict is None, never 0: a 0 would be a draw, and would move the baseline of its whole group.
 - Only what the policy says after its thinking is judged. An answer that never ends is not judged at all: it counts
   as lost, less a format penalty, so that running into the limit is worse than losing at the same length.
-- The length penalty is on what is longer than the reference answer, and never rewards what is shorter:
-  lambda * min(max(0, n / n_ref - 1), cap), with n and n_ref the lengths of answer and reference. Fixed: lambda is
-  a number. Dynamic: lambda is the multiplier of the constraint "mean n <= target * mean n_ref", moved by projected
-  dual ascent, lambda <- clip(lambda + rate * (mean n / mean n_ref - target), 0, highest).
+- The length penalty is `ralign.rewards.length_penalty`.
 
 Without reference answers, a completion's reward is its win rate among the completions of its own group.
 """
@@ -41,21 +38,33 @@ def visible_answer(completion: str) -> str:
     return split_thinking(completion).answer.strip()
 
 
-def never_ended(completion: str, finish_reason: str | None = None, *, thinks: bool = False) -> bool:
-    """Whether the completion has no end that could be judged.
+class ParsedAnswer(NamedTuple):
+    """A policy's completion, read."""
+
+    text: str
+    """What is judged; see `visible_answer`."""
+    ended: bool
+    """False where the token limit cut it off, its thought is not closed, or it says nothing after it."""
+
+
+def parse_answer(completion: str, finish_reason: str | None = None, *, thinks: bool = False) -> ParsedAnswer:
+    """The visible answer of a completion, and whether it has an end that could be judged.
 
     Args:
         completion: the policy's text, thinking included.
         finish_reason: as the engine gives it; `length` is the token limit.
         thinks: the prompt has already opened the thought, so a text without `</think>` is all thought.
-
-    Returns:
-        True where the token limit cut it off, where its thought is not closed, or where it says nothing after it.
     """
     # A thought that the chat template opened has no <think> in the completion: only its end tells.
-    if finish_reason == "length" or (thinks and CLOSER not in completion):
-        return True
-    return not visible_answer(completion)
+    if thinks and CLOSER not in completion:
+        return ParsedAnswer("", ended=False)
+    text = visible_answer(completion)
+    return ParsedAnswer(text, ended=bool(text) and finish_reason != "length")
+
+
+def never_ended(completion: str, finish_reason: str | None = None, *, thinks: bool = False) -> bool:
+    """Whether the completion has no end that could be judged; arguments as of `parse_answer`."""
+    return not parse_answer(completion, finish_reason, thinks=thinks).ended
 
 
 def orders_shown(side: Side, prompt_id: str, *, seed: int = 0) -> tuple[Order, ...]:
@@ -83,74 +92,6 @@ def mean_outcome(verdicts: Sequence[Verdict | None]) -> float | None:
     if not outcomes or len(outcomes) < len(verdicts):
         return None
     return sum(outcomes) / len(outcomes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LengthPenalty:
-    """What is taken off for answers longer than their reference. Lengths in any unit, the same for both."""
-
-    coefficient: float
-    """lambda: taken off for an answer twice as long as its reference."""
-    cap: float = 2.0
-    """The most excess that counts, in lengths of the reference: a one-word reference must not decide alone."""
-
-    def __post_init__(self) -> None:
-        if not (self.coefficient >= 0 and self.cap >= 0):
-            raise InputError(
-                f"the length penalty has coefficient {self.coefficient} and cap {self.cap}, expected 0 or more"
-            )
-
-    def of(self, length: float, reference_length: float) -> float:
-        """What to take off: 0 or more."""
-        excess = max(0.0, length / max(reference_length, 1.0) - 1.0)
-        return self.coefficient * min(excess, self.cap)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LengthControl:
-    """How the dynamic length penalty's coefficient is steered; see the module's formula."""
-
-    rate: float = 0.05
-    """How far the coefficient moves in one step for a mean length of twice the target's."""
-    target: float = 1.0
-    """The mean length wanted, in mean lengths of the reference answers."""
-    highest: float = 1.0
-    """The coefficient's bound: with the cap at 2, an answer can lose as much by its length as by losing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LengthState:
-    """Where the dynamic length penalty stands: all that a checkpoint has to hold."""
-
-    coefficient: float = 0.0
-    steps: int = 0
-    ratio: float | None = None
-    """The last step's mean length over the references' mean length."""
-
-
-def steer(
-    state: LengthState, control: LengthControl, lengths: Sequence[float], reference_lengths: Sequence[float]
-) -> LengthState:
-    """One step of the dynamic length penalty: the state after a batch of answers, thinking left out.
-
-    Args:
-        state: before the batch.
-        control: rate, target and bound.
-        lengths: of the answers.
-        reference_lengths: of their references, in the same unit; only the sums matter.
-
-    Returns:
-        The next state; the same one where the batch has no answer.
-    """
-    if not lengths:
-        return state
-    mean = sum(lengths) / len(lengths)
-    reference = sum(reference_lengths) / max(len(reference_lengths), 1)
-    ratio = mean / max(reference, 1.0)
-    coefficient = state.coefficient + control.rate * (ratio - control.target)
-    return LengthState(
-        coefficient=min(max(coefficient, 0.0), control.highest), steps=state.steps + 1, ratio=ratio
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,7 @@ A judge that is gamed pays more and more for answers that get no better. Nobody 
 either way; one sees it in what the answers look like, and in what another judge thinks of them. The paper (section
 5) tells of the outcome, policies that lose on STEM and code; these signs are ours, taken from:
 
-- Markdown: headings, list items and bold per answer, counted as Arena-Hard's style control counts them (LMSYS,
-  "Does style matter?", 2024), code blocks left out.
+- Markdown: headers, list items and bold per answer, counted as style control counts them (`ralign.rewards.style`).
 - Repetition: seq-rep-4, the share of an answer's 4-grams that it has said before (Welleck et al., arXiv 1908.04319).
 - Opening: how much the answers to different prompts begin alike. One phrase that wins whatever is asked is the
   cheapest hack of all ("Thought process:", arXiv 2507.08794).
@@ -23,13 +22,8 @@ from dataclasses import asdict, dataclass, field, fields
 from statistics import correlation, fmean
 
 from ralign.records import Order, Verdict
-from ralign.rewards.policy import visible_answer
+from ralign.rewards.style import style_of
 
-# A block that is never closed runs to the end, as in Markdown.
-_CODE_BLOCK = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)", re.DOTALL | re.MULTILINE)
-_HEADING = re.compile(r"^ {0,3}#{1,6}\s", re.MULTILINE)
-_LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s", re.MULTILINE)
-_BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
 # A run of letters and digits, or one character of a script that puts no space between words.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\W\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 
@@ -45,8 +39,8 @@ _SAME = 1e-9
 class GradedAnswer:
     """Completion of a policy, and its scores by the judges."""
 
-    completion: str
-    """As the policy wrote it, thinking included."""
+    answer: str
+    """Without its thinking; empty where it shows nothing after that."""
     reward: float | None = None
     """The reward it trains on, penalties included; None: not scored."""
     score: float | None = None
@@ -75,8 +69,8 @@ class RewardHackingSigns:
     """Mean length over the mean length of the references, of answers that have one."""
     list_items: float | None
     """List items (bullets and numbers) an answer."""
-    headings: float | None
-    """Markdown headings an answer."""
+    headers: float | None
+    """Markdown headers an answer."""
     bold: float | None
     """Bold phrases an answer."""
     repetition: float | None
@@ -117,12 +111,12 @@ def signs_of(step: int, groups: Iterable[Sequence[GradedAnswer]]) -> RewardHacki
     by_prompt = [group for group in groups if group]
     answers = [answer for group in by_prompt for answer in group]
     # An answer that shows nothing would pass for the shortest and plainest of all.
-    shown = [(answer, text) for answer in answers if (text := visible_answer(answer.completion))]
-    texts = [text for _, text in shown]
-    prose = [_CODE_BLOCK.sub("", text) for text in texts]
+    shown = [answer for answer in answers if answer.answer]
+    texts = [answer.answer for answer in shown]
+    styles = [style_of(text) for text in texts]
     words = [_words(text) for text in texts]
-    referenced = [(text, answer.reference_answer) for answer, text in shown if answer.reference_answer]
-    # Of the sums, as `rewards.policy.steer` takes it: a one-word reference must not decide alone.
+    referenced = [(answer.answer, answer.reference_answer) for answer in shown if answer.reference_answer]
+    # Of the sums, as `rewards.length_penalty.steer` takes it: a one-word reference must not decide alone.
     reference_length = sum(len(reference) for _, reference in referenced)
     groups_of_scores = [[a.score for a in group if a.score is not None] for group in by_prompt]
     in_both_orders = [(a.verdicts.get("ab"), a.verdicts.get("ba")) for a in answers]
@@ -137,9 +131,9 @@ def signs_of(step: int, groups: Iterable[Sequence[GradedAnswer]]) -> RewardHacki
         score=_mean(answer.score for answer in answers if answer.score is not None),
         length=_mean(map(len, texts)),
         length_ratio=sum(len(text) for text, _ in referenced) / reference_length if referenced else None,
-        list_items=_mean(len(_LIST_ITEM.findall(text)) for text in prose),
-        headings=_mean(len(_HEADING.findall(text)) for text in prose),
-        bold=_mean(len(_BOLD.findall(text)) for text in prose),
+        list_items=_mean(style.list_items for style in styles),
+        headers=_mean(style.headers for style in styles),
+        bold=_mean(style.bold for style in styles),
         repetition=_mean(repeated_share(each) for each in words if len(each) >= REPETITION_NGRAM),
         same_opening=_same_opening(by_prompt),
         unanimous_groups=_mean(
@@ -182,9 +176,7 @@ def _same_opening(by_prompt: Sequence[Sequence[GradedAnswer]]) -> float | None:
     prompts = 0
     shares: dict[tuple[str, ...], float] = {}
     for group in by_prompt:
-        openings = Counter(
-            opening for a in group if (opening := tuple(_words(visible_answer(a.completion))[:OPENING_WORDS]))
-        )
+        openings = Counter(opening for a in group if (opening := tuple(_words(a.answer)[:OPENING_WORDS])))
         prompts += bool(openings)
         for opening, count in openings.items():
             shares[opening] = shares.get(opening, 0.0) + count / openings.total()

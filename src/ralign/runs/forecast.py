@@ -63,7 +63,7 @@ def forecast_lines(found: Mapping[str, Range], completion_tokens: int) -> Iterab
         if least.money is not None and most.money is not None:
             money = f", {_range(least.money, most.money, '.2f')} in money"
         yield (
-            f"{name.replace('_', ' ')}: {_range(least.calls, most.calls)} calls, about "
+            f"{name.replace('_', '-')}: {_range(least.calls, most.calls)} calls, about "
             f"{_range(least.usage.prompt_tokens, most.usage.prompt_tokens)} tokens in and "
             f"{_range(least.usage.completion_tokens, most.usage.completion_tokens)} out{money}"
         )

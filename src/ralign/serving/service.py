@@ -14,6 +14,7 @@ from ralign.errors import EndpointRefused
 from ralign.judging import Judge
 from ralign.metajudging import MetaJudge
 from ralign.records import Judgment, Message, MetaJudgment, Order, PreferencePair, Verdict
+from ralign.rewards.length_penalty import AnswerLength, SteeredLengthPenalty
 from ralign.rewards.policy import (
     mean_outcome,
     never_ended,
@@ -23,7 +24,6 @@ from ralign.rewards.policy import (
     visible_answer,
 )
 from ralign.serving.config import ServeConfig
-from ralign.serving.lengths import LengthKeeper
 from ralign.serving.metrics import ServingMetrics, waiting
 from ralign.serving.schemas import CompareRequest, CompareResponse, RewardRequest, RewardResponse
 
@@ -45,7 +45,7 @@ class RewardService:
         self._judge = judge
         self._meta_judge = meta_judge
         self._metrics = metrics
-        self._lengths = LengthKeeper(
+        self._lengths = SteeredLengthPenalty(
             config.length_penalty, coefficient=config.length_coefficient, window=config.length_window
         )
 
@@ -109,7 +109,9 @@ class RewardService:
         if not reference:
             self._metrics.rewards.labels("unscored").inc()
             return RewardResponse(id=name, reward=None, reason="the reference answer is empty")
-        length_penalty = self._lengths.penalty(answer, reference)
+        length = AnswerLength(len(answer), len(reference))
+        length_penalty = self._lengths.penalty(length)
+        self._lengths.observe(length)
         self._metrics.length_coefficient.set(self._lengths.state.coefficient)
         self._metrics.length_ratio.set(self._lengths.state.ratio or 0.0)
         judgments: tuple[Judgment, ...] = ()

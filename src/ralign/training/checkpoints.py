@@ -1,14 +1,14 @@
-"""Which checkpoints of a run are whole. No engine says so: a killed one leaves a folder that looks like any other.
+"""Checkpoints that are complete. No engine says so: a killed one leaves a folder that looks like any other.
 
-A checkpoint is `checkpoints/checkpoint-STEP`, as transformers names it. Once everything of it is written, it is sealed:
-its files are synced to disk, and then a marker is put beside them that lists their sizes and names the run. What has no
-marker, or not those files, was torn while it was being written, and is never gone on from.
+A checkpoint is `checkpoints/checkpoint-STEP`, as transformers names it. Once everything of it is written, it is
+marked complete: its files are synced to disk, and then a marker is put beside them that lists their sizes and names the
+run. A folder without a marker, or without those files, is partial, and is never resumed from.
 """
 
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
@@ -18,12 +18,12 @@ import orjson
 from ralign.errors import WriteFailed
 from ralign.files import write_atomically
 
-MARKER: Final = "whole.json"
+MARKER: Final = "complete.json"
 _NAME: Final = re.compile(r"checkpoint-(\d+)")
 
 
 class Checkpoint(NamedTuple):
-    """One folder, and after which optimiser step it was written."""
+    """One folder, and after which optimizer step it was written."""
 
     step: int
     path: Path
@@ -35,8 +35,8 @@ def run_digest(identity: Mapping[str, object]) -> str:
     return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 
-def seal(path: Path, digest: str) -> None:
-    """Mark a checkpoint as whole, once every process has written its part.
+def mark_complete(path: Path, digest: str) -> None:
+    """Mark a checkpoint as complete, once every process has written its part.
 
     Raises:
         WriteFailed: the disk is full or refuses.
@@ -52,8 +52,8 @@ def seal(path: Path, digest: str) -> None:
     write_atomically(path / MARKER, orjson.dumps({"run": digest, "files": sizes}, option=orjson.OPT_INDENT_2))
 
 
-def is_whole(path: Path, digest: str) -> bool:
-    """Whether the checkpoint was sealed by this run and has all its files in their full length."""
+def is_complete(path: Path, digest: str) -> bool:
+    """Whether the checkpoint was marked by this run and has all its files in their full length."""
     try:
         marker = orjson.loads((path / MARKER).read_bytes())
         sizes = cast("dict[str, Any]", marker["files"])
@@ -65,36 +65,35 @@ def is_whole(path: Path, digest: str) -> bool:
 
 
 def checkpoints(folder: Path) -> list[Checkpoint]:
-    """All checkpoints in a folder, whole or not, the oldest first."""
-    return sorted(_found(folder))
+    """All checkpoints in a folder, complete or partial, the oldest first."""
+    return sorted(
+        Checkpoint(int(match[1]), path)
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if (match := _NAME.fullmatch(path.name)) is not None and path.is_dir()
+    )
 
 
-def last_whole(folder: Path, digest: str) -> Checkpoint | None:
-    """The checkpoint that a run goes on from; None where it starts afresh."""
-    whole = [each for each in checkpoints(folder) if is_whole(each.path, digest)]
-    return whole[-1] if whole else None
+def last_complete(folder: Path, digest: str) -> Checkpoint | None:
+    """The checkpoint that a run resumes from; None where it starts afresh."""
+    complete = [each for each in checkpoints(folder) if is_complete(each.path, digest)]
+    return complete[-1] if complete else None
 
 
-def remove_torn(folder: Path, digest: str) -> list[Checkpoint]:
-    """Remove the checkpoints that are not whole; gives those that were."""
-    torn = [each for each in checkpoints(folder) if not is_whole(each.path, digest)]
-    for each in torn:
+def remove_partial(folder: Path, digest: str) -> list[Checkpoint]:
+    """Remove the partial checkpoints; gives those that there were."""
+    partial = [each for each in checkpoints(folder) if not is_complete(each.path, digest)]
+    for each in partial:
         shutil.rmtree(each.path)
-    return torn
+    return partial
 
 
 def prune(folder: Path, digest: str, *, keep: int) -> None:
-    """Remove all but the last whole checkpoints. Called once the newest is sealed, so that one is always there."""
-    whole = [each for each in checkpoints(folder) if is_whole(each.path, digest)]
-    for each in whole[:-keep]:
-        (each.path / MARKER).unlink()  # first, as a half-removed folder is a torn one
+    """Remove all but the last complete checkpoints. Called once the newest is marked, so that one is always there."""
+    complete = [each for each in checkpoints(folder) if is_complete(each.path, digest)]
+    for each in complete[:-keep]:
+        # First, as a half-removed folder is a partial one.
+        (each.path / MARKER).unlink()
         shutil.rmtree(each.path)
-
-
-def _found(folder: Path) -> Iterator[Checkpoint]:
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if (match := _NAME.fullmatch(path.name)) is not None and path.is_dir():
-            yield Checkpoint(int(match[1]), path)
 
 
 def _sync(path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Preference pairs -> what a judge is trained on: a prompt, and the gold judgment it imitates or is rewarded by.
+"""Training examples: preference pairs -> prompts, each with the gold judgment it imitates or is rewarded by.
 
 Every engine trains on these examples; only how their messages become tokens is an engine's business. What decides
-prompt and target is one function a role (`judge_example`), so that another role is another such function.
+prompt and target is one function (`judge_example`); a meta-judge's and a policy's are in `ralign.training.tasks`.
 
 The prompt is the one that `ralign bench` asks with. A gold judgment speaks in the letters of the pairs file: it is
 imitated in order `ab` only, as no rule can swap the letters in free prose; A and B themselves have been placed at
@@ -28,8 +28,8 @@ class Example:
     order: Order
     prompt: tuple[Message, ...]
     target: str | None = None
-    """What to write: a judge's gold judgment, a meta-judge's recorded answer. None in reinforcement learning, where the
-    reward says what is good."""
+    """Completion to imitate: a judge's gold judgment, a meta-judge's recorded answer. None in reinforcement
+    learning, where the reward says what is good."""
     decision: bool | None = None
     """For a meta-judge: whether the judgment is aligned."""
 
@@ -43,7 +43,7 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingData:
-    """All that is trained on, in the order of the files; the engine shuffles it by the run's seed."""
+    """Examples of a run, in the order of the files; the engine shuffles them by the run's seed."""
 
     examples: tuple[Example, ...]
     left_out: tuple[LeftOut, ...]
@@ -57,7 +57,7 @@ class TrainingData:
 
 
 MakeExample = Callable[[PreferencePair, Order], Example | str]
-"""A role: the example that a pair shown in an order makes, or why it makes none."""
+"""Makes the example of a pair shown in an order, or says why there is none."""
 
 
 def load_examples(
@@ -87,7 +87,8 @@ def load_examples(
             made = make(pair, order)
             if isinstance(made, str):
                 left_out.append(LeftOut(pair.id, made))
-                break  # what is wrong with a pair is wrong in either order
+                # What is wrong with a pair is wrong in either order.
+                break
             examples.append(made)
     return TrainingData(
         examples=tuple(examples),
@@ -99,7 +100,7 @@ def load_examples(
 
 
 def judge_example(prompt: Prompt, *, imitate: bool, needs_gold: bool) -> MakeExample:
-    """The judge's role: its prompt, and in supervised fine-tuning the gold judgment.
+    """Examples of a judge: its prompt, and in supervised fine-tuning the gold judgment.
 
     Args:
         prompt: of a kind that takes `response_a` and `response_b`.

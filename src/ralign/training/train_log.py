@@ -1,6 +1,6 @@
-"""`train_log.jsonl`: one line an optimiser step, with its metrics and the pairs it was about, each step once.
+"""`train_log.jsonl`: one line a training step, with its metrics and the pairs it was about, each step once.
 
-A run that is taken up again drops the lines behind the checkpoint it goes on from: those steps are made again.
+A run that is resumed drops the lines behind the checkpoint it goes on from: those steps are made again.
 """
 
 import math
@@ -28,12 +28,16 @@ class Step(NamedTuple):
 
 def encode_step(step: Step) -> bytes:
     """One line, without its newline."""
-    metrics = {name: _known(value) for name, value in step.metrics.items()}
+    # JSON has no NaN: a figure without a value, as the mean over nothing, is null.
+    metrics = {
+        name: None if value is None or not math.isfinite(value) else value
+        for name, value in step.metrics.items()
+    }
     return orjson.dumps({"step": step.step, "metrics": metrics, "pairs": step.pairs})
 
 
 def read_steps(path: Path) -> list[Step]:
-    """The log's steps; a missing file has none, and a torn last line is left out.
+    """The log's steps; a missing file has none, and a partial last line is left out.
 
     Raises:
         InputError: a line that is none of ours.
@@ -64,7 +68,3 @@ def mean_metrics(steps: Sequence[Step], *, last: int) -> dict[str, float]:
             if value is not None:
                 values.setdefault(name, []).append(value)
     return {name: math.fsum(found) / len(found) for name, found in values.items()}
-
-
-def _known(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value

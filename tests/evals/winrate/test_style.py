@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ralign.evals.winrate.style import Style, length_difference, style_difference, style_of
+from ralign.evals.winrate.style import length_difference, style_difference
+from ralign.rewards.style import Style, style_of
 
 MARKED = """# Garlic
 Plant it **in October**, or __in November__.
@@ -17,11 +18,6 @@ Not 3. this, nor 2 * 3 * 4.
 - no item, **no bold**
 ```
 """
-
-
-def test_markdown_is_counted_and_code_is_not() -> None:
-    assert style_of(MARKED) == Style(length=len(MARKED), headers=1, list_items=4, bold=2)
-    assert style_of("A thumb deep.") == Style(length=13, headers=0, list_items=0, bold=0)
 
 
 def styles(*lengths: int) -> list[Style]:

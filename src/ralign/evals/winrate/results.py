@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ralign.evals.winrate.comparisons import Comparisons
 from ralign.evals.winrate.control import WinRate, controlled_win_rate, win_rate
-from ralign.evals.winrate.style import Style, length_difference, style_difference, style_of
+from ralign.evals.winrate.style import length_difference, style_difference
 from ralign.metrics.outcomes import NO_VERDICT, UNANSWERED, VERDICT_A
+from ralign.rewards.style import Style, style_of
 
 
 class Comparison(NamedTuple):

@@ -1,43 +1,14 @@
-"""Style of an answer, and how two answers differ in it. Pure.
+"""Style difference of two answers, as features of a controlled win rate. Pure.
 
-The features are those of Arena-Hard's and Chatbot Arena's style control (Li, Angelopoulos and Chiang, "Does style
-matter?", LMSYS blog, August 2024): length, markdown headers, list items and bold spans, code blocks left out. Lengths
-are in characters rather than one model's tokens.
+What is counted is `ralign.rewards.style`.
 """
 
-import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from ralign.metrics.intervals import Floats
-
-_CODE = re.compile(r"```.*?```", re.DOTALL)
-_HEADER = re.compile(r"^#{1,6}\s", re.MULTILINE)
-_LIST_ITEM = re.compile(r"^[ \t]*(?:\d+\.|[-*+])\s", re.MULTILINE)
-_BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
-
-
-class Style(NamedTuple):
-    """Style of one answer."""
-
-    length: int
-    """Characters, thinking left out."""
-    headers: int
-    list_items: int
-    bold: int
-
-
-def style_of(answer: str) -> Style:
-    """Count what shapes an answer. Markdown inside a code block is code."""
-    prose = _CODE.sub("", answer)
-    return Style(
-        length=len(answer),
-        headers=len(_HEADER.findall(prose)),
-        list_items=len(_LIST_ITEM.findall(prose)),
-        bold=len(_BOLD.findall(prose)),
-    )
+from ralign.rewards.style import Style
 
 
 def length_difference(first: Sequence[Style], second: Sequence[Style]) -> Floats:

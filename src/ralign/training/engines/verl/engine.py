@@ -1,0 +1,174 @@
+"""verl as the training engine: reinforcement learning on Ray, on one machine or many, with PPO or GRPO.
+
+Comes in: a `TrainingRun` of a judge or a policy. Goes out: the files of `ralign.training.engines.verl.files`, checked
+by the installed verl; after a run that is not dry, the model of its last checkpoint, and a judge's training log, made
+of what every sample got. verl itself is another process, of another environment if need be (`--verl-python`).
+
+A judge's reward is computed by verl's reward workers (`ralign.training.engines.verl.reward`), a policy's by a running
+`ralign serve`, which `ralign.serving.client` asks.
+"""
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from transformers import PreTrainedTokenizerBase
+
+from ralign.errors import InputError
+from ralign.files import write_atomically
+from ralign.training.config import PolicyConfig, TrainConfig
+from ralign.training.engines.base_model import BaseModel, fitting, load_base_model
+from ralign.training.engines.verl.config import RewardFunction, ServedMetaJudge, config_text
+from ralign.training.engines.verl.data import judge_row, policy_row, write_verl_data
+from ralign.training.engines.verl.files import VerlFiles
+from ralign.training.engines.verl.launch import EngineFailed, check_run, launch, write_launch
+from ralign.training.engines.verl.log import gather_steps
+from ralign.training.engines.verl.worker import RewardSettings
+from ralign.training.examples import list_left_out
+from ralign.training.options import RewardCalls
+from ralign.training.run import Trained, TrainingRun
+from ralign.training.train_log import encode_step
+
+
+def train(run: TrainingRun) -> Trained | None:
+    """Write the run for verl, let verl check it, and unless the run is dry, launch it.
+
+    Returns:
+        What was trained on; None after a dry run.
+
+    Raises:
+        InputError: a flag that verl has no use for, or what verl refuses.
+        EngineFailed: verl ended with an error.
+    """
+    training, config = run.training, run.task.config
+    refuse_what_verl_cannot(config)
+    base = load_base_model(training)
+    fit = fitting(run.data.examples, base, training)
+    for line in list_left_out(fit.left_out):
+        run.warn(line)
+    files = VerlFiles(out=training.out.resolve())
+    reward, served, row = _reward_function(config, files, base), _served_meta_judge(config), judge_row
+    if isinstance(config, PolicyConfig):
+        row = policy_row
+        if base.thought_opened:
+            run.warn(
+                "The policy's prompt opens its thought: start the service with `ralign serve --policy-thinks`."
+            )
+    text = config_text(
+        training, files, reward, examples=len(fit.examples), command=run.task.command, served=served
+    )
+    write_verl_data(files.data, fit.examples, row, control_tokens(base.tokenizer))
+    write_atomically(files.config, text.encode())
+    python = training.verl_python or sys.executable
+    write_launch(files, python=python)
+    for note in check_run(files, python=python):
+        run.warn(note)
+    command = f"bash {files.launch}"
+    if training.dry_run:
+        run.say(f"verl takes it. To start: {command}")
+        return None
+    run.say(command)
+    launch(files)
+    _take_model(run, files)
+    return Trained(replace(run.data, examples=fit.examples, left_out=run.data.left_out + fit.left_out))
+
+
+def refuse_what_verl_cannot(config: TrainConfig | PolicyConfig) -> None:
+    """Refuse flags that verl has no use for.
+
+    Raises:
+        InputError: naming the flag.
+    """
+    wrong = {
+        "--schedule linear: verl has constant and cosine": config.training.schedule == "linear",
+        "--on-outage stop: a reward cannot stop verl; --unscored leave_out ends a step without samples": (
+            config.calls.on_outage == "stop"
+        ),
+    }
+    if isinstance(config, TrainConfig):
+        reward, serves = config.reward, config.serve_meta_judge
+        named, at_url = reward.meta_judge is not None, reward.meta_judge_url is not None
+        wrong |= {
+            "--stage sft: verl trains by reinforcement here; --engine trl makes the warm start": (
+                config.stage == "sft"
+            ),
+            "--meta-judge without --meta-judge-url: give one, or --serve-meta-judge": (
+                named and not at_url and not serves
+            ),
+            "--serve-meta-judge needs --meta-judge, and no --meta-judge-url": (
+                serves and (not named or at_url)
+            ),
+        }
+    else:
+        default = RewardCalls()
+        for name in ("concurrency", "try_timeout", "on_outage", "outage_patience"):
+            flag = f"--{name.replace('_', '-')}"
+            wrong[f"{flag}: verl's workers ask the service, each sample on its own; leave it out"] = getattr(
+                config.calls, name
+            ) != getattr(default, name)
+    for complaint, found in wrong.items():
+        if found:
+            raise InputError(f"--engine verl with {complaint}")
+
+
+def _reward_function(config: TrainConfig | PolicyConfig, files: VerlFiles, base: BaseModel) -> RewardFunction:
+    """The reward function, and what travels to verl's reward workers."""
+    calls = config.calls
+    if isinstance(config, PolicyConfig):
+        # The token itself does not travel, only the name of its variable.
+        kwargs = {
+            "url": config.reward_url,
+            "token_variable": config.token_variable,
+            "deadline": calls.deadline,
+        }
+        return RewardFunction(module="pkg://ralign.serving.client", kwargs=kwargs)
+    reward = config.reward
+    if reward.meta_prompt is not None:
+        # The workers' nodes share the run directory, not the folder that the user's file lies in.
+        write_atomically(files.meta_prompt, reward.meta_prompt.read_bytes())
+        reward = replace(reward, meta_prompt=files.meta_prompt)
+    settings = RewardSettings(
+        reward=reward,
+        calls=replace(calls, concurrency=max(1, calls.concurrency // config.training.reward_workers)),
+        unscored=config.unscored,
+        reward_log=str(files.rewards),
+        thought_opened=base.thought_opened,
+        seed=config.training.seed,
+    )
+    return RewardFunction(module="pkg://ralign.training.engines.verl.reward", kwargs=settings.kwargs())
+
+
+def _served_meta_judge(config: TrainConfig | PolicyConfig) -> ServedMetaJudge | None:
+    if isinstance(config, PolicyConfig) or not config.serve_meta_judge or config.reward.meta_judge is None:
+        return None
+    return ServedMetaJudge(
+        model=config.reward.meta_judge,
+        gpus=config.meta_judge_gpus,
+        tensor_parallel=config.meta_judge_tensor_parallel,
+        max_completion_tokens=config.reward.meta_max_tokens or 16384,
+    )
+
+
+def control_tokens(tokenizer: PreTrainedTokenizerBase) -> frozenset[str]:
+    """Tokens that mean something to a chat: what is special, and what is written as a tag."""
+    added = cast("dict[str, int]", cast(Any, tokenizer).get_added_vocab())
+    tags = {token for token in added if token[:1] in ("<", "[") and token[-1:] in (">", "]")}
+    return frozenset(token for token in tags.union(tokenizer.all_special_tokens) if len(token) > 1)
+
+
+def _take_model(run: TrainingRun, files: VerlFiles) -> None:
+    """Put the last checkpoint's model, and the log of its rewards, where runs are published from.
+
+    Raises:
+        EngineFailed: verl has left no checkpoint with a model.
+        InputError: a reward log that is none of ours.
+    """
+    step = files.last_step()
+    if step is None or not (model := files.model_of(step)).is_dir():
+        raise EngineFailed(f"verl ended without a checkpoint in {files.checkpoints}; see its output above")
+    lines = (encode_step(each) + b"\n" for each in gather_steps(files.rewards))
+    write_atomically(run.log_file, b"".join(lines))
+    shutil.rmtree(run.unfinished, ignore_errors=True)
+    shutil.copytree(model, Path(run.unfinished))
