@@ -71,8 +71,9 @@ def probing_table(name: str, probed: ProbedDict) -> Table:
         "What another pair's rationale changes, letters alone change; swapped minus another pair's: "
         f"{share_cell(probed['swap_above_other'], signed=True).plain} points. "
         "The swapped half is held against the half.",
-        f"{counts['judgments']:,} judgments of {pairs_of_prompts(probed['pairs'], probed['prompts'])}. The likelier letter is the one that was "
-        f"written: {share_cell(probed['verdict_as_written']).plain} %.",
+        f"{counts['judgments']:,} judgments of {pairs_of_prompts(probed['pairs'], probed['prompts'])}. "
+        "The likelier letter is the one that was written: "
+        f"{share_cell(probed['verdict_as_written']).plain} %.",
     ]
     left_out = [f"{counts[key]:,} {words}" for key, words in _LEFT_OUT.items() if counts[key]]
     if left_out:

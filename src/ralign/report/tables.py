@@ -260,7 +260,8 @@ def _comparison_table(title: str, found: "Comparison", names: Sequence[str]) -> 
             difference = share_cell(getattr(other.difference, measure), signed=True)
             table.add_row("", Text(name), share_cell(own), difference, *p_values, test.name if test else "")
     notes = [
-        f"{pairs_of_prompts(found.pairs, found.prompts)}, answered by {'all' if several else 'both'}. Difference: minus {names[0]}, paired."
+        f"{pairs_of_prompts(found.pairs, found.prompts)}, answered by {'all' if several else 'both'}. "
+        f"Difference: minus {names[0]}, paired."
     ]
     if found.left_out:
         notes.append(f"Left out, as one of the runs never answered: {found.left_out:,} pairs.")

@@ -174,8 +174,8 @@ def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Predict
         rows.append(_row(tag("th", TITLES[name], scope="row"), titles, cells))
     note = (
         "Pearson’s r with the policy’s quality; judges of one seed are not independent, so it has no interval. "
-        "Trained: without the base judges. Within a seed: every figure less its seed’s mean. Not collapsed: without judges "
-        f"whose S-Corr is {100 * COLLAPSED:.0f}\N{NARROW NO-BREAK SPACE}% or more."
+        "Trained: without the base judges. Within a seed: every figure less its seed’s mean. Not collapsed: without "
+        f"judges whose S-Corr is {100 * COLLAPSED:.0f}\N{NARROW NO-BREAK SPACE}% or more."
     )
     table = _table(_head("figure of the judge", *titles), rows, style="two")
     return join([table, tag("p", note, class_="under")])
