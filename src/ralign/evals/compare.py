@@ -96,10 +96,7 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
     def compared(keys: Sequence[Key]) -> Comparison:
         chosen = [np.array([run.rows[key] for key in keys], dtype=np.intp) for run in runs]
         return compare(
-            [
-                Outcomes(*(each[rows] for each in run.outcomes))
-                for run, rows in zip(runs, chosen, strict=True)
-            ],
+            [run.outcomes.of_pairs(rows) for run, rows in zip(runs, chosen, strict=True)],
             [run.orders for run in runs],
             has_meta_judge=[run.has_meta_judge for run in runs],
         )

@@ -113,7 +113,7 @@ def compare(
     in_all: NDArray[np.bool_] = np.all(
         [pair_sums(run, shown).answered > 0 for run, shown in zip(runs, orders, strict=True)], axis=0
     )
-    kept = [Outcomes(*(each[in_all] for each in run)) for run in runs]
+    kept = [run.of_pairs(in_all) for run in runs]
     found = [shares(run, shown) for run, shown in zip(kept, orders, strict=True)]
     meta_judges = [was_meta_judged(run) for run in runs] if has_meta_judge is None else has_meta_judge
     measures = [measures_of(one, has_meta_judge=meta) for one, meta in zip(found, meta_judges, strict=True)]

@@ -150,7 +150,7 @@ def pair_sums(outcomes: Outcomes, orders: Sequence[Order]) -> Sums:
 def prompt_sums(sums: Sums, prompt: NDArray[np.intp]) -> Sums:
     """Sums that every prompt adds: those of its pairs; `prompt` numbers the prompts, shape (pairs,)."""
     _, unit = np.unique(prompt, return_inverse=True)
-    return Sums(*(np.bincount(unit, weights=each, minlength=1) for each in sums))
+    return Sums(*(np.bincount(unit, weights=each, minlength=1).astype(np.float64) for each in sums))
 
 
 def shares(outcomes: Outcomes, orders: Sequence[Order]) -> Shares:

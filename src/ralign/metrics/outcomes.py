@@ -37,3 +37,7 @@ class Outcomes(NamedTuple):
     """Shape (pairs, orders, draws). Axis 1 is (ab, ba) for `--orders both`, one long otherwise."""
     aligned: NDArray[np.int8]
     """Shape (pairs, orders, draws)."""
+
+    def of_pairs(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Outcomes":
+        """Outcomes of some of the pairs: by number, or those marked True."""
+        return Outcomes(self.label[rows], self.prompt[rows], self.verdict[rows], self.aligned[rows])

@@ -66,7 +66,9 @@ def measure(prob_a: Mapping[Version, Floats], wrote_a: Floats, prompt: NDArray[n
         judged = (~np.isnan(column)).sum(axis=1)
         mean = np.divide(np.nansum(column, axis=1), judged, out=np.zeros(len(column)), where=judged > 0)
         of_pairs = (mean, (judged > 0).astype(np.float64), judged.astype(np.float64))
-        total, pairs, judgments = (np.bincount(unit, each, minlength=len(prompts)) for each in of_pairs)
+        total, pairs, judgments = (
+            np.bincount(unit, each, minlength=len(prompts)).astype(np.float64) for each in of_pairs
+        )
         return total, pairs, judgments
 
     def share(column: Floats) -> Interval | None:
