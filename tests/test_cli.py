@@ -272,7 +272,7 @@ def test_bad_rows_stop_the_run_or_are_listed(ralign: Ralign, pairs: Path, url: s
 
 
 def test_a_wrong_key_is_one_line_and_the_key_is_nowhere(ralign: Ralign, pairs: Path, tmp_path: Path) -> None:
-    """Pitfalls 13 and 15; the server repeats the key in its message, as some do."""
+    """The server repeats the key in its message, as some do."""
     script = tmp_path / "strict.py"
     script.write_text(
         "import asyncio\nfrom ralign.models.testing.server import ChatServer\n"

@@ -5,10 +5,12 @@ import sys
 
 import pytest
 
-HEAVY = ("aiohttp", "torch", "pyarrow")
+HEAVY = ("aiohttp", "huggingface_hub", "pyarrow", "torch")
 
 
-@pytest.mark.parametrize("package", ["ralign.metrics", "ralign.rewards"])
+@pytest.mark.parametrize(
+    "package", ["ralign.judging", "ralign.metajudging", "ralign.metrics", "ralign.rewards"]
+)
 def test_a_pure_package_brings_in_nothing_heavy(package: str) -> None:
     # Every module of it: the package alone imports none of them. In a process of its own, as pytest has imported all.
     program = (

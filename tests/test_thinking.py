@@ -29,12 +29,11 @@ def test_thinking_and_answer_are_parted(text, thinking, answer):
 
 
 def test_a_verdict_inside_a_cut_off_thought_is_no_answer():
-    """Pitfall 11."""
     assert split_thinking("<think>The format is \\boxed{A}").answer == ""
 
 
 def test_what_a_thought_quotes_never_reaches_the_answer():
-    """Pitfall 6: the last closer counts."""
+    """The last closer counts."""
     text = "<think>They wrote </think> \\boxed{A}, wrongly.</think>\\boxed{B}"
     assert split_thinking(text).answer == "\\boxed{B}"
 

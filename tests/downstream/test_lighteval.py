@@ -67,7 +67,6 @@ def test_each_benchmark_runs_once_in_its_own_folder_with_its_own_cache(program: 
 
 
 def test_the_key_goes_through_the_environment_and_into_no_file(program: str, tmp_path: Path) -> None:
-    """Pitfall 15."""
     out = tmp_path / "out"
     run(plan_runs(program, policy(), {"ifbench": "ifbench_test"}, out), out, key="sk-secret")
     assert asked(out / "ifbench")[0]["key"] == "sk-secret"
@@ -85,7 +84,7 @@ def test_without_a_url_the_policy_is_loaded_by_vllm(program: str, tmp_path: Path
 
 
 def test_a_run_that_broke_off_goes_on_and_asks_only_what_failed(program: str, tmp_path: Path) -> None:
-    """Pitfall 2. lighteval keeps failures in its cache: without taking them out, it would break off again."""
+    """Lighteval keeps failures in its cache: without taking them out, it would break off again."""
     out = tmp_path / "out"
     runs = plan_runs(program, policy(), {"aime24": "aime24@n=2"}, out)
     out.mkdir()
@@ -101,7 +100,7 @@ def test_a_run_that_broke_off_goes_on_and_asks_only_what_failed(program: str, tm
 
 
 def test_calls_that_failed_without_breaking_off_are_asked_again(program: str, tmp_path: Path) -> None:
-    """Pitfall 2. With one answer a question lighteval scores them as wrong and ends well."""
+    """With one answer a question lighteval scores them as wrong and ends well."""
     out = tmp_path / "out"
     runs = plan_runs(program, policy(), {"ifbench": "ifbench_test"}, out)
     out.mkdir()

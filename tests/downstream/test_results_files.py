@@ -144,7 +144,7 @@ def test_results_over_a_part_of_a_benchmark_are_refused_unless_allowed(
 
 
 def test_calls_that_failed_and_were_scored_as_wrong_are_seen_in_lighteval_s_details(tmp_path: Path) -> None:
-    """Pitfall 2. An answer that is empty because the policy was still thinking is rightly wrong."""
+    """An answer that is empty because the policy was still thinking is rightly wrong."""
     texts = [["a", ""], ["", "b"], ["c", "d"]]
     reasonings: list[list[str | None]] = [["r", "still thinking"], [None, None], [None, None]]
     path = lighteval_folder(tmp_path / "failed", "aime24", {"avg@n:n=1": 0.4}, texts, reasonings)

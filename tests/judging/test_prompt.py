@@ -172,7 +172,7 @@ def test_no_text_contains_the_tag_that_closes_its_section(texts: list[str]):
 
 @given(st.data())
 def test_each_fixed_line_of_a_users_prompt_occurs_as_often_as_in_the_file(data: st.DataObject):
-    """Pitfall 10, in a prompt that has markers of its own and no nonce."""
+    """In a prompt that has markers of its own and no nonce."""
     template = data.draw(st.sampled_from(TEMPLATES))
     fixed = [
         line.strip()

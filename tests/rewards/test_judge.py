@@ -39,14 +39,12 @@ def test_outcome_pays_the_verdict_and_ralign_gates_it_by_the_reason(judgment, me
 
 @pytest.mark.parametrize("reward", ALL_REWARDS)
 def test_a_failed_call_is_not_scored_by_any_reward(reward):
-    """Pitfall 2."""
     assert reward("A", OUTAGE, ALIGNED) is None
 
 
 @pytest.mark.parametrize("reward", ALL_REWARDS[1:])
 @pytest.mark.parametrize("meta", [META_OUTAGE, None])
 def test_a_right_verdict_without_a_meta_judgment_is_not_scored_where_the_reason_counts(reward, meta):
-    """Pitfall 2."""
     assert reward("A", RIGHT, meta) is None
     assert outcome_reward("A", RIGHT, meta) == 1.0
 

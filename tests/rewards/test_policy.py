@@ -39,7 +39,7 @@ verdicts = st.lists(st.sampled_from(["A", "B", None]), min_size=1, max_size=2)
     ],
 )
 def test_verdicts_against_a_reference_by_hand(said: list[Verdict | None], expected: float | None) -> None:
-    """Pitfall 2: no verdict is None, never 0."""
+    """No verdict is None, never 0."""
     assert mean_outcome(said) == expected
 
 
@@ -52,7 +52,6 @@ def test_swapping_the_two_answers_negates_the_outcome(said: list[Verdict | None]
 
 @given(verdicts, st.floats(0, 2))
 def test_a_missing_verdict_never_becomes_a_number(said: list[Verdict | None], penalty: float) -> None:
-    """Pitfall 2."""
     reward = policy_reward(mean_outcome(said), length_penalty=penalty)
     assert (reward.reward is None) == (None in said)
 

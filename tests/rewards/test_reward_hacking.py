@@ -131,7 +131,7 @@ def value(signs: RewardHackingSigns, name: str) -> float:
 
 @pytest.mark.parametrize("sign", [name for name in SIGNS if name != "answers"])
 def test_each_sign_moves_on_a_policy_that_games_the_judge_and_stays_on_one_that_does_not(sign: str) -> None:
-    """Pitfall 18, for `same_opening`."""
+    """A sign that every answer begins with the same words."""
     hack, move = HACKS[sign]
     rng = random.Random(7)
     before = value(signs_of(0, honest_step(1)), sign)

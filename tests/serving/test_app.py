@@ -34,7 +34,7 @@ async def post(http: aiohttp.ClientSession, url: str, body: object, **options: o
 async def test_an_answer_is_rewarded_against_its_reference(
     http: aiohttp.ClientSession, answer: str, reward: float | None, reason: str | None
 ) -> None:
-    """Pitfall 2: a judge that failed gives null, never 0."""
+    """A judge that failed gives null, never 0."""
     async with service(WordJudge()) as url:
         status, body = await post(http, f"{url}/reward", reward_request(answer, id="p1"))
     assert status == 200
@@ -191,7 +191,6 @@ async def test_a_body_that_does_not_come_is_not_waited_for(http: aiohttp.ClientS
 
 
 async def test_a_slow_judge_is_504_and_its_call_is_let_go(http: aiohttp.ClientSession) -> None:
-    """Pitfall 16."""
     judge = WordJudge(latency=30)
     async with service(judge, deadline=0.2) as url:
         status, body = await post(http, f"{url}/reward", reward_request())

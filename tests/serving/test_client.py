@@ -38,7 +38,7 @@ async def as_trl_calls(reward: HttpReward, answers: list[str], *, conversational
 
 @pytest.mark.parametrize("conversational", [False, True])
 async def test_trl_gets_its_rewards_in_order(conversational: bool) -> None:
-    """Pitfall 2: no verdict is None, which TRL leaves out of the group's baseline."""
+    """No verdict is None, which TRL leaves out of the group's baseline."""
     judge = WordJudge()
     async with service(judge) as url:
         rewards, logged = await as_trl_calls(

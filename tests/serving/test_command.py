@@ -86,7 +86,7 @@ async def test_terminated_it_answers_what_it_took(http: aiohttp.ClientSession) -
 async def test_a_judge_that_is_killed_is_said_and_one_that_comes_back_is_used(
     http: aiohttp.ClientSession,
 ) -> None:
-    """Pitfall 16: no request outlives its deadline."""
+    """No request outlives its deadline."""
     async with ChatServer(answer=judged) as server:
         port = int(server.url.rpartition(":")[2].removesuffix("/v1"))
         async with served("--judge-url", server.url, "--deadline", "1.5") as (url, process):

@@ -138,7 +138,7 @@ def test_labels_give_decisions_without_words(tmp_path: Path) -> None:
 def test_what_cannot_be_learned_from_is_left_out_and_says_why(
     tmp_path: Path, meta: MetaJudgment, reason: str
 ) -> None:
-    """Pitfalls 2 and 8: a failure is no decision."""
+    """A failure is no decision."""
     data = load(tmp_path, [pair("gull")], [judged("gull")], [meta])
     assert not data.examples
     assert why(data) == {"gull": reason}
