@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 from tests.training.configs import replaced, train_config
 
 from ralign.errors import InputError
-from ralign.runs.options import fingerprint
+from ralign.runs.options import fingerprint, flag
 from ralign.training.config import TrainConfig
 
 
@@ -27,7 +29,7 @@ def config(**given) -> TrainConfig:
         ({"clip_high": 0.3, "mini_batch": 64}, "--clip-high has no effect with one update a rollout"),
         ({"engine": "verl", "micro_batch": 4}, "--micro-batch is for --engine trl"),
         ({"meta_judge": None}, "--reward ralign needs --meta-judge MODEL"),
-        ({"reward": "outcome", "meta_judge": "m"}, "--reward outcome asks no meta-judge"),
+        ({"reward": "outcome", "meta_judge": "m"}, "--meta-judge is for --stage rl with a reward that asks"),
         ({"reward": "outcome", "meta_judge_url": "http://x/v1"}, "--meta-judge-url needs --meta-judge"),
         ({"reward_weight": 0.3}, "--reward-weight is for hybrid and points"),
         ({"group_size": 1}, "--group-size is 1, expected 2 or more"),
@@ -46,6 +48,40 @@ def test_what_cannot_be_run_is_refused_in_one_line_that_names_the_flag(given, sa
         config(**given)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+OTHER = {
+    "meta_judge": "m", "meta_prompt": Path("p"), "meta_temperature": 0.9, "meta_max_tokens": 9, "meta_votes": 3,
+    "meta_body": "{}", "meta_judge_key_variable": "KEY", "concurrency": 3, "deadline": 3.0, "try_timeout": 3.0,
+    "on_outage": "stop", "outage_patience": 3.0, "unscored": "leave_out",
+}  # fmt: skip
+"""Flags of a meta-judge that is asked, and of its calls, each away from its default."""
+META = {"role": "meta-judge", "judged": Path("judged")}
+
+
+@pytest.mark.parametrize(
+    ("given", "idle"),
+    [
+        ({"stage": "sft"}, OTHER | {"reward": "outcome"}),
+        ({"reward": "outcome"}, OTHER),
+        ({"reward": "outcome", "engine": "verl"}, OTHER | {"serve_meta_judge": True}),
+        ({}, {"serve_meta_judge": True, "unscored": "leave_out", "held_out": 0.3, "balance": "none"}),
+        (
+            {"engine": "verl"},
+            {"meta_judge_gpus": 4, "meta_judge_tensor_parallel": 2, "judged": Path("judged")},
+        ),
+        (
+            META | {"stage": "rl", "meta_judge": None},
+            {name: other for name, other in OTHER.items() if name != "meta_prompt"} | {"orders": "ba"},
+        ),
+        (META | {"stage": "sft"}, {"labels": Path("labels.jsonl"), "reward": "outcome"}),
+    ],
+)
+def test_a_flag_that_would_change_nothing_is_refused(given, idle) -> None:
+    config(**given)
+    for name, other in idle.items():
+        with pytest.raises(InputError, match=f"^{flag(name)} is for .* and would change nothing here"):
+            config(**given | {name: other})
 
 
 @pytest.mark.parametrize(

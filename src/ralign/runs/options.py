@@ -6,11 +6,11 @@ names the fields that say where, how fast or how counted rather than what is ask
 resumed; all others are the run's fingerprint.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from cyclopts import Parameter
 
@@ -161,6 +161,34 @@ def at_least_one(**values: int | None) -> None:
     for name, value in values.items():
         if value is not None and value < 1:
             raise InputError(f"{flag(name)} is {value}, expected 1 or more")
+
+
+def changed(config: object) -> set[str]:
+    """Flat names of the flags that differ from their default: one at its default cannot be told from one not given."""
+    found: set[str] = set()
+    for each in fields(cast(Any, config)):
+        value = getattr(config, each.name)
+        found |= changed(value) if is_dataclass(value) else {each.name} if value != each.default else set()
+    return found
+
+
+def refuse_idle(config: object, only: Mapping[str, tuple[bool, Iterable[str]]]) -> None:
+    """Refuse flags that would change nothing here: who gives one believes in it.
+
+    Args:
+        config: a config or a group of flags.
+        only: by the condition in words, whether it is met, and the flags that have an effect only where it is.
+
+    Raises:
+        InputError: naming the flag and its condition.
+    """
+    given = changed(config)
+    for condition, (met, names) in only.items():
+        for name in names:
+            if not met and name in given:
+                raise InputError(
+                    f"{flag(name)} is for {condition} and would change nothing here; leave it out"
+                )
 
 
 def flag(field: str) -> str:

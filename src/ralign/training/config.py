@@ -13,7 +13,16 @@ from cyclopts import Parameter
 from ralign.errors import InputError
 from ralign.rewards.length_penalty import LengthPenaltyMode
 from ralign.rewards.policy import Side
-from ralign.runs.options import JudgeFlags, JudgeOptions, as_table, at_least_one, flag
+from ralign.runs.options import (
+    JudgeFlags,
+    JudgeOptions,
+    MetaJudgeOptions,
+    as_table,
+    at_least_one,
+    changed,
+    flag,
+    refuse_idle,
+)
 from ralign.training.options import JudgeRewardOptions, RewardCalls, Stage, TrainingOptions
 
 Role = Literal["judge", "meta-judge"]
@@ -77,12 +86,10 @@ class TrainConfig:
         if not self.pairs:
             raise InputError("no pairs file given: ralign train PAIRS...")
         self.training.check(self.stage)
-        if self.role == "judge":
-            for name in ("judged", "labels"):
-                if getattr(self, name) is not None:
-                    raise InputError(f"{flag(name)} is for --role meta-judge; leave it out")
-        else:
+        self._refuse_idle()
+        if self.role == "meta-judge":
             self._check_meta_judge()
+        self.reward.check()
         if self.stage == "sft":
             if self.orders != "ab":
                 raise InputError(
@@ -95,15 +102,39 @@ class TrainConfig:
                     "--thinking on with --stage sft: gold judgments hold no thought to imitate, as theirs was written "
                     "with the label in sight; leave it out or say off"
                 )
-        else:
-            reward = self.reward
-            reward.check()
-            if self.needs_meta_judge and reward.meta_judge is None:
-                raise InputError(
-                    f"--reward {reward.reward} needs --meta-judge MODEL (and --meta-judge-url URL)"
-                )
-            if not self.needs_meta_judge and reward.meta_judge is not None:
-                raise InputError("--reward outcome asks no meta-judge; leave --meta-judge out")
+        elif self.needs_meta_judge and self.reward.meta_judge is None:
+            raise InputError(
+                f"--reward {self.reward.reward} needs --meta-judge MODEL (and --meta-judge-url URL)"
+            )
+
+    def _refuse_idle(self) -> None:
+        asks, learns, verl = self.needs_meta_judge, self.role == "meta-judge", self.training.engine == "verl"
+        of_meta_judge = {field.name for field in fields(MetaJudgeOptions)} | {"meta_votes"}
+        refuse_idle(
+            self,
+            {
+                "--role judge": (not learns, ("orders", "reward")),
+                "--role meta-judge": (learns, ("judged", "labels", "held_out", "balance")),
+                "--stage rl": (self.stage == "rl", ("reward", "labels")),
+                # A meta-judge is trained on the very prompt that one is asked with.
+                "a reward that asks a meta-judge, or --role meta-judge": (asks or learns, ("meta_prompt",)),
+                "--stage rl with a reward that asks a meta-judge": (
+                    asks,
+                    (
+                        *sorted(of_meta_judge - {"meta_prompt"}),
+                        *(field.name for field in fields(RewardCalls)),
+                    ),
+                ),
+                "--engine verl with a reward that asks a meta-judge": (
+                    verl and asks,
+                    ("serve_meta_judge", "unscored"),
+                ),
+                "--serve-meta-judge": (
+                    self.serve_meta_judge,
+                    ("meta_judge_gpus", "meta_judge_tensor_parallel"),
+                ),
+            },
+        )
 
     def _check_meta_judge(self) -> None:
         if self.judged is None:
@@ -114,17 +145,9 @@ class TrainConfig:
             raise InputError(
                 f"--engine {self.training.engine} trains judges; leave it out for --role meta-judge"
             )
-        if self.labels is not None and self.stage == "sft":
-            raise InputError("--labels hold decisions and no words to imitate: they are for --stage rl")
-        if self.reward.meta_judge is not None:
-            raise InputError("--role meta-judge asks no meta-judge: it becomes one; leave --meta-judge out")
         if self.judge_prompt is not None:
             raise InputError(
                 "--role meta-judge is trained on the meta-judge's prompt: give --meta-prompt instead"
-            )
-        if self.orders != "ab" or self.reward.reward != "ralign":
-            raise InputError(
-                "--orders and --reward are a judge's; --role meta-judge takes the orders of --judged"
             )
         if not 0 <= self.held_out < 1:
             raise InputError(f"--held-out is {self.held_out}, expected 0 or more and less than 1")
@@ -235,14 +258,12 @@ class PolicyConfig:
             raise InputError("--neighbors is for --against group")
 
     def _check_served(self) -> None:
-        # A flag at its default cannot be told from one that was not given, and either changes nothing.
-        defaults = {field.name: field.default for field in (*fields(self), *fields(self.judge))}
-        given = as_table(self)
+        given = changed(self)
         for name in (
             "against", "side", "length_penalty", "length_coefficient", "length_target", "format_penalty",
             "second_judge", *as_table(self.judge),
         ):  # fmt: skip
-            if given[name] != defaults[name]:
+            if name in given:
                 raise InputError(
                     f"{flag(name)} is not for --reward-url: `ralign serve` says how answers are rewarded"
                 )

@@ -4,13 +4,12 @@ Each command's config (`ralign.training.config`) is made of these groups by comp
 stay flat. Engines take the groups as they are.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from ralign.errors import InputError
-from ralign.runs.options import MetaJudgeOptions, at_least_one, flag
+from ralign.runs.options import MetaJudgeOptions, at_least_one, flag, refuse_idle
 
 Stage = Literal["sft", "rl"]
 Engine = Literal["trl", "verl"]
@@ -19,25 +18,6 @@ Report = Literal["none", "trackio", "wandb", "tensorboard"]
 
 # The clipping range of PPO's paper (Schulman et al., 2017), and the default of both engines.
 DEFAULT_CLIP = 0.2
-
-# Flags that one engine, stage or algorithm alone has a use for. Elsewhere they would change nothing, so that they are
-# refused where they differ from their default.
-_ONLY: Mapping[str, tuple[str, ...]] = {
-    "--stage rl": (
-        "group_size",
-        "mini_batch",
-        "clip",
-        "clip_high",
-        "kl_coef",
-        "temperature",
-        "algorithm",
-        "vllm",
-    ),
-    "--engine trl": ("micro_batch", "vllm", "vllm_url", "lora_rank", "lora_alpha", "weights"),
-    "--engine verl": ("nodes", "gpus_per_node", "reward_workers", "verl_python"),
-    "--algorithm ppo": ("critic_learning_rate", "critic_warmup_steps", "gae_lambda"),
-    "--vllm colocate, or --engine verl": ("vllm_memory", "vllm_tensor_parallel"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,20 +148,31 @@ class TrainingOptions:
             raise InputError(f"--epochs is {self.epochs}, expected more than 0")
         if self.vllm_url is not None and self.vllm != "server":
             raise InputError("--vllm-url needs --vllm server")
-        met = {
-            "--stage rl": stage == "rl",
-            "--engine trl": self.engine == "trl",
-            "--engine verl": self.engine == "verl",
-            "--algorithm ppo": self.algorithm == "ppo",
-            "--vllm colocate, or --engine verl": self.vllm == "colocate" or self.engine == "verl",
-        }
-        defaults = {field.name: field.default for field in fields(self)}
-        for condition, names in _ONLY.items():
-            for name in names:
-                if not met[condition] and getattr(self, name) != defaults[name]:
-                    raise InputError(
-                        f"{flag(name)} is for {condition} and would change nothing here; leave it out"
-                    )
+        rl, trl, verl = stage == "rl", self.engine == "trl", self.engine == "verl"
+        refuse_idle(
+            self,
+            {
+                "--stage rl": (
+                    rl,
+                    (
+                        "group_size", "mini_batch", "clip", "clip_high", "kl_coef", "temperature", "algorithm", "vllm",
+                    ),
+                ),
+                "--engine trl": (
+                    trl,
+                    ("micro_batch", "vllm", "vllm_url", "lora_rank", "lora_alpha", "weights"),
+                ),
+                "--engine verl": (verl, ("nodes", "gpus_per_node", "reward_workers", "verl_python")),
+                "--algorithm ppo": (
+                    self.algorithm == "ppo",
+                    ("critic_learning_rate", "critic_warmup_steps", "gae_lambda"),
+                ),
+                "--vllm colocate, or --engine verl": (
+                    self.vllm == "colocate" or verl,
+                    ("vllm_memory", "vllm_tensor_parallel"),
+                ),
+            },
+        )  # fmt: skip
         if stage == "rl":
             self._check_rl()
 
