@@ -7,7 +7,7 @@ export OMP_NUM_THREADS = 1
 # in a wheel for Python 3.11, which any other reads as well.
 OPENRLHF := build/openrlhf-0.11.2
 
-.PHONY: env test test-openrlhf cluster-env test-cluster lint lab clean
+.PHONY: env test test-openrlhf cluster-env test-cluster lint pytest lab clean
 
 env: .venv/.made
 
@@ -19,7 +19,11 @@ env: .venv/.made
 	touch $@
 
 # Two workers: CI has two cores. Stealing, because a few tests take longer than a hundred others.
-test: env lint
+# Beside them the linters, as pyright has one core's work for a minute.
+test: env
+	$(MAKE) --no-print-directory --jobs 2 lint pytest
+
+pytest: env
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # OpenRLHF's own client, as released, against our service. `make test` skips it.

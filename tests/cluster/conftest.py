@@ -35,18 +35,19 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_model(tmp_path_factory.mktemp("model"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def one_node() -> Iterator[None]:
-    """Ray on this machine; started once for all tests of a file, as that takes a quarter of a minute."""
+    """Ray on this machine; started once for all tests, as that takes a quarter of a minute."""
     # CPUs are only counted: what waits for one that is taken waits for ever.
-    ray.init(num_cpus=4, object_store_memory=OBJECT_STORE, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=16, object_store_memory=OBJECT_STORE, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
 
 @pytest.fixture(scope="module")
 def two_nodes() -> Iterator[None]:
-    """A cluster of two nodes, both on this machine."""
+    """A cluster of two nodes, both on this machine; it takes the place of the one node."""
+    ray.shutdown()
     cluster = Cluster()
     try:
         for _ in range(2):

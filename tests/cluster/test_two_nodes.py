@@ -1,4 +1,4 @@
-"""The same rewards on a Ray cluster of two nodes: a file of its own, as a process belongs to one cluster at a time."""
+"""The same rewards on a Ray cluster of two nodes: the last file, as a process belongs to one cluster at a time."""
 
 import pytest
 from tests.cluster.test_reward_loop import score_with_faults

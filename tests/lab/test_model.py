@@ -38,11 +38,12 @@ def test_a_word_does_not_depend_on_later_words(model, generator):
 
 def test_the_gumbel_draw_follows_the_distribution(model, generator):
     prompt = torch.randint(len(WORDS), (1, 7), generator=generator)
-    noise = torch.rand(1, 20_000, 1, len(WORDS), generator=generator)
+    noise = torch.rand(1, 4_000, 1, len(WORDS), generator=generator)
     words = model.sample(prompt, noise).words.flatten()
     expected = model(prompt, words[None, :1, None])[0, 0, 0].softmax(-1)
+    # 0.033 is four standard deviations of a share of a half.
     drawn = torch.bincount(words, minlength=len(WORDS)) / len(words)
-    torch.testing.assert_close(drawn, expected, atol=0.015, rtol=0)
+    torch.testing.assert_close(drawn, expected, atol=0.033, rtol=0)
 
 
 def test_a_banned_word_is_never_drawn(model):

@@ -13,12 +13,12 @@ from ralign.lab.hf_model import TransformersGPT
 from ralign.lab.judge_rl import grpo_loss, log_probabilities
 from ralign.lab.measure import measure
 from ralign.lab.meta_judge import ExactMetaJudge
-from ralign.lab.model import load
+from ralign.lab.model import GPT, load
 from ralign.lab.policy_rl import advantages
 from ralign.lab.run import prepare
 from ralign.lab.trl_engine import GroupReward, grpo_config, grpo_trainer, pairs_of, reward_of
 from ralign.lab.vocabulary import CRITIQUE_LENGTH, WORDS
-from ralign.lab.world import judge_prompt, world_of
+from ralign.lab.world import World, judge_prompt, world_of
 from ralign.rewards.judge import outcome_reward
 
 EVEN = (0.5, 0.5, 0.5, 0.5)
@@ -39,9 +39,15 @@ class Replaying(TransformersGPT):
         return torch.cat([input_ids, self.write(input_ids)], dim=1)
 
 
-@pytest.fixture
-def judge(model, world, generator):
-    """A judge that knows how a judgment is written, so that about half of its verdicts are right."""
+@pytest.fixture(scope="module")
+def learned():
+    """A judge that knows how a judgment is written, so that about half of its verdicts are right; and its world."""
+    generator = Generator().manual_seed(0)
+    model = GPT(SMALL, generator)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(15)
+    world = World.draw(generator)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(40):
         pairs = world.pairs(32, EVEN, generator)
@@ -51,7 +57,17 @@ def judge(model, world, generator):
         loss.backward()
         optimizer.step()
     optimizer.zero_grad()
-    return model
+    return model, world
+
+
+@pytest.fixture
+def judge(learned):
+    return deepcopy(learned[0])
+
+
+@pytest.fixture
+def world(learned):
+    return learned[1]
 
 
 def trainer_of(model, reward, pairs, config, folder, *, steps=1):
@@ -110,7 +126,16 @@ def test_loss_and_gradient_agree(batch, judge):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
-@pytest.mark.parametrize("reward", ["outcome", "ralign", "hybrid", "points"])
+# `hybrid` is made of the other two.
+@pytest.mark.parametrize(
+    "reward",
+    [
+        "hybrid",
+        "points",
+        pytest.param("outcome", marks=pytest.mark.slow),
+        pytest.param("ralign", marks=pytest.mark.slow),
+    ],
+)
 def test_given_the_same_draws_both_engines_walk_the_same_path(judge, world, tmp_path, reward):
     """Pairs, rewards, advantages, loss, clipping, learning rates and optimizer, over all steps at once."""
     arm = ArmConfig(name="r-align", reward=reward, meta_error=0.3, weight=0.3)

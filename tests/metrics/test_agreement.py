@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ralign.metrics.agreement import Agreement, Confusion, agreement_values, measure_agreement
@@ -80,6 +80,7 @@ def test_intervals_are_over_pairs_not_over_judgments() -> None:
     assert (found.low, found.high) == (0.0, 1.0)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
 def test_swapping_the_two_sides_swaps_precision_and_sensitivity(said: list[tuple[bool, bool]]) -> None:
     there = measure([a for a, _ in said], [b for _, b in said])

@@ -13,7 +13,7 @@ TOKEN = "open-sesame"
 
 @pytest.mark.parametrize(
     ("phases", "examples"),
-    [("fuzzing", 20), pytest.param("examples,coverage,fuzzing,stateful", 300, marks=pytest.mark.slow)],
+    [("fuzzing", 8), pytest.param("examples,coverage,fuzzing,stateful", 300, marks=pytest.mark.slow)],
 )
 async def test_schemathesis_finds_nothing(tmp_path: Path, phases: str, examples: int) -> None:
     """Every check it has; its boundary cases (coverage) take it ten seconds more, and run with the slow ones."""

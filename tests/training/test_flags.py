@@ -4,7 +4,7 @@ engine or its reward is given.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,9 +117,14 @@ class Pool:
         return ScriptedModel([])
 
 
-@pytest.fixture
-def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
     """Everything that the engine, the reward and the data were given for a config."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield looking(tmp_path_factory.mktemp("flags"), monkeypatch)
+
+
+def looking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     write_pairs(tmp_path / "pairs.jsonl", [pair(f"dish {number}") for number in range(24)])
@@ -145,7 +150,12 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         for name in names:
             monkeypatch.setattr(module, name, noting(getattr(module, name), noted))
 
+    # Most flags are compared with one of a few configs.
+    known: dict[str, str] = {}
+
     async def look(config: TrainConfig | PolicyConfig) -> str:
+        if repr(config) in known:
+            return known[repr(config)]
         noted.clear()
         task = (
             PolicyTask.load(config)
@@ -175,7 +185,8 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
                 async with reward:
                     found.append(list(noted))
             found += [args.to_dict(), repr(lora_config(training)), weight_dtype(training)]
-        return re.sub(r"0x[0-9a-f]+", "", str(found))
+        known[repr(config)] = re.sub(r"0x[0-9a-f]+", "", str(found))
+        return known[repr(config)]
 
     return look
 

@@ -142,7 +142,8 @@ def test_one_judge_alone_has_a_page_that_compares_nothing(tmp_path):
     assert "✓" not in text
 
 
-def test_several_seeds_have_deviations_and_each_its_row(tmp_path):
+def test_several_seeds_have_deviations_and_each_its_row(three, tmp_path):
+    shutil.copytree(three[0] / "seed-3", tmp_path / "seed-3")  # a seed that is there is not run again
     text = page(tmp_path, BASE, OUTCOME, RALIGN, seeds=(3, 4))
     Checked(text)
     assert "Means over 2 seeds" in text

@@ -131,10 +131,10 @@ def test_peoples_decisions_are_learned_from_by_reinforcement(folder: Path, tmp_p
     ("given", "says"),
     [
         ({"judged": None}, "--role meta-judge needs --judged"),
-        ({"labels": Path("people.jsonl")}, "--labels hold decisions and no words to imitate"),
-        ({"meta_judge": "strong"}, "--role meta-judge asks no meta-judge"),
+        ({"labels": Path("people.jsonl")}, "--labels is for --stage rl"),
+        ({"meta_judge": "strong"}, "--meta-judge is for --stage rl with a reward that asks a meta-judge"),
         ({"judge_prompt": Path("mine.txt")}, "give --meta-prompt instead"),
-        ({"orders": "both", "stage": "rl"}, "--role meta-judge takes the orders of --judged"),
+        ({"orders": "both", "stage": "rl"}, "--orders is for --role judge"),
         ({"held_out": 1.0}, "--held-out is 1.0"),
         ({"engine": "verl", "stage": "rl"}, "--engine verl trains judges"),
         ({"role": "judge"}, "--judged is for --role meta-judge"),

@@ -25,8 +25,8 @@ def folder(tmp_path_factory) -> Path:
     "stage",
     [
         {"stage": "sft"},
-        {"stage": "rl", "reward": "outcome", "group_size": 2},
         {"stage": "rl", "reward": "outcome", "group_size": 2, "mini_batch": 4},
+        pytest.param({"stage": "rl", "reward": "outcome", "group_size": 2}, marks=pytest.mark.slow),
         pytest.param({"stage": "sft", "lora_rank": 2}, marks=pytest.mark.slow),
         pytest.param({"stage": "sft", "epochs": 3.0, "limit": 16, "steps": None}, marks=pytest.mark.slow),
         pytest.param(

@@ -124,11 +124,14 @@ def test_a_served_meta_judge_has_a_model_and_gpus(config):
 @pytest.mark.parametrize(
     ("fields", "flag"),
     [
-        ({"stage": "sft", "algorithm": "grpo", "group_size": 8}, "--stage sft"),
+        ({"stage": "sft", "algorithm": "grpo", "group_size": 8, "reward": "ralign"}, "--stage sft"),
         ({"schedule": "linear"}, "--schedule linear"),
-        ({"on_outage": "stop"}, "--on-outage stop"),
+        ({"reward": "ralign", "meta_judge": "m", "on_outage": "stop"}, "--on-outage stop"),
         ({"reward": "ralign", "meta_judge": "m"}, "--meta-judge without --meta-judge-url"),
-        ({"serve_meta_judge": True}, "--serve-meta-judge needs"),
+        (
+            {"reward": "ralign", "meta_judge": "m", "meta_judge_url": "u", "serve_meta_judge": True},
+            "--serve-meta-judge needs",
+        ),
     ],
 )
 def test_a_flag_without_effect_is_refused(config, fields, flag):
