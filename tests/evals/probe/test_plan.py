@@ -210,6 +210,29 @@ async def test_donors_do_not_depend_on_the_order_in_which_the_answers_came(tmp_p
     assert readings[0] == readings[1] == readings[2]
 
 
+async def test_a_donor_that_was_judged_late_is_read_in_the_place_of_the_one_before(tmp_path):
+    pairs = [make_pair(name, better) for name, better in zip("LHWDTC", "ABABBA", strict=True)]
+
+    def last_read(out: Path) -> dict[tuple[str, Version], str]:
+        lines = read_log(out / "readings.jsonl")
+        readings = [decode(Reading, line.data, RowLocation("readings.jsonl", line.number)) for line in lines]
+        return {(reading.pair_id, reading.version): reading.text_digest for reading in readings}
+
+    texts = {pair.id: f"Answer {pair.label} has {pair.id}. \\boxed{{{pair.label}}}" for pair in pairs}
+    await probe(pairs, Judge(texts), Reader(follows=True), tmp_path / "calm")
+    late = tmp_path / "late"
+    await probe(pairs, Judge(texts | {"H": None}), Reader(follows=True), late)
+    before = last_read(late)
+    reader = Reader(follows=True)
+    results = await probe(pairs, Judge(texts), reader, late)
+    assert results.complete
+    assert last_read(late) == last_read(tmp_path / "calm")
+    changed = {key for key, digest in before.items() if last_read(late)[key] != digest}
+    assert changed
+    assert {version for _, version in changed} == {"other"}
+    assert len(reader.read_texts) == len(VERSIONS) + len(changed)
+
+
 async def test_a_partial_last_line_is_read_again(tmp_path):
     out = tmp_path / "run"
     await probe(PAIRS, Judge(), Reader(follows=True), out)

@@ -13,6 +13,7 @@ from ralign.cli import main
 from ralign.errors import ConfigMismatch, InputError
 from ralign.evals.rubric.command import run_rubric
 from ralign.files import read_table
+from ralign.models import ChatModel
 from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.server import ChatServer
 from ralign.runs.execute import Results
@@ -27,7 +28,7 @@ def says(request: ChatRequest) -> str:
     return f"VERDICT: {'yes' if 'dusk' in answer else 'no'}"
 
 
-def no_local_model(name: str) -> None:
+def no_local_model(name: str) -> ChatModel:
     raise AssertionError(name)
 
 
@@ -86,7 +87,7 @@ async def test_grades_go_from_a_server_to_the_table(
 
 async def run(url: str, items: str, out: Path, *flags: str) -> Results:
     config = config_of("rubric", items, "--judge", "j", "--judge-url", url, "--out", str(out), *flags)
-    results = await run_rubric(config, no_local_model, Console(quiet=True))  # type: ignore[arg-type]
+    results = await run_rubric(config, no_local_model, Console(quiet=True))
     assert results is not None
     return results
 
@@ -145,4 +146,4 @@ async def test_flags_that_cannot_be_run_are_refused_before_a_file_is_read(tmp_pa
     with pytest.raises(InputError, match="--resamples is 0, expected 1 or more"):
         config_of(*arguments, "--judge", "j", "--resamples", "0")
     with pytest.raises(InputError, match="give --judge MODEL"):
-        await run_rubric(config_of(*arguments), no_local_model, Console(quiet=True))  # type: ignore[arg-type]
+        await run_rubric(config_of(*arguments), no_local_model, Console(quiet=True))

@@ -1,6 +1,6 @@
 import pytest
 
-from ralign.evals.rubric.parse import parse_grade
+from ralign.evals.rubric.parse import Kind, parse_grade
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_a_score_is_what_the_last_line_says(answer: str, found: int) -> None:
         (f"VERDICT: {'so ' * 100}yes", "question", "no yes or no at the end"),
     ],
 )
-def test_what_is_neither_is_a_failure_and_no_low_grade(answer: str, kind: str, problem: str) -> None:
-    parsed = parse_grade(answer, kind)  # type: ignore[arg-type]
+def test_what_is_neither_is_a_failure_and_no_low_grade(answer: str, kind: Kind, problem: str) -> None:
+    parsed = parse_grade(answer, kind)
     assert parsed.found is None
     assert parsed.problem is not None
     assert parsed.problem.startswith(problem)

@@ -14,6 +14,7 @@ first half seldom has it, hence `truncate_swap`, to be held against `truncate`.
 
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal, get_args
 
 from ralign.evals.probe.response_references import Swapped, WhyNot, swap_mentions
@@ -55,6 +56,11 @@ class Written:
     def text(self) -> str:
         """The answer so far."""
         return self.rationale + (self.lead if self.rationale else self.lead.lstrip())
+
+    @property
+    def digest(self) -> str:
+        """Digest of thinking and text."""
+        return blake2b(repr((self.thinking, self.text)).encode(), digest_size=8).hexdigest()
 
 
 def written(judgment: Judgment) -> Written:

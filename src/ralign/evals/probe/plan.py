@@ -7,6 +7,7 @@ judgment has to be there before the first reading.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -104,6 +105,7 @@ class ProbePlan:
         self._wrote_a: NDArray[np.float64] = np.full(cases, np.nan)
         self._prob_a: NDArray[np.float64] = np.full(cases * len(VERSIONS), np.nan)
         self._mass: NDArray[np.float64] = np.full(cases * len(VERSIONS), np.nan)
+        self._read = [""] * (cases * len(VERSIONS))
         self.judgments = Log(out / JUDGMENTS, Judgment, self._slot, cases, note=self._note_judgment)
         self.readings = Log(
             out / READINGS,
@@ -113,7 +115,11 @@ class ProbePlan:
             note=self._note_reading,
         )
         self._judge = Role("judge", self.judgments, judge)
-        self._reader = Role("reader", self.readings, reader)
+
+        async def read(pair: PreferencePair, order: Order, version: Version, text: Written) -> Reading:
+            return replace(await reader(pair, order, version, text), text_digest=text.digest)
+
+        self._reader = Role("reader", self.readings, read)
         self.roles = [self._judge, self._reader]
         self.size = 2 * cases
 
@@ -123,7 +129,7 @@ class ProbePlan:
         yield self._probed()
 
     def owed(self, item: Case | Probed) -> Sequence[Call]:
-        """In the first wave the judgment, in the second every version that is not read yet."""
+        """In the first wave the judgment, in the second every version that is not read yet, as it is now."""
         if isinstance(item, Case):
             return () if item.slot in self.judgments else (Call(self._judge, (item.pair, item.order, 0)),)
         (pair, order, slot), texts = item
@@ -131,7 +137,8 @@ class ProbePlan:
             Call(self._reader, (pair, order, version, text))
             for at, version in enumerate(VERSIONS)
             if isinstance(text := texts.get(version), Written)
-            and slot * len(VERSIONS) + at not in self.readings
+            # A judgment that is answered late may have changed whose rationale `other` is.
+            and self._read[slot * len(VERSIONS) + at] != text.digest
         ]
 
     def forecast(self, item: Case | Probed) -> tuple[Sequence[Call], Sequence[Call]]:
@@ -237,6 +244,8 @@ class ProbePlan:
 
     def _note_reading(self, slot: int, reading: Reading) -> None:
         self._prob_a[slot], self._mass[slot] = reading.prob_a, reading.mass
+        if reading.failure != "call":
+            self._read[slot] = reading.text_digest
 
 
 async def probe(

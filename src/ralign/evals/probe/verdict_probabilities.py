@@ -27,6 +27,8 @@ class Reading(Answered):
     benchmark: str = ""
     order: Order = "ab"
     version: Version
+    text_digest: str = ""
+    """Digest of the text that was read (`Written.digest`); a probe sets it."""
     log_prob_a: float | None = None
     """Of verdict A in the letters of the pairs file, whatever the order shown."""
     log_prob_b: float | None = None
