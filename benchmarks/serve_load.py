@@ -22,13 +22,13 @@ import time
 from collections import Counter
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import uvicorn
 
 from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
 from ralign.models import Sampling, ScriptedModel
-from ralign.runs.options import JudgeOptions
+from ralign.runs.options import AnswerRewardOptions, JudgeOptions
 from ralign.serving.app import create_app
 from ralign.serving.command import spare_collection
 from ralign.serving.config import ServeConfig
@@ -51,7 +51,7 @@ def wins(number: int) -> bool:
     return bool(blake2b(str(number).encode(), digest_size=1).digest()[0] & 1)
 
 
-def serve(judge_seconds: float, **config: Any) -> None:
+def serve(judge_seconds: float, side: Literal["both", "drawn"]) -> None:
     """The service's process: its address first, then, once it is terminated, how often each answer was judged."""
     judged: Counter[int] = Counter()
 
@@ -66,14 +66,15 @@ def serve(judge_seconds: float, **config: Any) -> None:
     model = ScriptedModel(verdict, latency=judge_seconds, remember=False)
     judge = ChatJudge(model=model, prompt=Prompt.load(None, JUDGE_PROMPT), sampling=Sampling())
     listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    app = create_app(ServeConfig(judge=JudgeOptions(judge="scripted"), **config), judge)
+    reward = AnswerRewardOptions(side=side)
+    app = create_app(ServeConfig(judge=JudgeOptions(judge="scripted"), answer_reward=reward), judge)
     spare_collection()
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")).run(
         [listening]
     )
-    calls = 2 if config["side"] == "both" else 1
+    calls = 2 if side == "both" else 1
     print(
         json.dumps({"answers": len(judged), "not_once": sum(n != calls for n in judged.values())}), flush=True
     )

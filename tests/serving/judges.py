@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from typing import Any
 
 import uvicorn
@@ -15,7 +16,7 @@ from ralign.metajudging import MetaJudge
 from ralign.models import ScriptedModel
 from ralign.models.model import Sampling
 from ralign.records import Failure, Judgment, MetaJudgment, Order, PreferencePair, Verdict
-from ralign.runs.options import JudgeOptions
+from ralign.runs.options import AnswerRewardOptions, JudgeOptions
 from ralign.serving.app import create_app
 from ralign.serving.config import ServeConfig
 
@@ -97,7 +98,10 @@ async def service(
     judge: Judge, meta_judge: MetaJudge | None = None, *, token: str | None = None, **config: Any
 ) -> AsyncGenerator[str]:
     """A real uvicorn in a thread of its own; the address. Ended when left."""
-    app = create_app(ServeConfig(judge=JudgeOptions(judge="words"), **config), judge, meta_judge, token=token)
+    own = config.keys() & {field.name for field in fields(AnswerRewardOptions)}
+    reward = AnswerRewardOptions(**{name: config.pop(name) for name in own})
+    served = ServeConfig(judge=JudgeOptions(judge="words"), answer_reward=reward, **config)
+    app = create_app(served, judge, meta_judge, token=token)
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)

@@ -1,7 +1,7 @@
 import pytest
 
 from ralign.errors import InputError
-from ralign.runs.options import JudgeOptions
+from ralign.runs.options import AnswerRewardOptions, JudgeOptions, flag
 from ralign.serving.command import read_token
 from ralign.serving.config import ServeConfig
 
@@ -54,8 +54,6 @@ def test_a_token_that_no_header_can_hold_is_refused_unseen(monkeypatch: pytest.M
         ({"concurrency": 0}, "--concurrency"),
         ({"max_bytes": 0}, "--max-bytes"),
         ({"length_window": 0}, "--length-window"),
-        ({"length_coefficient": -0.1}, "--length-coefficient"),
-        ({"format_penalty": float("nan")}, "--format-penalty"),
         ({"deadline": 0.0}, "--deadline"),
         ({"port": 70_000}, "--port"),
         ({"judge": JudgeOptions()}, "--judge"),
@@ -64,3 +62,10 @@ def test_a_token_that_no_header_can_hold_is_refused_unseen(monkeypatch: pytest.M
 def test_what_cannot_be_served_is_refused_by_its_flag(fields: dict, flag: str) -> None:
     with pytest.raises(InputError, match=flag):
         ServeConfig(**{"judge": JudgeOptions(judge="m"), **fields})
+
+
+@pytest.mark.parametrize("name", ["length_coefficient", "format_penalty"])
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
+def test_a_penalty_that_is_none_is_refused_by_its_flag(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"^{flag(name)} is {value}, expected 0 or more"):
+        AnswerRewardOptions(**{name: value})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ralign.runs.options import JudgeOptions
-from ralign.training.config import PolicyConfig, TrainConfig
+from ralign.training.config import PolicyConfig, PolicyRewardOptions, TrainConfig
 from ralign.training.options import JudgeRewardOptions, RewardCalls, TrainingOptions
 
 Config = TypeVar("Config", TrainConfig, PolicyConfig)
@@ -15,6 +15,7 @@ GROUPS = {
     "reward": JudgeRewardOptions,
     "calls": RewardCalls,
     "judge": JudgeOptions,
+    "answer_reward": PolicyRewardOptions,
 }
 
 
@@ -41,7 +42,9 @@ def train_config(pairs: Sequence[str] = ("pairs.jsonl",), **given: Any) -> Train
 
 def policy_config(prompts: Sequence[str] = ("prompts.jsonl",), **given: Any) -> PolicyConfig:
     parts = _grouped({"model": "start", "out": Path("run")} | given, PolicyConfig)
-    groups = {name: GROUPS[name](**parts.pop(name)) for name in ("training", "calls", "judge")}
+    groups = {
+        name: GROUPS[name](**parts.pop(name)) for name in ("training", "calls", "judge", "answer_reward")
+    }
     return PolicyConfig(tuple(prompts), **parts[""], **groups)
 
 

@@ -18,7 +18,7 @@ def test_the_recipe_is_the_papers_setting() -> None:
     assert config.training.model == "Qwen/Qwen3-8B"
     assert tables["answers"]["model"].endswith("Step3-VL-10B")
     assert config.against == "reference"
-    assert config.length_penalty == "dynamic"
+    assert config.answer_reward.length_penalty == "dynamic"
     assert config.training.sequences_a_step("rl") == 512
     StopRules.parse(config.stop_when)
 

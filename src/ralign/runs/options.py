@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from cyclopts import Parameter
 
@@ -143,6 +143,27 @@ class MetaJudgeOptions:
     def sampling(self) -> Sampling:
         """How its replies are drawn."""
         return Sampling(temperature=self.meta_temperature, max_tokens=self.meta_max_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerRewardOptions:
+    """Reward of a policy's answer beside the judge's verdicts: sides, length, an end that never came."""
+
+    # Literals and not the aliases of `ralign.rewards`: `ralign --help` would have to import more.
+    side: Literal["both", "drawn"] = "both"
+    """Position of the policy's answer: once each way (both), or once, on a side drawn by the prompt's id (drawn)."""
+    length_penalty: Literal["none", "fixed", "dynamic"] = "none"
+    """Length penalty on answers longer than their reference: none, --length-coefficient (fixed), or a coefficient
+    steered by dual ascent so that the mean length stays near the references' (the paper: dynamic)."""
+    length_coefficient: float = 0.1
+    """Length-penalty coefficient: what an answer twice as long as its reference loses; where a dynamic one starts."""
+    format_penalty: float = 0.5
+    """Format penalty, on top of a loss, of an answer that never ends. It is not judged."""
+
+    def __post_init__(self) -> None:
+        for name in ("length_coefficient", "format_penalty"):
+            if not 0 <= (value := getattr(self, name)) < float("inf"):
+                raise InputError(f"{flag(name)} is {value}, expected 0 or more")
 
 
 # A base class would do the same, but break the positional argument of each command; a nested default instance with

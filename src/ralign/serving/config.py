@@ -2,10 +2,19 @@
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from ralign.errors import InputError
-from ralign.runs.options import JudgeFlags, JudgeOptions, MetaJudgeFlags, MetaJudgeOptions, at_least_one
+from ralign.runs.options import (
+    AnswerRewardOptions,
+    JudgeFlags,
+    JudgeOptions,
+    MetaJudgeFlags,
+    MetaJudgeOptions,
+    at_least_one,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,24 +23,15 @@ class ServeConfig:
 
     judge: JudgeFlags = JudgeOptions()
     meta_judge: MetaJudgeFlags = MetaJudgeOptions()
+    answer_reward: Annotated[AnswerRewardOptions, Parameter(name="*")] = AnswerRewardOptions()
     host: str = "127.0.0.1"
     """The address to listen on. Beyond loopback, clients must bring the token."""
     port: int = 8765
     """The port to listen on; 0 takes a free one."""
     token_variable: str = "RALIGN_SERVE_TOKEN"
     """The environment variable that holds the token clients must bring. Optional on loopback."""
-    # Not `rewards.policy.Side`: `ralign --help` would have to import more.
-    side: Literal["both", "drawn"] = "both"
-    """Show a policy's answer once each way (both), or once, on a side drawn by the prompt's id (drawn)."""
-    length_penalty: Literal["none", "fixed", "dynamic"] = "none"
-    """Length penalty of answers longer than their reference: none, --length-coefficient (fixed), or a coefficient
-    that dual ascent moves so that the mean length stays near the references' (dynamic)."""
-    length_coefficient: float = 0.1
-    """Length-penalty coefficient: what an answer twice as long as its reference loses; a dynamic one starts here."""
     length_window: int = 256
     """Answers between two updates of a dynamic length penalty: set it to the batch size of the training."""
-    format_penalty: float = 0.5
-    """Format penalty, on top of a loss, of an answer that never ends. It is not judged."""
     policy_thinks: bool = False
     """The policy's chat template opens the thought, so that an answer without </think> has never ended it."""
     seed: int = 0
@@ -59,9 +59,6 @@ class ServeConfig:
             queue=self.queue,
             max_bytes=self.max_bytes,
         )
-        for name in ("length_coefficient", "format_penalty"):
-            if not 0 <= (value := getattr(self, name)) < float("inf"):
-                raise InputError(f"--{name.replace('_', '-')} is {value}, expected 0 or more")
         if not 0 < self.deadline < float("inf"):
             raise InputError(f"--deadline is {self.deadline}, expected more than 0")
         if not 0 <= self.port <= 65535:

@@ -45,8 +45,9 @@ class RewardService:
         self._judge = judge
         self._meta_judge = meta_judge
         self._metrics = metrics
+        self._reward = reward = config.answer_reward
         self._lengths = SteeredLengthPenalty(
-            config.length_penalty, coefficient=config.length_coefficient, window=config.length_window
+            reward.length_penalty, coefficient=reward.length_coefficient, window=config.length_window
         )
 
     async def compare(self, request: CompareRequest) -> CompareResponse:
@@ -117,7 +118,7 @@ class RewardService:
         judgments: tuple[Judgment, ...] = ()
         if never_ended(request.answer, request.finish_reason, thinks=self._config.policy_thinks):
             result, reason = "unended", "the answer never ended and was not judged"
-            parts = unended_reward(format_penalty=self._config.format_penalty, length_penalty=length_penalty)
+            parts = unended_reward(format_penalty=self._reward.format_penalty, length_penalty=length_penalty)
         else:
             pair = PreferencePair(
                 id=name,
@@ -128,7 +129,7 @@ class RewardService:
                 label="A",
                 benchmark=BENCHMARK,
             )
-            orders = orders_shown(self._config.side, name, seed=self._config.seed)
+            orders = orders_shown(self._reward.side, name, seed=self._config.seed)
             judgments = await self._answers(self._judge.judge(pair, order, 0) for order in orders)
             score = mean_outcome([judgment.verdict for judgment in judgments])
             result, reason = ("unscored", _missing(judgments)) if score is None else ("scored", None)

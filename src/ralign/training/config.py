@@ -11,9 +11,8 @@ from typing import Annotated, ClassVar, Literal
 from cyclopts import Parameter
 
 from ralign.errors import InputError
-from ralign.rewards.length_penalty import LengthPenaltyMode
-from ralign.rewards.policy import Side
 from ralign.runs.options import (
+    AnswerRewardOptions,
     JudgeFlags,
     JudgeOptions,
     MetaJudgeOptions,
@@ -158,6 +157,22 @@ class TrainConfig:
         return self.role == "judge" and self.stage == "rl" and self.reward.reward != "outcome"
 
 
+@dataclass(frozen=True, kw_only=True)
+class PolicyRewardOptions(AnswerRewardOptions):
+    """Reward of an answer in training, where its length is steered unless one says otherwise."""
+
+    length_penalty: Literal["none", "fixed", "dynamic"] = "dynamic"
+    """Length penalty on answers longer than their reference: none, --length-coefficient (fixed), or a coefficient
+    steered step by step so that the mean length stays near the references' (the paper: dynamic)."""
+    length_target: float = 1.0
+    """Target mean length of a dynamic length penalty, in mean lengths of the references."""
+
+    def __post_init__(self) -> None:
+        AnswerRewardOptions.__post_init__(self)
+        if not 0 < self.length_target < float("inf"):
+            raise InputError(f"--length-target is {self.length_target}, expected more than 0")
+
+
 @dataclass(frozen=True)
 class PolicyConfig:
     """A policy's RLHF: from which base model, on which prompts, judged by whom against what."""
@@ -168,6 +183,7 @@ class PolicyConfig:
     training: Annotated[TrainingOptions, Parameter(name="*")]
     calls: Annotated[RewardCalls, Parameter(name="*")] = RewardCalls()
     judge: JudgeFlags = JudgeOptions()
+    answer_reward: Annotated[PolicyRewardOptions, Parameter(name="*")] = PolicyRewardOptions()
     reward_url: str | None = None
     """Reward service in place of a judge: a running `ralign serve`, whose flags then say how answers are rewarded."""
     token_variable: str = "RALIGN_SERVE_TOKEN"
@@ -178,17 +194,6 @@ class PolicyConfig:
     """Column of the reference answers."""
     neighbors: int | None = None
     """--against group: compare each answer with so many of the next ones. Default: every pair of the group."""
-    side: Side = "both"
-    """Position of the policy's answer: once each way (both), or once, on a side drawn by the prompt's id (drawn)."""
-    length_penalty: LengthPenaltyMode = "dynamic"
-    """Length penalty on answers longer than their reference: none, --length-coefficient (fixed), or a coefficient
-    steered step by step so that the mean length stays near the references' (the paper: dynamic)."""
-    length_coefficient: float = 0.1
-    """Length-penalty coefficient: what an answer twice as long as its reference loses; where a dynamic one starts."""
-    length_target: float = 1.0
-    """Target mean length of a dynamic length penalty, in mean lengths of the references."""
-    format_penalty: float = 0.5
-    """Format penalty, on top of a loss, of an answer that never ends. It is not judged."""
     second_judge: str | None = None
     """A judge that the policy does not train on, asked now and then: where the two drift apart, the policy is
     overoptimizing the first. With --judge's prompt and sampling."""
@@ -224,11 +229,6 @@ class PolicyConfig:
             raise InputError("give either --judge MODEL (with --judge-url URL) or --reward-url URL")
         if self.second_judge_url is not None and self.second_judge is None:
             raise InputError("--second-judge-url needs --second-judge MODEL")
-        for name in ("length_coefficient", "format_penalty"):
-            if not 0 <= (value := getattr(self, name)) < float("inf"):
-                raise InputError(f"{flag(name)} is {value}, expected 0 or more")
-        if not 0 < self.length_target < float("inf"):
-            raise InputError(f"--length-target is {self.length_target}, expected more than 0")
         at_least_one(second_judge_every=self.second_judge_every)
         self._check_group()
         if self.reward_url is not None:
@@ -245,9 +245,10 @@ class PolicyConfig:
 
     def _check_group(self) -> None:
         if self.against == "group":
-            if self.length_penalty != "none":
+            penalty = self.answer_reward.length_penalty
+            if penalty != "none":
                 raise InputError(
-                    f"--length-penalty is {self.length_penalty} with --against group, which has no reference to "
+                    f"--length-penalty is {penalty} with --against group, which has no reference to "
                     "measure lengths by; say none"
                 )
             # The next answers go round the group: beyond half of it, a pair would be judged from both its ends.
@@ -259,10 +260,7 @@ class PolicyConfig:
 
     def _check_served(self) -> None:
         given = changed(self)
-        for name in (
-            "against", "side", "length_penalty", "length_coefficient", "length_target", "format_penalty",
-            "second_judge", *as_table(self.judge),
-        ):  # fmt: skip
+        for name in ("against", "second_judge", *as_table(self.answer_reward), *as_table(self.judge)):
             if name in given:
                 raise InputError(
                     f"{flag(name)} is not for --reward-url: `ralign serve` says how answers are rewarded"
@@ -271,7 +269,7 @@ class PolicyConfig:
     @property
     def calls_per_answer(self) -> float:
         """Judge calls that one answer costs, where every answer ends."""
-        orders = 2 if self.side == "both" else 1
+        orders = 2 if self.answer_reward.side == "both" else 1
         if self.against == "reference":
             return orders
         # One comparison serves two answers, so that each bears half of its cost.

@@ -201,7 +201,7 @@ async def open_policy_reward(
                 guard,
                 concurrency=concurrency,
                 deadline=calls.deadline,
-                side=config.side,
+                side=config.answer_reward.side,
                 seed=config.training.seed,
             )
             if config.against == "reference":
@@ -220,7 +220,7 @@ async def open_policy_reward(
             await grader(judge.spec, guard),
             guard,
             lengths,
-            format_penalty=config.format_penalty,
+            format_penalty=config.answer_reward.format_penalty,
             second=asked_besides,
         )
 

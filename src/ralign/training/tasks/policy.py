@@ -21,6 +21,7 @@ from ralign.records import PreferencePair
 from ralign.rewards.length_penalty import SteeredLengthPenalty
 from ralign.rewards.policy import visible_answer
 from ralign.rewards.stop_rules import StopRules
+from ralign.runs.options import as_table
 from ralign.training.config import PolicyConfig
 from ralign.training.examples import Example, LeftOut, TrainingData
 from ralign.training.expected import calls, expect, expected_lines, prompt_characters
@@ -62,9 +63,9 @@ class PolicyTask(Task):
             digests["judge_prompt_digest"] = prompt.digest
         lengths = SteeredLengthPenalty(
             # A reward service has a length penalty, and its state, of its own.
-            config.length_penalty if config.reward_url is None else "none",
-            coefficient=config.length_coefficient,
-            target=config.length_target,
+            config.answer_reward.length_penalty if config.reward_url is None else "none",
+            coefficient=config.answer_reward.length_coefficient,
+            target=config.answer_reward.length_target,
         )
         watch = RewardHackingWatch(lengths, rules, group_size=config.training.group_size, on_step=on_step)
         return cls(
@@ -156,9 +157,6 @@ class PolicyTask(Task):
             else "a reward service (`ralign serve`)"
         )
         left_out = len(trained_on.left_out)
-        names = (
-            "against", "side", "length_penalty", "length_coefficient", "length_target", "format_penalty",
-        )  # fmt: skip
         return CardText(
             "A policy trained with ralign",
             "[rlhf, llm-as-a-judge, ralign]",
@@ -170,7 +168,7 @@ class PolicyTask(Task):
                 "with `ralign winrate` by another judge, and with `ralign downstream`; `signs.jsonl` has the signs of "
                 "reward hacking.",
             ],
-            {name: getattr(config, name) for name in names},
+            {"against": config.against} | as_table(config.answer_reward),
         )
 
     def how_to_measure(self, model: Path) -> str:
