@@ -170,6 +170,33 @@ async def test_another_fingerprint_is_refused_by_the_field_that_differs(tmp_path
     assert not writer.asked
 
 
+async def test_a_run_that_recorded_nothing_is_taken_over_by_the_corrected_command(tmp_path: Path) -> None:
+    """Only failed calls in the logs: they go with the configuration. One answer, paid or not, and it stays."""
+
+    def start(model: str, **table: object):
+        plan = BuoyPlan(tmp_path, SIZE, Table(**table), Table(**table))
+        config = {"buoys": {"model": model}}
+        return run("buoys", plan, tmp_path, config=config, fingerprint={"model": model})
+
+    await start("mispelt", failing=tuple(range(SIZE)))
+    results = await start("misspelt", failing=tuple(range(1, SIZE)))
+    assert (results.document["owed"]["writer"], results.document["usage"]["writer"]["prompt_tokens"]) == (
+        11,
+        3,
+    )
+    assert tomllib.loads((tmp_path / "config.toml").read_text())["buoys"] == {"model": "misspelt"}
+    with pytest.raises(ConfigMismatch, match="model is misspelt in this run"):
+        await start("another")
+
+
+async def test_an_empty_run_of_another_command_is_not_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[gold]\n[fingerprint]\nmodel = "one"\n')
+    plan = BuoyPlan(tmp_path, SIZE, Table(), Table())
+    with pytest.raises(ConfigMismatch):
+        await run("buoys", plan, tmp_path, config={"buoys": {}}, fingerprint={"model": "two"})
+    assert (tmp_path / "config.toml").read_text().startswith("[gold]")
+
+
 async def test_a_log_without_its_configuration_is_not_taken_over(tmp_path: Path) -> None:
     (tmp_path / "checker.jsonl").write_text('{"number": 0, "text": "of another run"}\n')
     with pytest.raises(InputError, match=r"holds checker\.jsonl but no config\.toml"):

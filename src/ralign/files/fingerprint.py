@@ -54,6 +54,7 @@ def digest_of_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+CONFIG = "config.toml"
 _FINGERPRINT = "fingerprint"
 
 
@@ -72,7 +73,7 @@ def check_fingerprint(
         ConfigMismatch: naming the field that differs, what is recorded and what was asked for.
         InputError: a configuration that cannot be read, or a log without one.
     """
-    path = directory / "config.toml"
+    path = directory / CONFIG
     # As text, None as the empty one (TOML has no null): a value compares alike before and after the file.
     wanted = {name: "" if value is None else str(value) for name, value in fingerprint.items()}
     if path.exists():

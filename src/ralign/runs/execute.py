@@ -8,18 +8,19 @@ Comes in: a plan, its config, a run directory. Goes out: the run directory, fini
 """
 
 import asyncio
+import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import orjson
 from rich.console import Console
 
 from ralign import __version__
-from ralign.errors import InputError, RalignError, first_error
-from ralign.files import check_fingerprint, lock_directory, versions, write_atomically
+from ralign.errors import ConfigMismatch, InputError, RalignError, first_error
+from ralign.files import CONFIG, check_fingerprint, lock_directory, read_log, versions, write_atomically
 from ralign.models.endpoint_model import EndpointModel
 from ralign.models.model import ChatModel, LoadLocalModel, Price, parse_prices
 from ralign.models.pool import ModelPool
@@ -139,7 +140,19 @@ async def run(
     logs = [role.log for role in plan.roles]
     with lock_directory(out), ExitStack() as stack:
         # Before the logs are read: lines of another run must never be taken for ours.
-        check_fingerprint(out, config or {}, fingerprint or {}, logs=[log.path.name for log in logs])
+        asked = config or {}, fingerprint or {}
+        try:
+            check_fingerprint(out, *asked, logs=[log.path.name for log in logs])
+        except ConfigMismatch:
+            # A run that failed before its first answer (a misspelt model, a wrong key) must not block the corrected
+            # command. One of another command keeps its answers under other names.
+            of_this_command = command in tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))
+            if not of_this_command or any(_holds_answer(log.path) for log in logs):
+                raise
+            for log in logs:
+                log.path.unlink(missing_ok=True)
+            (out / CONFIG).unlink()
+            check_fingerprint(out, *asked, logs=())
         for log in logs:
             log.load()
         for log in logs:
@@ -172,6 +185,19 @@ async def run(
                 document["money"] = round(money(plan.roles, prices), 6)
             write_atomically(out / "results.json", orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     return Results(document, complete=document["complete"])
+
+
+def _holds_answer(log: Path) -> bool:
+    """Whether a log has a line that somebody paid for; a damaged one may be."""
+    for line in read_log(log, skip_partial=True):
+        try:
+            row: object = orjson.loads(line.data)
+        except orjson.JSONDecodeError:
+            return True
+        record = cast("dict[str, object]", row) if isinstance(row, dict) else {}
+        if record.get("failure") != "call" or record.get("usage"):
+            return True
+    return False
 
 
 async def _settle(plan: Plan[Item], items: Iterable[Item], in_flight: int, progress: Progress) -> None:
