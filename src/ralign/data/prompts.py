@@ -19,6 +19,7 @@ from pathlib import Path
 from ralign.errors import BadRow, InputError
 from ralign.files import PairsFile, find_pairs_files, read_rows, replacing
 from ralign.files.pair_rows import Row, RowLocation, expected, identifier, read_conversation
+from ralign.files.sample import sample
 from ralign.records import Message
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
@@ -48,14 +49,11 @@ class PolicyPrompt:
         return text
 
 
-def read_prompts(
-    sources: Sequence[str], *, limit: int | None = None, skip_bad_rows: list[BadRow] | None = None
-) -> list[PolicyPrompt]:
+def read_prompts(sources: Sequence[str], *, skip_bad_rows: list[BadRow] | None = None) -> list[PolicyPrompt]:
     """Read the prompts of all files, in order. An id stands once, whichever file it is in.
 
     Args:
         sources: paths, globs, or `hf://datasets/…`.
-        limit: only the first so many.
         skip_bad_rows: None raises the first bad row. A list takes them all, and reading goes on.
 
     Raises:
@@ -65,8 +63,6 @@ def read_prompts(
     files: list[PairsFile] = find_pairs_files(sources)
     seen: dict[str, PolicyPrompt] = {}
     for location, row in read_rows(files, skip_bad_rows=skip_bad_rows):
-        if limit is not None and len(seen) >= limit:
-            break
         try:
             prompt = prompt_from_row(row, location)
             if prompt.id in seen:
@@ -82,6 +78,14 @@ def read_prompts(
     if not seen:
         raise InputError(f"{', '.join(file.name for file in files)}: no usable prompt")
     return list(seen.values())
+
+
+def taken_prompts(prompts: Sequence[PolicyPrompt], limit: int | None) -> list[PolicyPrompt]:
+    """The prompts that a limit takes, in their order; see `ralign.files.sample`."""
+    if limit is None:
+        return list(prompts)
+    taken = sample((("", prompt.id) for prompt in prompts), limit)
+    return [prompt for prompt in prompts if ("", prompt.id) in taken]
 
 
 def prompt_from_row(row: Row, location: RowLocation) -> PolicyPrompt:

@@ -2,6 +2,7 @@
 
     pairs           files of preference pairs -> PreferencePair, and back     (JSONL, Parquet; path, glob, hf://)
     records         one line of JSON <-> a record of a model's call, or what one counts for (`scores.jsonl`)
+    sample          which of the pairs a limit takes
     table           a CSV of figures, one row a model
     log             append-only logs of such lines, files that are there complete or not at all, a directory's lock
     fingerprint     config.toml of a run directory, digests of its inputs, and whether it is the same run
@@ -21,7 +22,15 @@ from ralign.files.log import (
     write_atomically,
 )
 from ralign.files.pair_rows import RowLocation, list_bad_rows
-from ralign.files.pairs import PairsFile, PairSource, find_pairs_files, read_pairs, read_rows, write_pairs
+from ralign.files.pairs import (
+    PairsFile,
+    PairSource,
+    find_pairs_files,
+    mark_taken,
+    read_pairs,
+    read_rows,
+    write_pairs,
+)
 from ralign.files.records import Decoded, decode, decode_row, encode, read_scores, write_scores
 from ralign.files.table import Table, read_table, write_table
 
@@ -43,6 +52,7 @@ __all__ = [
     "find_pairs_files",
     "list_bad_rows",
     "lock_directory",
+    "mark_taken",
     "read_line_at",
     "read_log",
     "read_pairs",

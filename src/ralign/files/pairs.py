@@ -11,13 +11,13 @@ import re
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, cast
 
 from ralign.errors import BadRow, InputError
 from ralign.files.log import replacing
 from ralign.files.pair_rows import Row, RowLocation, pair_from_row, parse_row, row_from_pair
+from ralign.files.sample import Key, sample
 from ralign.records import PreferencePair
 
 PAIRS_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
@@ -230,7 +230,7 @@ class PairSource:
 
     Args:
         files: from `find_pairs_files`.
-        limit: only the first so many pairs.
+        limit: only so many pairs; see `ralign.files.sample`.
         skip_bad_rows: leave rows out that cannot be used, and list them in `skipped`.
     """
 
@@ -240,14 +240,20 @@ class PairSource:
         self.files = files
         self.skipped: list[BadRow] = []
         """The rows left out, once the pairs have been read."""
-        self._limit = limit
         self._skips = skip_bad_rows
         self._kept: list[PreferencePair] | None = None
         if sum(file.path.stat().st_size for file in files) <= _KEPT_BYTES:
             self._kept = list(self._read())
+        self._taken: set[Key] | None = None
+        if limit is not None:
+            self._taken = sample(((pair.benchmark, pair.id) for pair in self.everything()), limit)
 
     def __iter__(self) -> Iterator[PreferencePair]:
-        """The pairs, one by one.
+        """The pairs that the limit takes, one by one; raises as `everything` does."""
+        return filter(self.takes, self.everything())
+
+    def everything(self) -> Iterator[PreferencePair]:
+        """Every pair of the files, whatever the limit.
 
         Raises:
             BadRow: a row cannot be used, unless bad rows are skipped.
@@ -260,7 +266,21 @@ class PairSource:
         if none:
             raise InputError(f"{', '.join(file.name for file in self.files)}: no usable pair")
 
+    def takes(self, pair: PreferencePair) -> bool:
+        """Whether the limit takes this pair."""
+        return self._taken is None or (pair.benchmark, pair.id) in self._taken
+
     def _read(self) -> Iterator[PreferencePair]:
         self.skipped.clear()
-        skipped = self.skipped if self._skips else None
-        return islice(read_pairs(self.files, skip_bad_rows=skipped), self._limit)
+        return read_pairs(self.files, skip_bad_rows=self.skipped if self._skips else None)
+
+
+def mark_taken(pairs: Iterable[PreferencePair]) -> Iterator[tuple[PreferencePair, bool]]:
+    """Every pair, with whether the limit of its source takes it: what a run directory remembers of its pairs.
+
+    Its digest is of all of them, and an answer about one that today's limit leaves out is no stranger's: so a run is
+    carried on under a higher limit, and read under a lower one.
+    """
+    if isinstance(pairs, PairSource):
+        return ((pair, pairs.takes(pair)) for pair in pairs.everything())
+    return ((pair, True) for pair in pairs)

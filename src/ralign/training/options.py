@@ -33,7 +33,7 @@ class TrainingOptions:
     thinking: Literal["on", "off"] | None = None
     """The chat template's enable_thinking (Qwen3). Default: the template's own."""
     limit: int | None = None
-    """Only the first so many rows of the data."""
+    """So many rows of the data, drawn by a hash of their ids (pairs: from each benchmark in proportion)."""
     seed: int = 0
     """Random seed of data order, sampling, the judge's calls, drawn orders and new adapter weights."""
     steps: int | None = None

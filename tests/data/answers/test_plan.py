@@ -207,6 +207,20 @@ async def test_any_function_that_answers_is_a_model_and_what_is_left_is_counted_
     assert [len(again.owed(row)) for row in range(3)] == [0, 1, 1]
 
 
+async def test_a_higher_limit_carries_a_run_on(prompts: str, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def gardener(prompt: PolicyPrompt, draw: int) -> Answer:
+        asked.append(prompt.id)
+        return Answer(prompt_id=prompt.id, draw=draw, text="In May.")
+
+    for limit in (1, 2, None, 1):
+        plan = AnswersPlan(read_prompts([prompts]), tmp_path / "run", gardener, limit=limit)
+        results = await run_plan("answers", plan, tmp_path / "run", fingerprint={"digest": plan.digest})
+        assert results.document["answered"] == (limit or 3)
+    assert sorted(asked) == ["basil", "chive", "dill"]
+
+
 async def test_a_lower_limit_than_an_earlier_session_had_leaves_later_draws_alone(
     prompts: str, tmp_path: Path
 ) -> None:

@@ -185,8 +185,32 @@ async def test_both_orders_weigh_a_pair_once(write, tmp_path: Path) -> None:
     assert counts["same_verdict"] == 4
 
 
-async def test_limit_takes_the_first_pairs(write, tmp_path: Path) -> None:
-    judge = TableJudge(verdicts())
-    results = await bench(PairSource(write(PAIRS).files, limit=2), judge, None, tmp_path / "run")
-    assert harbour(results)["pairs"] == 2
-    assert set(judge.asked) == {("wick", "ab", 0), ("oban", "ab", 0)}
+async def test_more_of_the_same_carries_a_run_on(write, tmp_path: Path) -> None:
+    """A higher limit, the other order, more draws, more votes: asked is what is new, and never twice."""
+    judge, meta_judge = TableJudge(verdicts(("ab", "ba"))), TableMetaJudge()
+    files = write(PAIRS).files
+
+    async def carry_on(
+        limit: int | None, orders: tuple[Order, ...] = ("ab",), draws: int = 1, votes: int = 1
+    ):
+        pairs = PairSource(files, limit=limit)
+        options = {"orders": orders, "draws": draws, "meta_votes": votes}
+        results = await bench(pairs, judge, meta_judge, tmp_path / "run", **options)
+        assert results.complete
+        return results
+
+    first = await carry_on(2)
+    assert (harbour(first)["pairs"], len(judge.asked)) == (2, 2)
+    taken = {name for name, *_ in judge.asked}
+    await carry_on(4)
+    assert len(judge.asked) == 4
+    assert taken < {name for name, *_ in judge.asked}
+    await carry_on(None, orders=("ab", "ba"))
+    last = await carry_on(None, orders=("ab", "ba"), draws=2, votes=3)
+    assert len(judge.asked) == 6 * 2 * 2
+    assert len(meta_judge.asked) == 4 * 2 * 2 * 3
+    assert set(judge.asked.values()) == set(meta_judge.asked.values()) == {1}
+    # Fewer again: the others' answers stay in the log, and only today's are counted.
+    again = await carry_on(2)
+    assert harbour(again) == harbour(first)
+    assert again.document["usage"] == last.document["usage"]

@@ -24,9 +24,7 @@ async def run_answers(config: AnswersConfig, local_model: LoadLocalModel, consol
     """
     # In memory, unlike pairs: a prompt is short, and its whole row goes out again with the answer.
     bad_rows: list[BadRow] = []
-    prompts = read_prompts(
-        config.prompts, limit=config.limit, skip_bad_rows=bad_rows if config.skip_bad_rows else None
-    )
+    prompts = read_prompts(config.prompts, skip_bad_rows=bad_rows if config.skip_bad_rows else None)
     for line in list_bad_rows(bad_rows):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     plan = AnswersPlan(
@@ -35,6 +33,7 @@ async def run_answers(config: AnswersConfig, local_model: LoadLocalModel, consol
         Live(config.model.spec, AnswerCalls(sampling=config.model.sampling, seed=config.seed)),
         column=config.column,
         draws_limit=config.draws_limit,
+        limit=config.limit,
     )
     return await execute(
         "answers",

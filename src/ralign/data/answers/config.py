@@ -82,13 +82,14 @@ class AnswersConfig:
     seed: int = 0
     """Random seed of every call."""
     limit: int | None = None
-    """Only the first so many prompts."""
+    """So many prompts, drawn by a hash of their ids whatever the file's order. A higher limit carries on the same
+    run."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
     calls: Annotated[AnswerCallOptions, Parameter(name="*")] = AnswerCallOptions()
 
     # With more draws the prompts left out are asked again, and no recorded answer changes.
-    OPERATIONAL: ClassVar = frozenset({"prompts", "out", "draws_limit", "skip_bad_rows"})
+    OPERATIONAL: ClassVar = frozenset({"prompts", "out", "draws_limit", "limit", "skip_bad_rows"})
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run by an `InputError` that names the flag."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ralign.data.answers.answer import PROBLEMS, Answer
-from ralign.data.prompts import PolicyPrompt, prompts_digest, write_rows
+from ralign.data.prompts import PolicyPrompt, prompts_digest, taken_prompts, write_rows
 from ralign.errors import InputError
 from ralign.files.pair_rows import PROMPT_COLUMNS
 from ralign.runs.log import Log
@@ -36,6 +36,7 @@ class AnswersPlan:
         model: asked once for each owed (prompt, draw).
         column: of prompts.jsonl, where the answers go.
         draws_limit: answers drawn for a prompt at most.
+        limit: only so many prompts; a higher limit carries the run on.
 
     Raises:
         InputError: a prompt has the column already; names file:line.
@@ -49,6 +50,7 @@ class AnswersPlan:
         *,
         column: str = "reference_answer",
         draws_limit: int = 2,
+        limit: int | None = None,
     ) -> None:
         if not column.strip() or column in ("id", *PROMPT_COLUMNS):
             raise InputError(f"--column is {column!r}, expected a name that no prompt column has")
@@ -57,15 +59,17 @@ class AnswersPlan:
             if column in prompt.row:
                 raise InputError(f"{prompt.location}: has a column {column} already; choose another --column")
         self.digest = prompts_digest(prompts)
-        self._prompts = prompts
-        self._rows = {prompt.id: row for row, prompt in enumerate(prompts)}
+        self._prompts = taken_prompts(prompts, limit)
+        # Of those that the limit leaves out, too: an answer to one of them is no stranger's.
+        self._rows: dict[str, int | None] = dict.fromkeys(prompt.id for prompt in prompts)
+        self._rows.update((prompt.id, row) for row, prompt in enumerate(self._prompts))
         self._out = out
         self._column = column
         self._draws = draws_limit
-        self.answers = Log(out / ANSWERS, Answer, self._slot, len(prompts) * draws_limit)
+        self.answers = Log(out / ANSWERS, Answer, self._slot, len(self._prompts) * draws_limit)
         self._model = Role("model", self.answers, model)
         self.roles = [self._model]
-        self.size = len(prompts)
+        self.size = len(self._prompts)
 
     def waves(self) -> Iterator[Iterable[int]]:
         """The rows of the prompts, in the order of the files."""
@@ -115,10 +119,11 @@ class AnswersPlan:
     def _slot(self, answer: Answer) -> int | None:
         if answer.prompt_id not in self._rows:
             raise InputError(f"prompt {answer.prompt_id!r} is not in the prompt files")
+        row = self._rows[answer.prompt_id]
         # Drawn under a higher limit than today's.
-        if answer.draw >= self._draws:
+        if row is None or answer.draw >= self._draws:
             return None
-        return self._rows[answer.prompt_id] * self._draws + answer.draw
+        return row * self._draws + answer.draw
 
     def _left(self, row: int) -> Sequence[Call]:
         """Every draw that a prompt may still take."""

@@ -97,13 +97,14 @@ class GoldConfig:
     seed: int = 0
     """Random seed of every call."""
     limit: int | None = None
-    """Only the first so many pairs."""
+    """So many pairs, drawn by a hash of their ids from each benchmark in proportion. A higher limit carries on the
+    same run."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
     calls: Annotated[GoldCallOptions, Parameter(name="*")] = GoldCallOptions()
 
     # With more draws the pairs left out are tried again, and no draft that was taken changes.
-    OPERATIONAL: ClassVar = frozenset({"pairs", "out", "draws_limit", "skip_bad_rows"})
+    OPERATIONAL: ClassVar = frozenset({"pairs", "out", "draws_limit", "limit", "skip_bad_rows"})
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run by an `InputError` that names the flag."""

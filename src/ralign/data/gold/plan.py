@@ -22,7 +22,7 @@ import orjson
 from ralign.data.gold.comments import human_comments
 from ralign.data.gold.review import REASONS, Reason, Review, review
 from ralign.errors import InputError
-from ralign.files import PairsDigest, replacing, write_pairs
+from ralign.files import PairsDigest, mark_taken, replacing, write_pairs
 from ralign.models.model import CHARACTERS_PER_TOKEN
 from ralign.records import Judgment, PreferencePair
 from ralign.runs.log import Log
@@ -76,13 +76,16 @@ class GoldPlan:
         self._rows: dict[tuple[str, str], int] = {}
         self.size = 0
         digest = PairsDigest()
-        for row, pair in enumerate(pairs):
-            self._rows[pair.benchmark, pair.id] = row
-            self.size += self._wants(pair)
+        taken_so_far = 0
+        for pair, taken in mark_taken(pairs):
             # The writer reads the comments too: with others, the recorded drafts would be of other pairs.
             digest.add(pair, (human_comments(pair),))
+            self._rows[pair.benchmark, pair.id] = taken_so_far if taken else -1
+            taken_so_far += taken
+            self.size += taken and self._wants(pair)
         self.digest = digest.hexdigest()
-        slots = len(self._rows) * draws_limit
+        self._taken = taken_so_far
+        slots = taken_so_far * draws_limit
         self.drafts = Log(out / DRAFTS, Judgment, self._slot, slots)
         self.checks = Log(out / CHECKS, Judgment, self._slot, slots)
         self._writer = Role("writer", self.drafts, writer)
@@ -157,7 +160,7 @@ class GoldPlan:
         gold = taken_at.total()
         return {
             "owed": {"drafts": counts["draft"], "checks": counts["check"]},
-            "pairs": len(self._rows),
+            "pairs": self._taken,
             "gold": gold,
             "had_gold": counts["had_gold"],
             "left_out": counts["left_out"],
@@ -180,7 +183,7 @@ class GoldPlan:
         if row is None:
             raise InputError(f"pair {record.pair_id!r} of {record.benchmark!r} is not in the pairs files")
         # Drawn under a higher limit than today's.
-        if record.draw >= self._draws:
+        if row < 0 or record.draw >= self._draws:
             return None
         return row * self._draws + record.draw
 

@@ -41,7 +41,8 @@ class BenchConfig:
     seed: int = 0
     """Random seed of every call and of the bootstrap."""
     limit: int | None = None
-    """Only the first so many pairs."""
+    """So many pairs, drawn by a hash of their ids from each benchmark in proportion. A higher limit, more draws, the
+    other order and more votes carry on the same run."""
     resamples: int = 10_000
     """Bootstrap resamples behind each interval."""
     skip_bad_rows: bool = False
@@ -49,7 +50,18 @@ class BenchConfig:
     calls: CallFlags = CallOptions()
 
     OPERATIONAL: ClassVar = frozenset(
-        {"pairs", "out", "judgments", "meta_judgments", "resamples", "skip_bad_rows"}
+        {
+            "pairs",
+            "out",
+            "judgments",
+            "meta_judgments",
+            "resamples",
+            "skip_bad_rows",
+            "limit",
+            "orders",
+            "draws",
+            "meta_votes",
+        }
     )
 
     def __post_init__(self) -> None:

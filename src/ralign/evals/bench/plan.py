@@ -183,17 +183,21 @@ class BenchPlan:
             "benchmarks": benchmarks,
         }
 
-    def _slot(self, record: Judgment | MetaJudgment) -> int:
+    def _slot(self, record: Judgment | MetaJudgment) -> int | None:
         try:
             row = self.index.rows[record.benchmark, record.pair_id]
         except KeyError:
             raise InputError(
                 f"pair {record.pair_id!r} of {record.benchmark!r} is not in the pairs files"
             ) from None
+        # Answered under a higher limit, in another order, in a draw above today's: still paid for, not counted.
+        if row < 0 or record.order not in self._orders or record.draw >= self._draws:
+            return None
         return (row * len(self._orders) + self._orders.index(record.order)) * self._draws + record.draw
 
-    def _vote_slot(self, record: MetaJudgment) -> int:
-        return self._slot(record) * self._votes + record.vote
+    def _vote_slot(self, record: MetaJudgment) -> int | None:
+        slot = self._slot(record)
+        return None if slot is None or record.vote >= self._votes else slot * self._votes + record.vote
 
     def _count_judgment(self, slot: int, judgment: Judgment) -> None:
         if judgment.failure != "call":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ralign.files import PairsDigest
+from ralign.files import PairsDigest, mark_taken
 from ralign.metrics.outcomes import (
     ALIGNED,
     META_FAILED,
@@ -39,9 +39,9 @@ class PairsIndex:
     has_gold: NDArray[np.bool_]
     """Shape (pairs,): whether there is a gold rationale to compare with."""
     rows: dict[tuple[str, str], int]
-    """(benchmark, id) -> row."""
+    """(benchmark, id) -> row; -1 for a pair that the limit leaves out."""
     digest: str
-    """Of every pair's conversation, answers, label and gold rationale."""
+    """Of every pair's conversation, answers, label and gold rationale, whatever the limit."""
 
     def __len__(self) -> int:
         """How many pairs there are."""
@@ -71,15 +71,17 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
     rows: dict[tuple[str, str], int] = {}
     shared: dict[str, str] = {}
     digest = PairsDigest()
-    for pair in pairs:
+    for pair, taken in mark_taken(pairs):
+        digest.add(pair)
         benchmark = shared.setdefault(pair.benchmark, pair.benchmark)
-        rows[benchmark, pair.id] = len(ids)
+        rows[benchmark, pair.id] = len(ids) if taken else -1
+        if not taken:
+            continue
         ids.append(pair.id)
         benchmarks.append(benchmark)
         subsets.append(None if pair.subset is None else shared.setdefault(pair.subset, pair.subset))
         labels.append(VERDICT_A if pair.label == "A" else VERDICT_B)
         has_gold.append(pair.gold_rationale is not None)
-        digest.add(pair)
     return PairsIndex(
         ids=ids,
         benchmark=benchmarks,

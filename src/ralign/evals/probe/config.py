@@ -36,7 +36,7 @@ class ProbeConfig:
     seed: int = 0
     """Random seed of every judgment, of the choice of other pairs' rationales, and of the bootstrap."""
     limit: int | None = None
-    """Only the first so many pairs."""
+    """So many pairs, drawn by a hash of their ids from each benchmark in proportion."""
     batch: int = 8
     """Batch size: texts that the model reads at once."""
     device: str | None = None

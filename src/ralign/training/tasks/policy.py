@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import ClassVar, Self
 
-from ralign.data.prompts import prompts_digest, read_prompts
+from ralign.data.prompts import prompts_digest, read_prompts, taken_prompts
 from ralign.errors import BadRow, InputError
 from ralign.judging import JUDGE_PROMPT, Prompt
 from ralign.models import LoadLocalModel
@@ -202,7 +202,7 @@ def load_policy_data(config: PolicyConfig) -> TrainingData:
     """
     bad_rows: list[BadRow] = []
     skipped = bad_rows if config.training.skip_bad_rows else None
-    prompts = read_prompts(config.prompts, limit=config.training.limit, skip_bad_rows=skipped)
+    prompts = taken_prompts(read_prompts(config.prompts, skip_bad_rows=skipped), config.training.limit)
     column = config.reference_column if config.against == "reference" else None
     examples: list[Example] = []
     left_out: list[LeftOut] = []
