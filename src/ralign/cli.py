@@ -139,11 +139,13 @@ def lab(options: Annotated[LabOptions, Parameter(name="*")] = LabOptions()) -> N
 @app.command
 def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
     """Measure a judge: L-Acc, S-Corr and F-Score with intervals, into a run directory."""
-    from ralign.evals.bench.command import run_bench
+    from ralign.evals.bench.command import recorded_lines, run_bench
     from ralign.report.tables import print_tables, results_tables
 
     def show(results: "Results", config: BenchConfig, console: "Console") -> None:
         print_tables(results_tables(results.document["benchmarks"]), console)
+        for line in recorded_lines(results.document):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     return _ask_models(run_bench, config, _local_model, show, config.run_directory)
 

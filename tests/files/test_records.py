@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ralign.errors import BadRow
 from ralign.files import RowLocation, decode, decode_row, encode, read_log
+from ralign.files.pair_rows import parse_row
 from ralign.records import Answered, GoldPoint, Judgment, MetaJudgment, Usage
 
 HERE = RowLocation("records.jsonl", 1)
@@ -104,7 +105,7 @@ def test_half_a_character_in_a_models_text_does_not_stop_the_run():
 
 def test_a_row_recorded_elsewhere_needs_little_and_may_hold_more():
     line = b'{"pair_id": 7, "text": "A it is.", "verdict": "A", "logprob": NaN, "usage": {"cost": 1}}'
-    judgment, has_outcome = decode_row(Judgment, line, HERE)
+    judgment, has_outcome = decode_row(Judgment, json.loads(line), HERE)
     assert has_outcome
     assert judgment == Judgment(
         pair_id="7", text="A it is.", rationale="A it is.", verdict="A", usage=Usage(), order="ab", draw=0
@@ -112,28 +113,28 @@ def test_a_row_recorded_elsewhere_needs_little_and_may_hold_more():
 
 
 def test_a_null_verdict_is_a_text_in_which_none_was_found():
-    row = decode_row(Judgment, encoded(text="Both are fine.", verdict=None), HERE)
+    row = decode_row(Judgment, json.loads(encoded(text="Both are fine.", verdict=None)), HERE)
     assert (row.has_outcome, row.record.verdict, row.record.failure) == (True, None, "parse")
-    meta = decode_row(MetaJudgment, encoded(text="Hard to say.", aligned=None), HERE)
+    meta = decode_row(MetaJudgment, json.loads(encoded(text="Hard to say.", aligned=None)), HERE)
     assert (meta.has_outcome, meta.record.aligned, meta.record.failure) == (True, None, "parse")
 
 
 def test_a_row_without_a_verdict_is_to_be_parsed_and_a_run_directory_has_no_such_rows():
     line = encoded(text="A it is.")
-    row = decode_row(Judgment, line, HERE)
+    row = decode_row(Judgment, json.loads(line), HERE)
     assert (row.has_outcome, row.record.verdict, row.record.failure) == (False, None, None)
     with pytest.raises(BadRow, match=r"^j\.jsonl:4: verdict is missing, expected a value or null$"):
         decode(Judgment, line, RowLocation("j.jsonl", 4))
-    meta = decode_row(MetaJudgment, line, HERE)
+    meta = decode_row(MetaJudgment, json.loads(line), HERE)
     assert (meta.has_outcome, meta.record.aligned, meta.record.failure) == (False, None, None)
     with pytest.raises(BadRow, match=r"^m\.jsonl:4: aligned is missing, expected a value or null$"):
         decode(MetaJudgment, line, RowLocation("m.jsonl", 4))
 
 
 def test_a_failed_call_has_nothing_to_parse():
-    row = decode_row(Judgment, encoded(failure="call"), HERE)
+    row = decode_row(Judgment, json.loads(encoded(failure="call")), HERE)
     assert (row.has_outcome, row.record.failure) == (True, "call")
-    assert decode_row(MetaJudgment, encoded(failure="call"), HERE).has_outcome
+    assert decode_row(MetaJudgment, json.loads(encoded(failure="call")), HERE).has_outcome
 
 
 @pytest.mark.parametrize(
@@ -162,8 +163,9 @@ def test_a_failed_call_has_nothing_to_parse():
     ],
 )
 def test_a_bad_judgment_says_what_was_found_and_what_was_expected(line: bytes, problem: str):
+    location = RowLocation("j.jsonl", 9)
     with pytest.raises(BadRow) as caught:
-        decode_row(Judgment, line, RowLocation("j.jsonl", 9))
+        decode_row(Judgment, parse_row(line, location), location)
     assert str(caught.value) == f"j.jsonl:9: {problem}"
 
 
@@ -191,8 +193,9 @@ def test_a_bad_judgment_says_what_was_found_and_what_was_expected(line: bytes, p
     ],
 )
 def test_a_bad_meta_judgment_says_what_was_found_and_what_was_expected(line: bytes, problem: str):
+    location = RowLocation("m.jsonl", 9)
     with pytest.raises(BadRow) as caught:
-        decode_row(MetaJudgment, line, RowLocation("m.jsonl", 9))
+        decode_row(MetaJudgment, parse_row(line, location), location)
     assert str(caught.value) == f"m.jsonl:9: {problem}"
 
 
@@ -200,7 +203,10 @@ def test_a_bad_meta_judgment_says_what_was_found_and_what_was_expected(line: byt
 @pytest.mark.parametrize(("judge", "without_verdict"), [("gpt-4", 0), ("chatgpt", 5), ("palm2", 6)])
 def test_the_public_judgments_are_read_and_come_back(judge: str, without_verdict: int):
     path = SHARED / f"data/llmbar/judgments_{judge}.jsonl"
-    rows = [decode_row(Judgment, line.data, RowLocation(path.name, line.number)) for line in read_log(path)]
+    rows = [
+        decode_row(Judgment, json.loads(line.data), RowLocation(path.name, line.number))
+        for line in read_log(path)
+    ]
     assert len(rows) == 838
     assert all(row.has_outcome for row in rows)
     assert sum(row.record.failure == "parse" for row in rows) == without_verdict

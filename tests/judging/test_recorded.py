@@ -1,3 +1,4 @@
+import gzip
 import json
 import tracemalloc
 from collections import Counter
@@ -5,7 +6,9 @@ from inspect import signature
 from pathlib import Path
 from typing import Literal, cast
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from ralign.errors import BadRow, InputError
 from ralign.judging import Judge, RecordedJudge
@@ -95,6 +98,58 @@ def test_a_bad_row_is_named_at_once(tmp_path: Path):
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(InputError, match=r"none\.jsonl: no such file"):
         RecordedJudge(tmp_path / "none.jsonl")
+
+
+def test_rows_are_counted_by_what_they_are_good_for(tmp_path: Path):
+    rows = [
+        {"pair_id": "1", "verdict": "A"},
+        {"pair_id": "1", "verdict": "B"},  # the same call again
+        {"pair_id": "1", "order": "ba", "verdict": "B"},
+        {"pair_id": "2", "draw": 1, "verdict": "B"},
+        {"pair_id": "3", "verdict": "B"},  # beyond the limit
+        {"pair_id": "4", "verdict": "B"},
+        {"pair_id": "2", "benchmark": "yours", "verdict": "B"},
+        {"pair_id": "2", "verdict": "C"},  # no verdict that we know
+        {"pair_id": "2", "benchmark": "mine", "verdict": "A"},
+    ]
+    lines = [json.dumps(row) for row in rows]
+    (tmp_path / "judgments.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    skipped: list[BadRow] = []
+    answers = RecordedJudge(tmp_path / "judgments.jsonl", skip_bad_rows=skipped).answers
+    pairs = {("mine", "1"): 0, ("mine", "2"): 1, ("mine", "3"): -1}
+    assert answers.use(pairs, ("ab",), 1) == {
+        "rows": 9,
+        "used": 2,
+        "unknown_pair": 2,
+        "beyond_limit": 1,
+        "other_order": 1,
+        "other_draw": 1,
+        "duplicate": 1,
+        "unreadable": 1,
+    }
+    with pytest.raises(InputError, match="none of its 9 rows is about a pair of this run"):
+        answers.use({("mine", "one"): 0}, ("ab",), 1)
+
+
+async def test_verdicts_in_the_letters_shown_are_turned_and_texts_are_anyway(tmp_path: Path):
+    path = tmp_path / "judgments.jsonl"
+    rows = [{"pair_id": "1", "order": order, "verdict": "A"} for order in ("ab", "ba")]
+    rows.append({"pair_id": "2", "order": "ba", "text": "A is right.\n\\boxed{A}"})
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    asked = (("1", "ab"), ("1", "ba"), ("2", "ba"))
+    for letters, verdicts in (("file", "AAB"), ("shown", "ABB")):
+        judge = RecordedJudge(path, letters=letters)
+        said = [(await judge.judge(pair(name), cast(Order, order), 0)).verdict for name, order in asked]
+        assert said == list(verdicts)
+
+
+async def test_gzip_and_parquet_are_read_as_well(tmp_path: Path):
+    rows = [{"pair_id": "1", "text": "\\boxed{B}"}, {"pair_id": "2", "text": "\\boxed{A}"}]
+    (tmp_path / "j.jsonl.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "j.parquet")
+    for name in ("j.jsonl.gz", "j.parquet"):
+        judge = RecordedJudge(tmp_path / name)
+        assert [(await judge.judge(pair(which), "ab", 0)).verdict for which in "12"] == ["B", "A"]
 
 
 def test_memory_holds_no_texts(tmp_path: Path):

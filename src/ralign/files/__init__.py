@@ -11,7 +11,7 @@ Two modules are imported inside the functions that need them, against the house 
 0.15 s) and `hub` (huggingface_hub, 0.2 s). Most runs touch neither, and a command line should answer at once.
 """
 
-from ralign.files.fingerprint import CONFIG, PairsDigest, check_fingerprint, digest_of_file, versions
+from ralign.files.fingerprint import PairsDigest, check_fingerprint, digest_of_file, versions
 from ralign.files.log import (
     AppendLog,
     LogLine,
@@ -35,7 +35,6 @@ from ralign.files.records import Decoded, decode, decode_row, encode, read_score
 from ralign.files.table import Table, read_table, write_table
 
 __all__ = [
-    "CONFIG",
     "AppendLog",
     "Decoded",
     "LogLine",

@@ -71,22 +71,7 @@ def decode(kind: type[Record], data: bytes, location: RowLocation) -> Record:
     """The record in one line of our own log, which must say what came out.
 
     Raises:
-        BadRow: see `decode_row`; also where the row has neither an outcome nor a failure.
-    """
-    record, has_outcome = decode_row(kind, data, location)
-    if not has_outcome:
-        raise location.bad(f"{kind.OUTCOME} is missing, expected a value or null")
-    return record
-
-
-def decode_row(kind: type[Answered], data: bytes, location: RowLocation) -> Decoded:
-    """The record in one line of anybody's file, which may leave its outcome to be parsed from the text.
-
-    A null outcome without a failure is a text in which nobody found one: failure `parse`. Where a judgment has no
-    `rationale`, the whole text stands for it.
-
-    Raises:
-        BadRow: not a JSON object, a key of the wrong kind, an outcome beside a failure, or nothing to go by.
+        BadRow: not a JSON object, or see `decode_row`; also where the row has neither an outcome nor a failure.
     """
     # orjson reads most lines three times faster than the standard library, which takes what orjson refuses.
     try:
@@ -95,6 +80,21 @@ def decode_row(kind: type[Answered], data: bytes, location: RowLocation) -> Deco
         # The slower parser takes NaN, and says what is wrong.
         parsed = None
     row = cast(Row, parsed) if isinstance(parsed, dict) else parse_row(data, location)
+    record, has_outcome = decode_row(kind, row, location)
+    if not has_outcome:
+        raise location.bad(f"{kind.OUTCOME} is missing, expected a value or null")
+    return record
+
+
+def decode_row(kind: type[Answered], row: Row, location: RowLocation) -> Decoded:
+    """The record in one row of anybody's file, which may leave its outcome to be parsed from the text.
+
+    A null outcome without a failure is a text in which nobody found one: failure `parse`. Where a judgment has no
+    `rationale`, the whole text stands for it.
+
+    Raises:
+        BadRow: a key of the wrong kind, an outcome beside a failure, or nothing to go by.
+    """
     found: dict[str, Any] = {}
     for name, read in _readers(kind):
         value = read(row, name, location)

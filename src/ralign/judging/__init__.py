@@ -12,7 +12,7 @@ from ralign.judging.judge import (
 )
 from ralign.judging.parse import CUT_OFF, ParsedJudgment, UpToVerdict, parse_verdict, up_to_verdict
 from ralign.judging.prompt import Prompt, PromptKind
-from ralign.judging.recorded import RecordedAnswers, RecordedJudge
+from ralign.judging.recorded import RecordedAnswers, RecordedJudge, RecordedLetters
 
 __all__ = [
     "CUT_OFF",
@@ -25,6 +25,7 @@ __all__ = [
     "PromptKind",
     "RecordedAnswers",
     "RecordedJudge",
+    "RecordedLetters",
     "UpToVerdict",
     "call_seed",
     "in_pair_letters",

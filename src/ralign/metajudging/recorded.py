@@ -1,12 +1,14 @@
 """Meta-judgments that were recorded elsewhere, as a meta-judge: a file of rows in, their outcomes out.
 
-A row is what a run directory's `meta_judgments.jsonl` holds; `pair_id` and either `aligned` or `text` are
-enough. Where a row has `aligned` it is taken, otherwise the text is parsed as a meta-judge's answer would be.
+A row is what a run directory's `meta_judgments.jsonl` holds (docs/formats.md); `pair_id` and either `aligned` or
+`text` are enough. Where a row has `aligned` it is taken, otherwise the text is parsed as a meta-judge's answer would
+be.
 """
 
 from pathlib import Path
 from typing import Any
 
+from ralign.errors import BadRow
 from ralign.judging import RecordedAnswers
 from ralign.metajudging.meta_judge import parse_meta_judgment
 from ralign.records import Judgment, MetaJudgment, PreferencePair
@@ -15,15 +17,16 @@ from ralign.records import Judgment, MetaJudgment, PreferencePair
 class RecordedMetaJudge:
     """A file of meta-judgments; raises as `RecordedAnswers` does."""
 
-    def __init__(self, path: Path) -> None:
-        self._answers = RecordedAnswers(path, MetaJudgment, ("pair_id", "order", "draw", "vote"), _parsed)
+    def __init__(self, path: Path, *, skip_bad_rows: list[BadRow] | None = None) -> None:
+        key = ("pair_id", "order", "draw", "vote")
+        self.answers = RecordedAnswers(path, MetaJudgment, key, _read, skip_bad_rows=skip_bad_rows)
 
     async def meta_judge(self, pair: PreferencePair, judgment: Judgment, vote: int) -> MetaJudgment:
         """The recorded meta-judgment; see `RecordedAnswers.find`."""
-        return self._answers.find(pair.benchmark, pair.id, judgment.order, judgment.draw, vote)
+        return self.answers.find(pair.benchmark, pair.id, judgment.order, judgment.draw, vote)
 
 
-def _parsed(meta_judgment: MetaJudgment) -> dict[str, Any]:
+def _read(meta_judgment: MetaJudgment) -> dict[str, Any]:
     aligned, points, problem = parse_meta_judgment(meta_judgment.text, meta_judgment.finish_reason)
     return {
         "aligned": aligned,

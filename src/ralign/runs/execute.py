@@ -20,7 +20,8 @@ from rich.console import Console
 
 from ralign import __version__
 from ralign.errors import ConfigMismatch, InputError, RalignError, first_error
-from ralign.files import CONFIG, check_fingerprint, lock_directory, read_log, versions, write_atomically
+from ralign.files import check_fingerprint, lock_directory, read_log, versions, write_atomically
+from ralign.files.fingerprint import CONFIG
 from ralign.models.endpoint_model import EndpointModel
 from ralign.models.model import ChatModel, LoadLocalModel, Price, parse_prices
 from ralign.models.pool import ModelPool
@@ -153,6 +154,9 @@ async def run(
                 log.path.unlink(missing_ok=True)
             (out / CONFIG).unlink()
             check_fingerprint(out, *asked, logs=())
+        for role in plan.roles:
+            if role.recorded:
+                role.log.path.unlink(missing_ok=True)
         for log in logs:
             log.load()
         for log in logs:

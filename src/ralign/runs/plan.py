@@ -45,10 +45,12 @@ class Role:
         name: `judge`, `meta_judge`, ...: the key of usage, price and prompt digest everywhere.
         log: its records.
         asked: a chat model, or anything that gives records: a recorded file, a program, a test's table.
+        recorded: whether its answers are read from a file: anew at every start, since the file may have been mended.
     """
 
-    def __init__(self, name: str, log: Log[Any], asked: Live | Ask) -> None:
+    def __init__(self, name: str, log: Log[Any], asked: Live | Ask, *, recorded: bool = False) -> None:
         self.name = name
+        self.recorded = recorded
         self.log = log
         self.live = asked if isinstance(asked, Live) else None
         self.ask: Ask | None = None if isinstance(asked, Live) else asked

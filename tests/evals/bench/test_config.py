@@ -22,7 +22,9 @@ def test_what_is_measured_is_the_fingerprint_and_how_fast_is_not() -> None:
         "copy.jsonl", "--judge", "m", "--concurrency", "512", "--judge-url", "http://new:8000/v1"
     )
     assert fingerprint(slow) == fingerprint(fast)
-    for change in ("--seed 1", "--orders both", "--judge-temperature 1.0", "--draws 2", "--meta-judge n"):
+    more = bench_config("pairs.jsonl", "--judge", "m", "--orders", "both", "--draws", "2", "--limit", "7")
+    assert fingerprint(more) == fingerprint(slow)
+    for change in ("--seed 1", "--judge-temperature 1.0", "--meta-judge n"):
         other = bench_config("pairs.jsonl", "--judge", "m", *change.split())
         assert fingerprint(other) != fingerprint(slow)
     assert fingerprint(bench_config("pairs.jsonl", "--judge", "n")) != fingerprint(slow)

@@ -1,7 +1,11 @@
 """`ralign bench`: from the flags to a plan and its results. Goes out: a run directory."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from rich.console import Console
 
+from ralign.errors import BadRow
 from ralign.evals.bench.config import BenchConfig
 from ralign.evals.bench.plan import BenchPlan
 from ralign.files import PairSource, digest_of_file, find_pairs_files, list_bad_rows
@@ -10,7 +14,7 @@ from ralign.metajudging import META_PROMPT, MetaJudgeCalls, RecordedMetaJudge
 from ralign.models import LoadLocalModel
 from ralign.runs.execute import Results, execute
 from ralign.runs.options import fingerprint
-from ralign.runs.plan import Ask, Live
+from ralign.runs.plan import Live
 
 
 async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: Console) -> Results | None:
@@ -23,16 +27,20 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
     """
     prompts: dict[str, Prompt] = {}
     digests: dict[str, str] = {}
-    judge: Live | Ask
+    skipped: list[BadRow] | None = [] if config.skip_bad_rows else None
+    meta_skipped: list[BadRow] | None = [] if config.skip_bad_rows else None
+    judge: Live | RecordedJudge
     if config.judgments is None:
         prompts["judge"] = Prompt.load(config.judge.judge_prompt, JUDGE_PROMPT)
         calls = JudgeCalls(prompt=prompts["judge"], sampling=config.judge.sampling, seed=config.seed)
         judge = Live(config.judge.spec, calls)
     else:
-        judge = RecordedJudge(config.judgments).judge
-        digests["judgments_digest"] = digest_of_file(config.judgments)
-    meta_judge: Live | Ask | None = None
+        judge = RecordedJudge(config.judgments, letters=config.recorded_letters, skip_bad_rows=skipped)
+    meta_judge: Live | RecordedMetaJudge | None = None
     if config.meta_judge.meta_judge is not None:
+        if config.judgments is not None:
+            # A mended file is read anew; but what the meta-judge was paid for is about the old one's rationales.
+            digests["judgments_digest"] = digest_of_file(config.judgments)
         prompts["meta_judge"] = Prompt.load(config.meta_judge.meta_prompt, META_PROMPT)
         meta_judge = Live(
             config.meta_judge.spec(config.judge.judge_url),
@@ -41,8 +49,7 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
             ),
         )
     elif config.meta_judgments is not None:
-        meta_judge = RecordedMetaJudge(config.meta_judgments).meta_judge
-        digests["meta_judgments_digest"] = digest_of_file(config.meta_judgments)
+        meta_judge = RecordedMetaJudge(config.meta_judgments, skip_bad_rows=meta_skipped)
     pairs = PairSource(find_pairs_files(config.pairs), limit=config.limit, skip_bad_rows=config.skip_bad_rows)
     plan = BenchPlan(
         pairs,
@@ -56,7 +63,7 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
         resamples=config.resamples,
         expected_tokens=config.calls.expected_completion_tokens,
     )
-    for line in list_bad_rows(pairs.skipped):
+    for line in list_bad_rows([*pairs.skipped, *(skipped or ()), *(meta_skipped or ())]):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     return await execute(
         "bench",
@@ -68,3 +75,40 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
         local_model=local_model,
         console=console,
     )
+
+
+def recorded_lines(document: Mapping[str, Any]) -> Iterator[str]:
+    """What a run could use of its files of recorded answers, and what looks wrong in them."""
+    for name, counts in document.get("recorded", {}).items():
+        unused = ", ".join(
+            f"{counts[why]:,} {why.replace('_', ' ')}"
+            for why in (
+                "unknown_pair",
+                "beyond_limit",
+                "other_order",
+                "other_draw",
+                "duplicate",
+                "unreadable",
+            )
+            if counts[why]
+        )
+        yield (
+            f"Recorded {name.replace('_', '-')}: {counts['used']:,} of {counts['rows']:,} rows used"
+            f"{f' (not: {unused})' if unused else ''}; {counts['missing']:,} missing."
+        )
+    if "judgments" not in document.get("recorded", {}):
+        return
+    for name, figures in document["benchmarks"].items():
+        measured = figures["order_consistency"] or (
+            document["orders"] == ["ba"] and figures["label_accuracy"]
+        )
+        if measured and measured["high"] < 0.5:
+            what = (
+                "the two orders contradict each other"
+                if figures["order_consistency"]
+                else "the labels are missed"
+            )
+            yield (
+                f"Warning: in {name} {what} more often than by chance. If the file has its verdicts in the letters "
+                "shown, give --recorded-letters shown."
+            )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from ralign.errors import InputError
+from ralign.judging import RecordedLetters
 from ralign.records import Order
 from ralign.runs.options import (
     CallFlags,
@@ -28,10 +29,14 @@ class BenchConfig:
     """The run directory. The same command again finishes what is missing there. Default: runs/NAME of the judge."""
     judge: JudgeFlags = JudgeOptions()
     judgments: Path | None = None
-    """Judgments recorded elsewhere (JSONL), instead of a judge."""
+    """Judgments recorded elsewhere (JSONL or Parquet, see docs/formats.md), instead of a judge. Read anew at every
+    start."""
+    recorded_letters: RecordedLetters = "file"
+    """The letters of the verdicts in --judgments: those of the pairs file, or those shown, where B in order ba is the
+    file's A."""
     meta_judge: MetaJudgeFlags = MetaJudgeOptions()
     meta_judgments: Path | None = None
-    """Meta-judgments recorded elsewhere (JSONL), instead of a meta-judge."""
+    """Meta-judgments recorded elsewhere (JSONL or Parquet, see docs/formats.md), instead of a meta-judge."""
     orders: Literal["ab", "ba", "both"] = "ab"
     """Show the answers as in the file (ab), swapped (ba), or once each way (both), which measures position bias."""
     draws: int = 1
@@ -58,6 +63,7 @@ class BenchConfig:
             "resamples",
             "skip_bad_rows",
             "limit",
+            "recorded_letters",
             "orders",
             "draws",
             "meta_votes",

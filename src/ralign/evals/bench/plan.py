@@ -5,7 +5,7 @@ Comes in: pairs, a judge, a meta-judge or none. Goes out: the run directory of `
 section 3 (R-Align-BMK) is one order and one draw; here both are parameters.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ralign.errors import InputError
 from ralign.evals.bench.scores import PairsIndex, index_pairs, scores_of
 from ralign.files import write_scores
-from ralign.judging import Judge
-from ralign.metajudging import MetaJudge
+from ralign.judging import Judge, RecordedJudge
+from ralign.metajudging import MetaJudge, RecordedMetaJudge
 from ralign.metrics.outcomes import (
     ALIGNED,
     META_FAILED,
@@ -76,8 +76,8 @@ class BenchPlan:
         self,
         pairs: Iterable[PreferencePair],
         out: Path,
-        judge: Live | Ask,
-        meta_judge: Live | Ask | None,
+        judge: Live | Ask | RecordedJudge,
+        meta_judge: Live | Ask | RecordedMetaJudge | None,
         *,
         orders: Sequence[Order] = ("ab",),
         draws: int = 1,
@@ -112,8 +112,20 @@ class BenchPlan:
         self.meta_judgments = Log(
             out / META_JUDGMENTS, MetaJudgment, self._vote_slot, slots * self._votes, note=self._count_vote
         )
-        self._judge = Role("judge", self.judgments, judge)
-        self._meta_judge = None if meta_judge is None else Role("meta_judge", self.meta_judgments, meta_judge)
+        self._recorded: dict[str, dict[str, int]] = {}
+        """For each file of recorded answers, how many of its rows are used, and why the others are not."""
+        measured = self.index.rows, self._orders, draws
+        if isinstance(judge, RecordedJudge):
+            self._recorded["judgments"] = judge.answers.use(*measured)
+            self._judge = Role("judge", self.judgments, judge.judge, recorded=True)
+        else:
+            self._judge = Role("judge", self.judgments, judge)
+        self._meta_judge: Role | None = None
+        if isinstance(meta_judge, RecordedMetaJudge):
+            self._recorded["meta_judgments"] = meta_judge.answers.use(*measured, meta_votes)
+            self._meta_judge = Role("meta_judge", self.meta_judgments, meta_judge.meta_judge, recorded=True)
+        elif meta_judge is not None:
+            self._meta_judge = Role("meta_judge", self.meta_judgments, meta_judge)
         self.roles = [self._judge, *([self._meta_judge] if self._meta_judge else [])]
         self.size = slots
 
@@ -172,11 +184,15 @@ class BenchPlan:
         for name, rows, subsets in self.index.groups():
             benchmarks[name] = measure(rows)
             benchmarks[name]["subsets"] = {subset: measure(of) for subset, of in subsets.items()}
+        owed = {
+            "judgments": int((self._verdict == UNANSWERED).sum()),
+            "meta_judgments": int(right.sum()) * self._votes - self.meta_judgments.answered,
+        }
+        # What a file lacks is owed by nobody: the same command would look in vain.
+        recorded = {name: {**use, "missing": owed.pop(name, 0)} for name, use in self._recorded.items()}
         return {
-            "owed": {
-                "judgments": int((self._verdict == UNANSWERED).sum()),
-                "meta_judgments": int(right.sum()) * self._votes - self.meta_judgments.answered,
-            },
+            "owed": owed,
+            **({"recorded": recorded} if recorded else {}),
             "orders": list(self._orders),
             "draws": self._draws,
             "meta_votes": self._votes,
@@ -256,12 +272,12 @@ async def bench(
         RunLocked: another process writes to `out`.
         EndpointRefused: no call can succeed; what was recorded stays.
     """
-    ask_meta: Callable[..., Any] | None = None if meta_judge is None else meta_judge.meta_judge
+    recorded = isinstance(meta_judge, RecordedMetaJudge)
     plan = BenchPlan(
         pairs,
         out,
-        judge.judge,
-        ask_meta,
+        judge if isinstance(judge, RecordedJudge) else judge.judge,
+        meta_judge if recorded or meta_judge is None else meta_judge.meta_judge,
         orders=orders,
         draws=draws,
         meta_votes=meta_votes,

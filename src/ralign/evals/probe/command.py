@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 from rich.console import Console
 
+from ralign.errors import BadRow
 from ralign.evals.probe.config import ProbeConfig
 from ralign.evals.probe.plan import probe
 from ralign.evals.probe.verdict_probabilities import ChatReader, ChoosingModel
@@ -30,12 +31,13 @@ async def run_probe(config: ProbeConfig, load: LoadChoosingModel, console: Conso
     pairs = PairSource(find_pairs_files(config.pairs), limit=config.limit, skip_bad_rows=config.skip_bad_rows)
     digests: dict[str, str] = {}
     recorded: Judge | None = None
+    skipped: list[BadRow] | None = [] if config.skip_bad_rows else None
     if config.judgments is not None:
         digests["judgments_digest"] = digest_of_file(config.judgments)
-        recorded = RecordedJudge(config.judgments)
+        recorded = RecordedJudge(config.judgments, skip_bad_rows=skipped)
     # All of it, before minutes go into loading weights: a bad row is found here.
     rows = list(pairs)
-    for line in list_bad_rows(pairs.skipped):
+    for line in list_bad_rows([*pairs.skipped, *(skipped or ())]):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     # Loaded once: the same weights judge and are read. So the model is opened here and not by `execute`.
     async with load(config) as model:
