@@ -154,7 +154,7 @@ def test_a_failed_call_has_nothing_to_parse():
             encoded(verdict="A", failure="parse"),
             "verdict is 'A' beside failure 'parse', expected only one of them",
         ),
-        (encoded(), "verdict and text are both missing, expected at least one of them"),
+        (encoded(), "verdict and text are both missing, expected at least one of them (docs/formats.md)"),
         (encoded(verdict="A", usage=3), "usage is 3, expected an object or null"),
         (
             encoded(verdict="A", usage={"prompt_tokens": 1.5}),
@@ -178,7 +178,7 @@ def test_a_bad_judgment_says_what_was_found_and_what_was_expected(line: bytes, p
             encoded(aligned=False, failure="call"),
             "aligned is false beside failure 'call', expected only one of them",
         ),
-        (encoded(), "aligned and text are both missing, expected at least one of them"),
+        (encoded(), "aligned and text are both missing, expected at least one of them (docs/formats.md)"),
         (encoded(aligned=True, vote=True), "vote is true, expected a whole number from 0"),
         (
             encoded(aligned=True, points={}),
