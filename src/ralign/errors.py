@@ -17,6 +17,8 @@ cannot be parsed raises nothing; it is recorded as `failure="parse"`.
 
 from typing import Literal
 
+from ralign.records import Usage
+
 
 class RalignError(Exception):
     """Anything ralign raises on purpose. The message says where, what was found, and what to do."""
@@ -68,10 +70,18 @@ class MetaJudgeDown(RalignError):
 class CallFailed(RalignError):
     """One call failed for good: its retries or its deadline are used up, or it was refused as malformed."""
 
-    def __init__(self, message: str, *, reason: Literal["no_reply", "wrong_field"] = "no_reply") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Literal["no_reply", "wrong_field"] = "no_reply",
+        usage: Usage | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason: Literal["no_reply", "wrong_field"] = reason
         """The kind of the failure; see `ralign.records.FailureReason`."""
+        self.usage = usage
+        """Tokens that its tries were billed for; None where none said so."""
 
 
 def first_error(errors: BaseExceptionGroup[RalignError]) -> RalignError:

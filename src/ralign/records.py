@@ -87,12 +87,16 @@ class Usage:
     """Tokens of one call, as the endpoint reports them."""
 
     prompt_tokens: int = 0
+    """All of them, read from the provider's cache or not."""
     completion_tokens: int = 0
+    cached_tokens: int = 0
+    """Prompt tokens that the provider read from its cache, and bills for less."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
         )
 
 

@@ -26,14 +26,15 @@ def test_a_request_holds_what_was_asked_for_and_nothing_else():
         "max_tokens": 100,
         "temperature": 0.4,
         "seed": 7,
+        "stream": False,
     }
-    assert set(request_fields("m", MESSAGES, Sampling(), None, {}, {})) == {"model", "messages"}
+    assert set(request_fields("m", MESSAGES, Sampling(), None, {}, {})) == {"model", "messages", "stream"}
 
 
 def test_adapted_parameters_are_renamed_or_left_out():
     adapted = {"max_tokens": "max_completion_tokens", "temperature": None, "seed": None}
     fields = request_fields("m", MESSAGES, SAMPLING, 7, adapted, {})
-    assert fields.keys() - {"model", "messages"} == {"max_completion_tokens"}
+    assert fields.keys() - {"model", "messages", "stream"} == {"max_completion_tokens"}
     assert fields["max_completion_tokens"] == 100
 
 

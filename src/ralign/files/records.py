@@ -175,6 +175,7 @@ def _usage(row: Row, key: str, location: RowLocation) -> Usage | None:
     return Usage(
         prompt_tokens=whole_number(counts, "prompt_tokens", location, at="usage."),
         completion_tokens=whole_number(counts, "completion_tokens", location, at="usage."),
+        cached_tokens=whole_number(counts, "cached_tokens", location, at="usage."),
     )
 
 

@@ -10,13 +10,16 @@ from typing import Any, Literal, TypeGuard
 
 import orjson
 
-Kind = Literal["unreachable", "busy", "broken", "request", "refused"]
+from ralign.records import Usage
+
+Kind = Literal["unreachable", "busy", "broken", "request", "filtered", "refused"]
 """Kinds of failed tries.
 
 unreachable  no connection: the server is down, or the URL is wrong
 busy         it asks to wait (429, 503, 529)
 broken       something went wrong on the way (408, 409, other 5xx, a cut connection, a malformed reply)
 request      it will not answer this request (400, 403, 413, 422)
+filtered     its filter holds the answer back (a 400, in Azure's and Alibaba's way)
 refused      it will not answer any request (401, 402, 404, a redirect, no quota)
 """
 
@@ -34,6 +37,10 @@ class EndpointError:
     """Seconds that the server asks to wait."""
     parameter: str | None = None
     """The sampling parameter that the model does not take, where that is what is wrong."""
+    usage: Usage = Usage()
+    """Tokens that the try was billed for, where it says so."""
+    wrong_field: bool = False
+    """Whether the answer seems to be where none belongs."""
 
 
 # Characters of a server's message that are looked at: an error page can be megabytes long.
@@ -60,12 +67,32 @@ _STATUS_OF_TYPE = {
     "overloaded_error": 529,
 }
 
-_ADAPTABLE = ("max_tokens", "temperature", "seed")
-# Only a name in quotes counts: "seed" and "temperature" are ordinary words of a message, too.
-_NAMED = re.compile(r"""['"`‘“](max_tokens|temperature|seed)['"`’”]""")
+# What a filter's refusal is called: OpenAI and Azure, Alibaba.
+_FILTER_CODES = frozenset(
+    {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "data_inspection_failed",
+     "DataInspectionFailed"}
+)  # fmt: skip
+
+_ADAPTABLE = ("max_tokens", "temperature", "seed", "stream")
+_NAMES = r"(max_tokens|temperature|seed|stream)"
+# A name in quotes, and anywhere else in the message that it is not taken: "seed" and "temperature" are ordinary words
+# of a message, too.
+_NAMED = re.compile(rf"""['"`‘“]{_NAMES}['"`’”]""")
 _NOT_TAKEN = re.compile(
-    r"unsupported|not support|n[o']t (?:be )?(?:allowed|permitted|accepted)|unknown|unrecognized|unexpected"
-    r"|deprecated|no longer|extra_forbidden|only the default",
+    r"unsupported|not support|n[o']t (?:be )?(?:allowed|permitted|accepted|available)|unknown|unrecognized|unexpected"
+    r"|deprecated|no longer|extra_forbidden|extra inputs|only the default|\bonly (?:[a-z]+=)?[\d.]+ is "
+    r"|(?:must be|only be set to|should be|equal to) 1(?:\.0+)?\b(?! *(?:or|and|to|-))",
+    re.IGNORECASE,
+)
+# A bare name only in a phrase that says so of this very name.
+_NOT_TAKEN_BEFORE = re.compile(
+    r"(?:unsupported|unrecognized|unknown|unexpected|extra|additional|invalid|(?:does|do|is|are)(?: not|n't)"
+    rf" (?:support|accept|allow|permit)\w*)[\w ]{{0,40}}?[:=]?\s*[\[(]*\b{_NAMES}\b",
+    re.IGNORECASE,
+)
+_NOT_TAKEN_AFTER = re.compile(
+    rf"\b{_NAMES}\b(?: (?:parameter|field|option|argument|value|setting))?(?:\s*=\s*\S+)?:? "
+    r"(?:is|are|was|isn't|does|doesn't|must|may|can|cannot|can't|has|should)\b([^.]{0,80})",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
@@ -119,11 +146,14 @@ def is_list(value: Any) -> TypeGuard[list[Any]]:
 
 def _error(status: int, error: Any, retry_after: float | None) -> EndpointError:
     # OpenAI states an empty account as "too many requests"; waiting does not fill it.
-    no_quota = is_object(error) and "insufficient_quota" in (error.get("code"), error.get("type"))
+    codes = _codes(error)
+    no_quota = "insufficient_quota" in codes
     if status in _BUSY and not no_quota:
         kind = "busy"
     elif (status >= 500 or status in _AGAIN) and not no_quota:
         kind = "broken"
+    elif status in _THIS_REQUEST and codes & _FILTER_CODES:
+        kind = "filtered"
     else:
         kind = "request" if status in _THIS_REQUEST and not no_quota else "refused"
     return EndpointError(
@@ -135,6 +165,15 @@ def _error(status: int, error: Any, retry_after: float | None) -> EndpointError:
     )
 
 
+def _codes(error: Any) -> set[str]:
+    """What an error calls itself, and what the error inside it does (Azure)."""
+    if not is_object(error):
+        return set()
+    inner: Any = error.get("innererror") or error.get("inner_error") or {}
+    stated: list[Any] = [error.get("code"), error.get("type"), is_object(inner) and inner.get("code")]
+    return {code for code in stated if isinstance(code, str)}
+
+
 def _refused_parameter(error: Any) -> str | None:
     """The parameter that the model does not take, by the error's fields (OpenAI) or by its words (the others).
 
@@ -143,9 +182,16 @@ def _refused_parameter(error: Any) -> str | None:
     if is_object(error) and error.get("code") in ("unsupported_parameter", "unsupported_value"):
         parameter = error.get("param")
         return parameter if parameter in _ADAPTABLE else None
+    message = _message(error)
     words = error if isinstance(error, str) else orjson.dumps(error).decode().replace('\\"', '"')
-    named = _NAMED.search(_message(error)) or _NAMED.search(words)
-    return named[1] if named and _NOT_TAKEN.search(words) else None
+    named = _NAMED.search(message) or _NAMED.search(words)
+    if named and _NOT_TAKEN.search(words):
+        return named[1]
+    if bare := _NOT_TAKEN_BEFORE.search(message):
+        # "Invalid" may mean the value; that it is the parameter, only the rest of the message can say.
+        return bare[1] if not bare[0].lower().startswith("invalid") or _NOT_TAKEN.search(message) else None
+    after = _NOT_TAKEN_AFTER.search(message)
+    return after[1] if after and _NOT_TAKEN.search(after[0]) else None
 
 
 def _message(error: Any) -> str:

@@ -1,6 +1,6 @@
 """The protocol of a chat model: messages in, one reply out. Endpoint, local and scripted model all follow it.
 
-Below it what a model's tokens cost: `--price MODEL=INPUT/OUTPUT`, in money per million tokens.
+Below it what a model's tokens cost: `--price MODEL=INPUT/OUTPUT[/CACHED]`, in money per million tokens.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -35,12 +35,13 @@ class Reply:
     text: str
     """The final answer only."""
     thinking: str | None = None
-    """The reasoning before it: `reasoning_content`, or the text up to `</think>`."""
+    """The reasoning before it: `reasoning_content`, or what `ralign.thinking` finds in the text."""
     finish_reason: str | None = None
-    """`length` where the token limit cut the reply off."""
+    """`stop`, `length` where a token limit cut the reply off, `content_filter`; None where the server says nothing."""
     model: str | None = None
     """The model's name as the answer states it."""
     usage: Usage = field(default_factory=Usage)
+    """Of the whole call, tries included that gave no reply and were paid for."""
 
 
 class ChatModel(Protocol):
@@ -91,6 +92,12 @@ class ModelSpec:
     key_variable: str
     body: str | None = None
     """More fields for its requests, as a JSON object."""
+    headers: tuple[str, ...] = ()
+    """NAME=VARIABLE of further headers: the values are in the environment."""
+    thought_tags: tuple[str, ...] = ()
+    """Further tags of its thinking, each as `OPENER CLOSER`."""
+    flag: str = "-"
+    """How the model's flags begin, for errors about them: `--judge`."""
     body_flag: str = "--body"
     """The flag that errors about `body` name."""
 
@@ -105,10 +112,29 @@ class Price:
 
     input: float
     output: float
+    cached: float | None = None
+    """Of prompt tokens read from the provider's cache; None: as `input`."""
 
     def of(self, usage: Usage) -> float:
         """The cost of these tokens."""
-        return (usage.prompt_tokens * self.input + usage.completion_tokens * self.output) / 1_000_000
+        cached = self.input if self.cached is None else self.cached
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        return (
+            fresh * self.input + usage.cached_tokens * cached + usage.completion_tokens * self.output
+        ) / 1_000_000
+
+
+@dataclass(slots=True)
+class Budget:
+    """A cap on the money of one run, all its models together. What is spent is counted try by try."""
+
+    limit: float = float("inf")
+    spent: float = 0.0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no further try may begin. Those in flight still end, and are paid for."""
+        return self.spent >= self.limit
 
 
 class Expected(NamedTuple):
@@ -128,19 +154,21 @@ def parse_prices(flags: Iterable[str]) -> dict[str, Price]:
     """Prices by model name.
 
     Raises:
-        InputError: a flag that is not MODEL=INPUT/OUTPUT.
+        InputError: a flag that is not MODEL=INPUT/OUTPUT or MODEL=INPUT/OUTPUT/CACHED.
     """
     prices: dict[str, Price] = {}
     for flag in flags:
         model, equals, amounts = flag.rpartition("=")
         # From the right: a model's name may hold an equals sign, and prices never do.
         try:
-            first, second = (float(amount) for amount in amounts.split("/"))
+            found = [float(amount) for amount in amounts.split("/")]
         except ValueError:
-            first = second = -1.0
-        if not equals or not model or first < 0 or second < 0:
+            found = []
+        # Written so that NaN, which no comparison holds for, is refused too.
+        if not (equals and model and len(found) in (2, 3) and all(amount >= 0 for amount in found)):
             raise InputError(
-                f"--price is {flag!r}, expected MODEL=INPUT/OUTPUT per million tokens, as in m=0.25/2"
+                f"--price is {flag!r}, expected MODEL=INPUT/OUTPUT per million tokens, as in m=0.25/2, or "
+                "MODEL=INPUT/OUTPUT/CACHED with the price of cached input"
             )
-        prices[model] = Price(input=first, output=second)
+        prices[model] = Price(input=found[0], output=found[1], cached=found[2] if len(found) == 3 else None)
     return prices

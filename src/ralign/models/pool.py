@@ -5,27 +5,36 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Self, cast
 
 from ralign.errors import InputError
-from ralign.models.endpoint import Endpoint
+from ralign.models.endpoint import Endpoint, read_headers
 from ralign.models.endpoint_model import EndpointModel
-from ralign.models.model import ChatModel, LoadLocalModel, ModelSpec
+from ralign.models.model import Budget, ChatModel, LoadLocalModel, ModelSpec, Price
 from ralign.models.retry import RetryPolicy
+from ralign.thinking import read_syntaxes
 
 
 class ModelPool:
     """The models of one run with their connections open; an async context manager.
 
     Models with the same endpoint URL and the same key share its connections and its bound on calls in flight.
-    `concurrency`: calls in flight to one endpoint; `deadline` and `try_timeout`: seconds, see `RetryPolicy`.
+    `concurrency`: calls in flight to one endpoint; `deadline` and `try_timeout`: seconds, see `RetryPolicy`; `budget`:
+    what all its calls together may cost.
     """
 
     def __init__(
-        self, local_model: LoadLocalModel, *, concurrency: int, deadline: float, try_timeout: float
+        self,
+        local_model: LoadLocalModel,
+        *,
+        concurrency: int,
+        deadline: float,
+        try_timeout: float,
+        budget: Budget | None = None,
     ) -> None:
         self._local_model = local_model
         self._concurrency = concurrency
         self._retry = RetryPolicy(deadline=deadline, try_timeout=try_timeout)
         self._stack = AsyncExitStack()
-        self._endpoints: dict[tuple[str, str], Endpoint] = {}
+        self._budget = budget
+        self._endpoints: dict[tuple[object, ...], Endpoint] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -33,11 +42,11 @@ class ModelPool:
     async def __aexit__(self, *exception: object) -> None:
         await self._stack.aclose()
 
-    async def open(self, spec: ModelSpec) -> ChatModel:
+    async def open(self, spec: ModelSpec, price: Price | None = None) -> ChatModel:
         """The model, ready to be asked.
 
         Raises:
-            InputError: a URL, a key or a body that cannot be used.
+            InputError: a URL, a key, a header, a body or a tag that cannot be used.
         """
         if spec.url is None:
             local = self._local_model(spec.name)
@@ -45,10 +54,15 @@ class ModelPool:
             if isinstance(local, AbstractAsyncContextManager):
                 await self._stack.enter_async_context(local)
             return local
-        key = spec.url, spec.key_variable
+        thought_tags = read_syntaxes(f"{spec.flag}-thought-tags", spec.thought_tags)
+        key = spec.url, spec.key_variable, spec.headers
         if key not in self._endpoints:
             endpoint = Endpoint(
-                spec.url, key_variable=spec.key_variable, concurrency=self._concurrency, retry=self._retry
+                spec.url,
+                key_variable=spec.key_variable,
+                headers=read_headers(f"{spec.flag}-header", spec.headers),
+                concurrency=self._concurrency,
+                retry=self._retry,
             )
             self._endpoints[key] = await self._stack.enter_async_context(endpoint)
         # Read again for each model of the endpoint: what a body may hold is the model's business, not the address's.
@@ -59,4 +73,11 @@ class ModelPool:
         if not isinstance(body, dict):
             raise InputError(f"{spec.body_flag} is {spec.body}, expected a JSON object")
         extra_body = cast("dict[str, object]", body)
-        return EndpointModel(self._endpoints[key], spec.name, extra_body=extra_body)
+        return EndpointModel(
+            self._endpoints[key],
+            spec.name,
+            extra_body=extra_body,
+            thought_tags=thought_tags,
+            price=price,
+            budget=self._budget,
+        )

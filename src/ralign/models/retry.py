@@ -29,6 +29,8 @@ class RetryPolicy:
     endpoint asks to wait (429, 503, 529) or cannot be reached, the deadline alone is the limit."""
     unreachable_after: float = 10.0
     """How long an endpoint that has never answered anything is tried before the run is stopped."""
+    unanswered_after: float = 60.0
+    """How long an endpoint that answers, and has never given a reply, is tried before the run is stopped."""
     first_wait: float = 0.5
     """The most to wait before the second try; doubled for each one after."""
     longest_wait: float = 30.0

@@ -23,7 +23,7 @@ from ralign.errors import ConfigMismatch, InputError, RalignError, first_error
 from ralign.files import check_fingerprint, lock_directory, read_log, versions, write_atomically
 from ralign.files.fingerprint import CONFIG
 from ralign.models.endpoint_model import EndpointModel
-from ralign.models.model import ChatModel, LoadLocalModel, Price, parse_prices
+from ralign.models.model import Budget, ChatModel, LoadLocalModel, Price, parse_prices
 from ralign.models.pool import ModelPool
 from ralign.records import Answered, Usage
 from ralign.runs.forecast import forecast, forecast_lines
@@ -74,6 +74,7 @@ async def execute(
         EndpointRefused: no call can succeed; what was recorded stays.
     """
     prices = _prices_by_role(plan.roles, calls)
+    budget = Budget() if calls.max_cost is None else Budget(limit=calls.max_cost)
     if calls.dry_run:
         # Without the lock: a dry run reads, and may be asked about a run that is going on.
         for role in plan.roles:
@@ -88,8 +89,9 @@ async def execute(
         concurrency=calls.concurrency,
         deadline=calls.deadline,
         try_timeout=calls.try_timeout,
+        budget=budget,
     ) as pool:
-        models = {role.name: await pool.open(spec) for role, spec in live.items()}
+        models = {role.name: await pool.open(spec, prices.get(role.name)) for role, spec in live.items()}
         for role in live:
             role.open(models[role.name])
         return await run(
@@ -102,6 +104,7 @@ async def execute(
             prices=prices,
             # Two models at two addresses are kept busy side by side; two at one address share its bound.
             in_flight=calls.concurrency * max(1, len({spec.url for spec in live.values()})),
+            budget=budget,
             console=console,
         )
 
@@ -116,6 +119,7 @@ async def run(
     models: Mapping[str, ChatModel] | None = None,
     prices: Mapping[str, Price] | None = None,
     in_flight: int = 64,
+    budget: Budget | None = None,
     console: Console | None = None,
 ) -> Results:
     """Run a plan whose roles can all answer; see `execute`.
@@ -129,6 +133,7 @@ async def run(
         models: the opened models by role.
         prices: by role.
         in_flight: items worked on at once. The models bound their own calls; this bounds memory.
+        budget: what the models charge their calls to; once it is spent no call is begun.
         console: where progress goes; None: nowhere.
 
     Raises:
@@ -137,7 +142,8 @@ async def run(
         EndpointRefused: no call can succeed; what was recorded stays.
     """
     prices = prices or {}
-    progress = Progress(plan, prices)
+    budget = budget or Budget()
+    progress = Progress(plan, prices, models or {})
     logs = [role.log for role in plan.roles]
     with lock_directory(out), ExitStack() as stack:
         # Before the logs are read: lines of another run must never be taken for ours.
@@ -159,12 +165,13 @@ async def run(
                 role.log.path.unlink(missing_ok=True)
         for log in logs:
             log.load()
+        budget.spent += money(plan.roles, prices)  # by earlier sessions
         for log in logs:
             stack.enter_context(log)
         try:
             with progress.shown(console), gc_pause():
                 for items in plan.waves():
-                    await _settle(plan, items, in_flight, progress)
+                    await _settle(plan, items, in_flight, budget, progress)
         finally:
             # Also when the run was interrupted: what is done can be used, and the page says what is missing.
             figures = plan.results()
@@ -185,6 +192,8 @@ async def run(
                     if isinstance(model, EndpointModel) and model.adapted
                 },
             }
+            if budget.exhausted:
+                document["max_cost"] = budget.limit
             if prices:
                 document["money"] = round(money(plan.roles, prices), 6)
             write_atomically(out / "results.json", orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
@@ -204,7 +213,9 @@ def _holds_answer(log: Path) -> bool:
     return False
 
 
-async def _settle(plan: Plan[Item], items: Iterable[Item], in_flight: int, progress: Progress) -> None:
+async def _settle(
+    plan: Plan[Item], items: Iterable[Item], in_flight: int, budget: Budget, progress: Progress
+) -> None:
     """Workers that share one iterator of items; the first error of one ends all."""
     # One iterator for all: a worker takes the next item only when it is free, so files are read as they are needed.
     waiting = iter(items)
@@ -220,6 +231,9 @@ async def _settle(plan: Plan[Item], items: Iterable[Item], in_flight: int, progr
     async def work() -> None:
         for item in waiting:
             while owed := plan.owed(item):
+                # Left quietly, as an error would end the calls in flight, which are paid for.
+                if budget.exhausted:
+                    return
                 if len(owed) == 1:  # the usual case, without the cost of a task of its own
                     failed = await answer(owed[0])
                 else:
@@ -244,6 +258,13 @@ def show_end(results: Results, out: Path, console: Console) -> int:
     if results.complete:
         console.print(f"Every figure with its counts: {out}/results.json", highlight=False, soft_wrap=True)
         return 0
+    if (limit := results.document.get("max_cost")) is not None:
+        console.print(
+            f"Stopped at --max-cost {limit:g}: {results.document['money']:,.2f} spent; a higher one goes on.",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
     owed = [
         f"{count:,} {name.replace('_', '-')}" for name, count in results.document["owed"].items() if count
     ]
@@ -265,4 +286,12 @@ def _prices_by_role(roles: Iterable[Role], calls: CallOptions) -> dict[str, Pric
         if model not in models.values():
             asked = ", ".join(dict.fromkeys(models.values())) or "none"
             raise InputError(f"--price names {model!r}, which is none of the models asked ({asked})")
+    # A model on this machine costs nothing.
+    free = [
+        role.live.spec.name
+        for role in roles
+        if role.live and role.live.spec.url is not None and role.live.spec.name not in prices
+    ]
+    if calls.max_cost is not None and free:
+        raise InputError(f"--max-cost needs the price of every model: give --price {free[0]}=INPUT/OUTPUT")
     return {role: prices[model] for role, model in models.items() if model in prices}

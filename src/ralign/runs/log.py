@@ -50,7 +50,7 @@ class Log(Generic[Record]):
         """Calls of this session that came to an end."""
         self.failures: Counter[str] = Counter()
         """Records of this session without a result, by the kind of failure."""
-        self._prompt_tokens = self._completion_tokens = 0
+        self._prompt_tokens = self._completion_tokens = self._cached_tokens = 0
         self._kind = kind
         self._slot_of = slot_of
         self._note = note
@@ -117,7 +117,11 @@ class Log(Generic[Record]):
     @property
     def usage(self) -> Usage:
         """Tokens of every recorded call, whichever session paid them."""
-        return Usage(prompt_tokens=self._prompt_tokens, completion_tokens=self._completion_tokens)
+        return Usage(
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            cached_tokens=self._cached_tokens,
+        )
 
     def __contains__(self, slot: int) -> bool:
         return self._offsets[slot] >= 0
@@ -155,6 +159,7 @@ class Log(Generic[Record]):
         if record.usage is not None:
             self._prompt_tokens += record.usage.prompt_tokens
             self._completion_tokens += record.usage.completion_tokens
+            self._cached_tokens += record.usage.cached_tokens
         if slot is None:
             return
         # A call that never came back is owed again; one that came back unreadable is not.

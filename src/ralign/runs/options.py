@@ -32,18 +32,24 @@ class CallOptions:
     try_timeout: float = 900.0
     """Seconds one try of a call may take."""
     price: tuple[str, ...] = ()
-    """MODEL=INPUT/OUTPUT in money per million tokens; repeat for each model."""
+    """MODEL=INPUT/OUTPUT in money per million tokens, or MODEL=INPUT/OUTPUT/CACHED with the price of input that the
+    provider reads from its cache; repeat for each model."""
+    max_cost: float | None = None
+    """Stop when the run has cost so much, by --price, its earlier sessions and every retry counted. Calls in flight
+    still end: at most one for each connection goes beyond it."""
     expected_completion_tokens: int = 600
     """For --dry-run: the tokens an answer is expected to have, thinking included."""
     dry_run: bool = False
     """Print the calls, tokens and (with --price) money the run would take, and make no call."""
 
     OPERATIONAL: ClassVar = frozenset(
-        {"concurrency", "deadline", "try_timeout", "price", "expected_completion_tokens", "dry_run"}
+        {"concurrency", "deadline", "try_timeout", "price", "max_cost", "expected_completion_tokens", "dry_run"}
     )
 
     def __post_init__(self) -> None:
         at_least_one(concurrency=self.concurrency)
+        if self.max_cost is not None and not self.max_cost > 0:
+            raise InputError(f"--max-cost is {self.max_cost}, expected more than 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +68,14 @@ class JudgeModelOptions:
     """More fields for the judge's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
     judge_key_variable: str = "OPENAI_API_KEY"
     """The environment variable that holds the judge's API key."""
+    judge_header: tuple[str, ...] = ()
+    """NAME=VARIABLE of a further header for the judge's endpoint, its value in an environment variable
+    (api-key=AZURE_API_KEY); repeat."""
+    judge_thought_tags: tuple[str, ...] = ()
+    """Tags around the judge's thinking beside those that are known, opening and closing one with a space between:
+    '<scratchpad> </scratchpad>'; repeat."""
 
-    OPERATIONAL: ClassVar = frozenset({"judge_url", "judge_key_variable"})
+    OPERATIONAL: ClassVar = frozenset({"judge_url", "judge_key_variable", "judge_header"})
 
     def __post_init__(self) -> None:
         if self.judge_url is not None and self.judge is None:
@@ -82,6 +94,9 @@ class JudgeModelOptions:
             name=self.judge,
             url=self.judge_url,
             key_variable=self.judge_key_variable,
+            headers=tuple(self.judge_header),
+            thought_tags=tuple(self.judge_thought_tags),
+            flag="--judge",
             body=self.judge_body,
             body_flag="--judge-body",
         )
@@ -121,8 +136,14 @@ class MetaJudgeOptions:
     """More fields for the meta-judge's requests, as a JSON object."""
     meta_judge_key_variable: str = "OPENAI_API_KEY"
     """The environment variable that holds the meta-judge's API key."""
+    meta_judge_header: tuple[str, ...] = ()
+    """NAME=VARIABLE of a further header for the meta-judge's endpoint, its value in an environment variable
+    (api-key=AZURE_API_KEY); repeat."""
+    meta_judge_thought_tags: tuple[str, ...] = ()
+    """Tags around the meta-judge's thinking beside those that are known, opening and closing one with a space between:
+    '<scratchpad> </scratchpad>'; repeat."""
 
-    OPERATIONAL: ClassVar = frozenset({"meta_judge_url", "meta_prompt", "meta_judge_key_variable"})
+    OPERATIONAL: ClassVar = frozenset({"meta_judge_url", "meta_prompt", "meta_judge_key_variable", "meta_judge_header"})
 
     def __post_init__(self) -> None:
         if self.meta_judge_url is not None and self.meta_judge is None:
@@ -135,6 +156,9 @@ class MetaJudgeOptions:
             name=self.meta_judge,
             url=self.meta_judge_url or default_url,
             key_variable=self.meta_judge_key_variable,
+            headers=tuple(self.meta_judge_header),
+            thought_tags=tuple(self.meta_judge_thought_tags),
+            flag="--meta-judge",
             body=self.meta_body,
             body_flag="--meta-body",
         )

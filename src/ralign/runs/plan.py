@@ -1,8 +1,10 @@
 """A command's plan: what it works on, what is still owed, what the answers come to."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from ralign.errors import CallFailed
 from ralign.models.model import ChatModel, ModelSpec, Request, reply_or_failure
 from ralign.records import Answered
 from ralign.runs.log import Log
@@ -68,7 +70,10 @@ class Role:
             request = calls.request(*about)
             if isinstance(request, Answered):
                 return request
-            return calls.read(await reply_or_failure(model, request), *about)
+            answer = await reply_or_failure(model, request)
+            record = calls.read(answer, *about)
+            # A call that failed may have been paid for all the same.
+            return replace(record, usage=answer.usage) if isinstance(answer, CallFailed) else record
 
         self.ask = ask
 

@@ -28,8 +28,14 @@ class ModelOptions:
     """More fields for the model's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
     model_key_variable: str = "OPENAI_API_KEY"
     """The environment variable that holds the model's API key."""
+    model_header: tuple[str, ...] = ()
+    """NAME=VARIABLE of a further header for the model's endpoint, its value in an environment variable
+    (api-key=AZURE_API_KEY); repeat."""
+    model_thought_tags: tuple[str, ...] = ()
+    """Tags around the model's thinking beside those that are known, opening and closing one with a space between:
+    '<scratchpad> </scratchpad>'; repeat."""
 
-    OPERATIONAL: ClassVar = frozenset({"model_url", "model_key_variable"})
+    OPERATIONAL: ClassVar = frozenset({"model_url", "model_key_variable", "model_header"})
 
     @property
     def spec(self) -> ModelSpec:
@@ -44,6 +50,9 @@ class ModelOptions:
             name=self.model,
             url=self.model_url,
             key_variable=self.model_key_variable,
+            headers=tuple(self.model_header),
+            thought_tags=tuple(self.model_thought_tags),
+            flag="--model",
             body=self.model_body,
             body_flag="--model-body",
         )

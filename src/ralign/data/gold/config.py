@@ -29,8 +29,14 @@ class WriterOptions:
     """More fields for the writer's requests, as a JSON object: '{"reasoning_effort": "low"}'."""
     writer_key_variable: str = "OPENAI_API_KEY"
     """The environment variable that holds the writer's API key."""
+    writer_header: tuple[str, ...] = ()
+    """NAME=VARIABLE of a further header for the writer's endpoint, its value in an environment variable
+    (api-key=AZURE_API_KEY); repeat."""
+    writer_thought_tags: tuple[str, ...] = ()
+    """Tags around the writer's thinking beside those that are known, opening and closing one with a space between:
+    '<scratchpad> </scratchpad>'; repeat."""
 
-    OPERATIONAL: ClassVar = frozenset({"writer_url", "writer_prompt", "writer_key_variable"})
+    OPERATIONAL: ClassVar = frozenset({"writer_url", "writer_prompt", "writer_key_variable", "writer_header"})
 
     @property
     def spec(self) -> ModelSpec:
@@ -45,6 +51,9 @@ class WriterOptions:
             name=self.writer,
             url=self.writer_url,
             key_variable=self.writer_key_variable,
+            headers=tuple(self.writer_header),
+            thought_tags=tuple(self.writer_thought_tags),
+            flag="--writer",
             body=self.writer_body,
             body_flag="--writer-body",
         )
