@@ -53,6 +53,7 @@ BEHAVIOURS = {
     "models/test_endpoint_url.py",
     "models/test_models.py",
     "models/test_price.py",
+    "models/test_servers_replies.py",
     "runs/test_kill_and_resume.py",
     "runs/test_seventh_command.py",
     "serving/test_load.py",

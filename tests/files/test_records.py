@@ -30,7 +30,7 @@ shared_fields = {
     "detail": maybe_text,
     "model": maybe_text,
     "finish_reason": maybe_text,
-    "usage": st.none() | st.builds(Usage, prompt_tokens=counts, completion_tokens=counts),
+    "usage": st.none() | st.builds(Usage, prompt_tokens=counts, completion_tokens=counts, cached_tokens=counts),
 }
 failures = st.sampled_from(["call", "parse"])
 
@@ -73,7 +73,7 @@ def test_a_line_has_the_records_names_and_leaves_out_what_is_not_there():
         "rationale": "",
         "verdict": "A",
         "failure": None,
-        "usage": {"prompt_tokens": 3, "completion_tokens": 0},
+        "usage": {"prompt_tokens": 3, "completion_tokens": 0, "cached_tokens": 0},
     }
     meta_judgment = MetaJudgment(
         pair_id="p1", points=(GoldPoint(text="prime", stated=True),), failure="parse"

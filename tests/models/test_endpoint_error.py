@@ -99,12 +99,60 @@ def test_an_error_with_status_200_counts_as_what_it_states(stated, status, kind)
         ({"error": {"message": "The parameter 'seed' isn't allowed"}}, "seed"),
         ({"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}, "seed"),
         (b'Unknown argument "seed"', "seed"),
+        # Azure, Kimi, LiteLLM, Anthropic and Bedrock, Gemini, Mistral, Together, Groq, DeepSeek's gateways, vLLM.
+        ({"error": {"message": "Unrecognized request argument supplied: seed", "code": None}}, "seed"),
+        (
+            {"error": {"message": "invalid temperature: only 1 is allowed for this model", "type": "x"}},
+            "temperature",
+        ),
+        (
+            {"error": {"message": "invalid temperature: only 0.6 is allowed for this model"}},
+            "temperature",
+        ),
+        (
+            {"error": {"message": "gpt-5 models don't support temperature=0. Only temperature=1 is supported."}},
+            "temperature",
+        ),
+        (
+            {"error": {"message": "openai does not support parameters: ['temperature'], for model=o1."}},
+            "temperature",
+        ),
+        ({"message": "temperature is deprecated for this model."}, "temperature"),
+        (
+            {"error": {"message": "`temperature` may only be set to 1 when thinking is enabled."}},
+            "temperature",
+        ),
+        (
+            [{"error": {"message": 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'}}],
+            "seed",
+        ),
+        (
+            {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs..."}]},
+            "seed",
+        ),
+        (
+            {"error": {"message": "max_tokens is not supported with this model, use max_completion_tokens"}},
+            "max_tokens",
+        ),
+        ({"error": {"message": "property 'seed' is unsupported"}}, "seed"),
+        ({"error": {"message": "The temperature parameter is not supported by this model"}}, "temperature"),
+        ({"error": {"message": "This model does not support the temperature parameter"}}, "temperature"),
+        ({"error": {"message": "Unsupported parameter(s): `seed`"}}, "seed"),
+        (
+            {"error": {"message": "Unsupported value: 'temperature' does not support 0.4 with this model."}},
+            "temperature",
+        ),
         # These name a parameter, too, but it is the value or the prompt that is wrong.
         ({"error": {"message": "'max_tokens' is too large: 9000. The context length is 8192."}}, None),
         ({"error": {"message": "'temperature' must lie between 0 and 2", "param": "temperature"}}, None),
         ({"error": {"message": "no", "param": "logprobs", "code": "unsupported_parameter"}}, None),
         ({"error": {"message": "this model does not support images, at any temperature"}}, None),
         ({"error": {"message": "Unsupported content type"}}, None),
+        ({"error": {"message": "invalid temperature: it must be between 0 and 2"}}, None),
+        ({"error": {"message": "temperature must be in the range 0 to 1"}}, None),
+        ({"error": {"message": "max_tokens is too large: the context is 8192"}}, None),
+        ({"error": {"message": "max_tokens must be at least 1, got 0"}}, None),
+        ({"error": {"message": "This model's maximum context length is 8192 tokens, max_tokens is 100"}}, None),
     ],
 )
 def test_a_parameter_that_the_model_does_not_take_is_found(body, parameter):

@@ -1,6 +1,7 @@
 """What becomes of a call, against the real test server on loopback: the table of `ralign.models.endpoint_model`."""
 
 import asyncio
+import re
 import socket
 import time
 from collections import Counter
@@ -10,13 +11,15 @@ from email.utils import format_datetime
 import orjson
 import pytest
 
-from ralign.errors import CallFailed, EndpointRefused, InputError
+from ralign.errors import CallFailed, EndpointDown, EndpointRefused, InputError
 from ralign.models import Reply, RetryPolicy, Sampling
 from ralign.models.endpoint import Endpoint
 from ralign.models.endpoint_model import EndpointModel
+from ralign.models.model import Budget, Price
+from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.faults import Fault, every_fault
 from ralign.models.testing.server import ChatServer
-from ralign.records import Message
+from ralign.records import Message, Usage
 
 
 def first(count: int, fault: Fault):
@@ -364,3 +367,124 @@ async def test_many_calls_through_every_fault_are_each_answered_once(sampling, q
 def test_an_extra_body_cannot_break_the_protocol(field):
     with pytest.raises(InputError, match=f"holds '{field}'"):
         EndpointModel(Endpoint("http://host"), "m", extra_body={field: 1})
+
+
+@pytest.mark.parametrize("status", [503, 429, 500])
+async def test_what_has_never_answered_stops_the_run_soon(messages, sampling, status):
+    """Not at the deadline of half an hour; and the one error says what failed, how often."""
+    retry = RetryPolicy(unanswered_after=0.2, first_wait=0.02, longest_wait=0.02, max_tries=1000)
+    fault = Fault(kind="status", status=status, retry_after="3600" if status == 429 else None)
+    async with ChatServer(faults=always(fault)) as server, Endpoint(server.url, retry=retry) as endpoint:
+        model = EndpointModel(endpoint, "m")
+        calls = (model.reply(messages, sampling, seed=seed) for seed in range(4))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    # All of them, or those that came later are refused at once.
+    assert {type(outcome) for outcome in outcomes} == {EndpointDown}
+    found = str(outcomes[0])
+    assert re.search(rf"/v1/chat/completions has been answered in 0 s: \d+ tries failed, .*so: {status} ", found)
+    assert model.failed_tries.total() == server.arrived
+
+
+async def test_an_endpoint_that_has_replied_once_is_waited_for(messages, sampling):
+    retry = RetryPolicy(unanswered_after=0.05, first_wait=0.02, longest_wait=0.02)
+    fault = Fault(kind="status", status=503)
+    async with (
+        ChatServer(faults=lambda n, _: fault if 0 < n < 20 else None) as server,
+        Endpoint(server.url, retry=retry) as endpoint,
+    ):
+        model = EndpointModel(endpoint, "m")
+        await model.reply(messages, sampling)
+        await model.reply(messages, sampling)
+    assert server.arrived == 21
+
+
+async def test_a_call_that_may_be_about_to_be_answered_is_not_given_up(messages, sampling):
+    """A long thought, while a gateway turns the other calls away."""
+    retry = RetryPolicy(unanswered_after=0.05, first_wait=0.01, longest_wait=0.01)
+    busy, long = Fault(kind="status", status=429), Fault(kind="slow", seconds=0.6)
+    async with (
+        ChatServer(faults=lambda n, _: long if n == 0 else busy if n < 30 else None) as server,
+        Endpoint(server.url, retry=retry) as endpoint,
+    ):
+        model = EndpointModel(endpoint, "m")
+        replies = await asyncio.gather(*(model.reply(messages, sampling, seed=seed) for seed in range(2)))
+    assert len(replies) == len(server.answered) == 2
+
+
+async def test_failures_are_counted_by_kind_whatever_names_a_request_has(messages, sampling, quick):
+    def plan(number: int, _: bytes) -> Fault | None:
+        return Fault(kind="status", status=500, message=f"request req-0f3e9a{number:04} failed")
+
+    async with ChatServer(faults=plan) as server, Endpoint(server.url, retry=quick) as endpoint:
+        model = EndpointModel(endpoint, "m")
+        with pytest.raises(CallFailed):
+            await model.reply(messages, sampling)
+    assert dict(model.failed_tries) == {"500 Internal Server Error: request … failed": server.arrived}
+
+
+PRICE = Price(input=1_000_000, output=1_000_000)
+"""One token costs 1."""
+
+
+def charged(request: ChatRequest) -> Reply:
+    return Reply(text="\\boxed{A}", usage=Usage(prompt_tokens=6, completion_tokens=4))
+
+
+async def test_no_try_begins_once_the_budget_is_spent(messages, sampling):
+    """Above the cap goes what is in flight: one call a connection."""
+    budget = Budget(limit=95)
+    async with (
+        ChatServer(answer=charged, latency=0.01) as server,
+        Endpoint(server.url, concurrency=4) as endpoint,
+    ):
+        model = EndpointModel(endpoint, "m", price=PRICE, budget=budget)
+        calls = (model.reply(messages, sampling, seed=seed) for seed in range(50))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
+    assert budget.spent == 10 * len(replies) == 10 * server.arrived
+    assert 95 <= budget.spent < 95 + 4 * 10
+    assert {str(outcome) for outcome in outcomes if isinstance(outcome, CallFailed)} == {
+        "not asked: --max-cost is spent"
+    }
+
+
+async def test_retries_and_cut_off_answers_are_charged(messages, sampling, quick):
+    def cut(request: ChatRequest) -> Reply:
+        return Reply(text="So", finish_reason="length", usage=Usage(prompt_tokens=6, completion_tokens=4))
+
+    budget = Budget(limit=35)
+    async with ChatServer(answer=cut) as server, Endpoint(server.url, retry=quick) as endpoint:
+        model = EndpointModel(endpoint, "m", price=PRICE, budget=budget)
+        for _ in range(4):
+            await model.reply(messages, sampling)
+        with pytest.raises(CallFailed, match="not asked: --max-cost is spent"):
+            await model.reply(messages, sampling)
+    assert (server.arrived, budget.spent) == (4, 40)
+
+    budget = Budget(limit=1000)
+    empty = Fault(kind="empty")
+    async with (
+        ChatServer(answer=charged, faults=lambda n, _: empty if n else None) as server,
+        Endpoint(server.url, retry=quick) as endpoint,
+    ):
+        model = EndpointModel(endpoint, "m", price=PRICE, budget=budget)
+        first = await model.reply(messages, sampling)
+        budget.limit = budget.spent + 1
+        with pytest.raises(CallFailed, match=r"the reply is empty \(not asked again: --max-cost is spent\)") as raised:
+            await model.reply(messages, sampling)
+    assert server.arrived == 2
+    assert raised.value.usage is not None
+    assert budget.spent == PRICE.of(first.usage + raised.value.usage)
+
+
+async def test_a_try_that_broke_off_uncounted_is_charged_as_an_answer_costs(messages, sampling, quick):
+    budget = Budget()
+    async with (
+        ChatServer(answer=charged, faults=lambda n, _: Fault(kind="reset") if n == 1 else None) as server,
+        Endpoint(server.url, retry=quick) as endpoint,
+    ):
+        model = EndpointModel(endpoint, "m", price=PRICE, budget=budget)
+        await model.reply(messages, sampling)
+        await model.reply(messages, sampling)
+    assert server.arrived == 3
+    assert budget.spent == 10 + (len(messages[0].content) // 4 + 4) + 10

@@ -72,8 +72,6 @@ def test_an_answer_is_read_with_all_that_it_states():
         ({"content": "why</think>\n\nB"}, "why", "B"),
         ({"content": "B leaks </think>.", "reasoning_content": "why"}, "why", "B leaks </think>."),
         ({"content": "<think>more</think>B", "reasoning_content": "why"}, "why\nmore", "B"),
-        ({"content": None, "reasoning_content": "why"}, "why", ""),
-        ({"content": "\n\n", "reasoning_content": "why"}, "why", ""),
         ({"content": [{"type": "text", "text": "B"}, {"type": "text", "text": "!"}]}, None, "B!"),
         (
             {

@@ -59,7 +59,7 @@ async def test_what_is_owed_is_asked_for_once_and_written_down(tmp_path: Path) -
     assert document == results.document
     assert (document["command"], document["owed"]) == ("buoys", {"writer": 0, "checker": 0})
     assert document["said"] == [f"{number}{number}" for number in range(SIZE)]
-    assert document["usage"]["writer"] == {"prompt_tokens": 3 * SIZE, "completion_tokens": SIZE}
+    assert document["usage"]["writer"] == {"prompt_tokens": 3 * SIZE, "completion_tokens": SIZE, "cached_tokens": 0}
     assert "money" not in document
 
 

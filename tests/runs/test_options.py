@@ -24,6 +24,7 @@ OTHER = {
     "deadline": 5.0,
     "try_timeout": 1.0,
     "price": ("m=1/2",),
+    "max_cost": 3.0,
     "expected_completion_tokens": 7,
     "dry_run": True,
 }
@@ -55,6 +56,7 @@ def test_no_field_of_how_calls_are_made_is_part_of_the_fingerprint() -> None:
         {"judge_temperature": 1.0},
         {"judge_max_tokens": 5},
         {"judge_body": "{}"},
+        {"judge_thought_tags": ("<a> </a>",)},
     ],
 )
 def test_who_is_asked_and_how_sampled_is_part_of_it(change: dict) -> None:
@@ -63,7 +65,11 @@ def test_who_is_asked_and_how_sampled_is_part_of_it(change: dict) -> None:
 
 def test_where_a_model_is_asked_is_not_and_the_words_count_by_their_digest(tmp_path: Path) -> None:
     moved = JudgeOptions(
-        judge="m", judge_url="http://other:8000/v1", judge_prompt=tmp_path, judge_key_variable="OTHER"
+        judge="m",
+        judge_url="http://other:8000/v1",
+        judge_prompt=tmp_path,
+        judge_key_variable="OTHER",
+        judge_header=("api-key=OTHER",),
     )
     assert fingerprint(Config(judge=moved, out=tmp_path)) == fingerprint(Config())
     prompt = Prompt("{conversation}{response_a}{response_b}", JUDGE_PROMPT)

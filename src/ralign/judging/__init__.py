@@ -10,12 +10,11 @@ from ralign.judging.judge import (
     read_judgment,
     shown_responses,
 )
-from ralign.judging.parse import CUT_OFF, ParsedJudgment, UpToVerdict, parse_verdict, up_to_verdict
+from ralign.judging.parse import ParsedJudgment, UpToVerdict, parse_verdict, up_to_verdict
 from ralign.judging.prompt import Prompt, PromptKind
 from ralign.judging.recorded import RecordedAnswers, RecordedJudge, RecordedLetters
 
 __all__ = [
-    "CUT_OFF",
     "JUDGE_PROMPT",
     "ChatJudge",
     "Judge",

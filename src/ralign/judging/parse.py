@@ -11,13 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from ralign.models.finish_reason import unfinished
 from ralign.records import Verdict
-
-CUT_OFF = {
-    "length": "cut off at the token limit",
-    "content_filter": "cut off by the content filter",
-}
-"""Finish reasons of an answer that is not finished: it gives no result, whatever its text says."""
 
 _Vote = Literal["A", "B", "tie"]
 
@@ -83,8 +78,8 @@ class _Box(NamedTuple):
 
 def parse_verdict(answer: str, finish_reason: str | None = None) -> ParsedJudgment:
     """Read a judge's final answer; `finish_reason` is the endpoint's, where it is known."""
-    if finish_reason in CUT_OFF:
-        return ParsedJudgment(answer.strip(), None, CUT_OFF[finish_reason])
+    if (problem := unfinished(finish_reason)) is not None:
+        return ParsedJudgment(answer.strip(), None, problem)
     rationale = answer.strip()
     if not rationale:
         return ParsedJudgment("", None, "empty answer")

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ralign.errors import CallFailed
-from ralign.judging import CUT_OFF, Prompt, PromptKind, call_seed, in_pair_letters, shown_responses
+from ralign.judging import Prompt, PromptKind, call_seed, in_pair_letters, shown_responses
+from ralign.models.finish_reason import unfinished
 from ralign.models.model import ChatModel, Reply, Request, Sampling, reply_or_failure
 from ralign.records import GoldPoint, Judgment, MetaJudgment, PreferencePair
 
@@ -54,8 +55,8 @@ class ParsedMetaJudgment(NamedTuple):
 
 def parse_meta_judgment(answer: str, finish_reason: str | None = None) -> ParsedMetaJudgment:
     """Read a meta-judge's final answer; `finish_reason` is the endpoint's, where it is known."""
-    if finish_reason in CUT_OFF:
-        return ParsedMetaJudgment(None, (), CUT_OFF[finish_reason])
+    if (problem := unfinished(finish_reason)) is not None:
+        return ParsedMetaJudgment(None, (), problem)
     # The last line that says something decides; one that is too long says something, and is no decision.
     lines = (
         line.strip()

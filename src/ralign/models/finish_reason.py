@@ -41,3 +41,16 @@ def read_finish_reason(stated: str | None) -> Ending | None:
     if word in _LENGTH:
         return "length"
     return "content_filter" if word in _FILTER else "broken_off"
+
+
+def unfinished(stated: str | None) -> str | None:
+    """Why an answer with this finish reason gives no result, in a few words; None where it came to its end."""
+    match read_finish_reason(stated):
+        case "length":
+            return "cut off at the token limit"
+        case "content_filter":
+            return "cut off by the content filter"
+        case "broken_off":
+            return f"not finished: {stated}"
+        case _:
+            return None

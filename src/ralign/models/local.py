@@ -6,6 +6,7 @@ Concurrent calls are answered in batches, padded on the left. Each draws with a 
 import inspect
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self, cast
 
@@ -27,7 +28,7 @@ from ralign.errors import CallFailed, EndpointRefused, InputError, RalignError
 from ralign.models.batching import Batcher
 from ralign.models.model import Reply, Sampling
 from ralign.records import Message, Usage
-from ralign.thinking import CLOSER, OPENER, split_thinking
+from ralign.thinking import CLOSER, OPENER, marked_decoder, split_thinking
 
 
 class _Request(NamedTuple):
@@ -100,6 +101,10 @@ class LocalModel:
             self._tokenizer.pad_token_id = min(self._ends)
         # In tokens; a model without fixed positions has no limit of its own.
         self._context: int = getattr(self._model.config, "max_position_embeddings", None) or 2**31
+        # Where the marks of a thought are special tokens, decoding without those would glue it to the answer.
+        self._decode = marked_decoder(self._tokenizer) or partial(
+            self._tokenizer.decode, skip_special_tokens=True
+        )
         self._max_tokens = max_tokens
         self._template_kwargs = dict(template_kwargs or {})
         self._batcher = Batcher[_Request | _Fork, Reply | Choice | RalignError](
@@ -314,7 +319,7 @@ class LocalModel:
     def _read(self, prompt: list[int], row: list[int]) -> Reply:
         """The reply in a row of new tokens: all before the first end token."""
         end = next((index for index, token in enumerate(row) if token in self._ends), None)
-        text: str = self._tokenizer.decode(row[:end], skip_special_tokens=True)
+        text: str = self._decode(row[:end])
         # Some templates open the thinking in the prompt; cut off, it would look like an answer.
         if self._opens_thinking(prompt):
             text = OPENER + text

@@ -22,8 +22,9 @@ from hashlib import blake2b
 from typing import Literal, NamedTuple
 
 from ralign.errors import InputError
+from ralign.models.finish_reason import unfinished
 from ralign.records import Order, Verdict
-from ralign.thinking import CLOSER, split_thinking
+from ralign.thinking import split_thinking
 
 WIN = 1.0
 DRAW = 0.0
@@ -52,14 +53,15 @@ def parse_answer(completion: str, finish_reason: str | None = None, *, thinks: b
 
     Args:
         completion: the policy's text, thinking included.
-        finish_reason: as the engine gives it; `length` is the token limit.
+        finish_reason: as the engine gives it; one that is not known to be an end is none.
         thinks: the prompt has already opened the thought, so a text without `</think>` is all thought.
     """
-    # A thought that the chat template opened has no <think> in the completion: only its end tells.
-    if thinks and CLOSER not in completion:
+    # A thought that the chat template opened has no opener in the completion: only its end tells.
+    thinking, text = split_thinking(completion)
+    if thinks and thinking is None and text == completion:
         return ParsedAnswer("", ended=False)
-    text = visible_answer(completion)
-    return ParsedAnswer(text, ended=bool(text) and finish_reason != "length")
+    text = text.strip()
+    return ParsedAnswer(text, ended=bool(text) and unfinished(finish_reason) is None)
 
 
 def never_ended(completion: str, finish_reason: str | None = None, *, thinks: bool = False) -> bool:

@@ -69,7 +69,7 @@ class Gardener:
 
 
 CUT_OFF = Reply(text="In", finish_reason="length")
-EMPTY = Reply(text="  ", thinking="May it is.")
+EMPTY = Reply(text="<think>May it is.")
 
 
 async def test_answers_go_into_a_column_and_every_other_column_stays(prompts: str, tmp_path: Path) -> None:

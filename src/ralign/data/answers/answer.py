@@ -6,7 +6,8 @@ from typing import Literal
 
 from ralign.data.prompts import PolicyPrompt
 from ralign.errors import CallFailed
-from ralign.judging import CUT_OFF, call_seed
+from ralign.judging import call_seed
+from ralign.models.finish_reason import unfinished
 from ralign.models.model import Reply, Request, Sampling
 from ralign.records import Answered
 
@@ -27,7 +28,7 @@ class Answer(Answered):
     def problem(self) -> Problem | None:
         """Why an answer that came back cannot be compared with; None where it can."""
         # Before the text: a model that is cut off while it thinks leaves no text, and the limit is the reason.
-        if self.finish_reason in CUT_OFF:
+        if unfinished(self.finish_reason) is not None:
             return "cut_off"
         return None if self.text.strip() else "empty"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 from ralign.data.gold.label_leak import find_label_leak
-from ralign.judging import CUT_OFF
+from ralign.models.finish_reason import unfinished
 from ralign.records import Judgment, PreferencePair
 
 Reason = Literal["cut_off", "unreadable", "no_reasons", "other_verdict", "label_leak", "not_confirmed"]
@@ -77,8 +77,8 @@ def review(
 def review_draft(pair: PreferencePair, draft: Judgment) -> Rejection | None:
     """Why a draft is not taken, before anybody checks it."""
     # Before its verdict, which it lacks as well: the limit is what the user can raise.
-    if draft.finish_reason in CUT_OFF:
-        return Rejection(draft.draw, "cut_off", CUT_OFF[draft.finish_reason])
+    if (problem := unfinished(draft.finish_reason)) is not None:
+        return Rejection(draft.draw, "cut_off", problem)
     if draft.verdict is None:
         return Rejection(draft.draw, "unreadable", draft.detail or "no verdict")
     if not any(map(str.isalnum, draft.rationale)):

@@ -7,7 +7,7 @@ is a failure, never a no or a low score: a judge that rambles must not pass for 
 import re
 from typing import Literal, NamedTuple
 
-from ralign.judging import CUT_OFF
+from ralign.models.finish_reason import unfinished
 
 Kind = Literal["question", "score"]
 """The form of a criterion: a question with the answer yes or no, or a score from 1 to 10."""
@@ -35,8 +35,8 @@ class ParsedGrade(NamedTuple):
 def parse_grade(answer: str, kind: Kind, finish_reason: str | None = None) -> ParsedGrade:
     """Read a judge's final answer; `finish_reason` is the endpoint's, where it is known."""
     # A text that was cut off may end in a line that the judge was about to take back.
-    if finish_reason in CUT_OFF:
-        return ParsedGrade(None, CUT_OFF[finish_reason])
+    if (problem := unfinished(finish_reason)) is not None:
+        return ParsedGrade(None, problem)
     plain = (
         " ".join(_MARKUP.sub(" ", line).lower().split()).strip(" .!-=")
         for line in reversed(answer.splitlines())

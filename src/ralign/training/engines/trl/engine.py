@@ -20,6 +20,7 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer
 
 from ralign.errors import InputError
 from ralign.files import AppendLog
+from ralign.thinking import marked_decoder
 from ralign.training.checkpoints import last_complete
 from ralign.training.engines.base_model import BaseModel, chat, fitting, load_base_model
 from ralign.training.engines.trl.callbacks import MarkCheckpoints, StepLog, WatchRewardHacking
@@ -78,6 +79,7 @@ def train(run: TrainingRun) -> Trained:
                     examples[row], text, finish_reason, thought_opened=base.thought_opened
                 ),
                 end_tokens=base.end_tokens,
+                decode=marked_decoder(base.tokenizer),
                 updates=training.updates,
                 name=task.reward_name,
             )

@@ -31,6 +31,7 @@ class TrlReward:
         open_reward: opens the reward inside the trainer's event loop: an endpoint's connections belong to one loop.
         read: makes a completion of a row and a text.
         end_tokens: ids that end a completion. One that does not end in any of them was cut off at the token limit.
+        decode: makes the text of a completion's ids, where TRL's own lacks the marks of its thought.
         updates: optimizer steps a training step takes.
         name: what TRL logs the reward under.
     """
@@ -41,6 +42,7 @@ class TrlReward:
         read: ReadCompletion,
         *,
         end_tokens: Collection[int],
+        decode: Callable[[Sequence[int]], str] | None = None,
         updates: int = 1,
         name: str = "ralign",
     ) -> None:
@@ -49,6 +51,7 @@ class TrlReward:
         self._open_reward = open_reward
         self._read = read
         self._end_tokens = frozenset(end_tokens)
+        self._decode = decode
         self._updates = updates
         self._stack = AsyncExitStack()
         self._reward: BatchReward | None = None
@@ -94,7 +97,9 @@ class TrlReward:
         self._rows.extend(row)
         read = [
             self._read(
-                number, text_of(completion), "stop" if ids and ids[-1] in self._end_tokens else "length"
+                number,
+                text_of(completion) if self._decode is None else self._decode(ids),
+                "stop" if ids and ids[-1] in self._end_tokens else "length",
             )
             for completion, ids, number in zip(completions, completion_ids, row, strict=True)
         ]

@@ -33,6 +33,9 @@ from ralign.training.reward.scored import Completion, ScoredJudgment
 _REST: Final = 300.0
 """Seconds without a call after a meta-judge was given up: every sample that asked would cost a probe."""
 
+_REPEATED: Final = ("_header", "_thought_tags")
+"""Ends of the names of flags that may be repeated."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -71,7 +74,9 @@ class RewardSettings:
         rest = dict(kwargs)
 
         def taken(kind: type[Any]) -> dict[str, Any]:
-            return {field.name: rest.pop(field.name) for field in fields(kind) if field.name in rest}
+            found = {field.name: rest.pop(field.name) for field in fields(kind) if field.name in rest}
+            # Hydra knows lists, of a class of its own.
+            return {name: tuple(value) if name.endswith(_REPEATED) else value for name, value in found.items()}
 
         reward = taken(JudgeRewardOptions)
         if reward.get("meta_prompt") is not None:
