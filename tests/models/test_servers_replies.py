@@ -1,14 +1,12 @@
 """What servers send back, as they send it: the cases of ../shared, and further ones of each kind, over a real connection."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import orjson
 import pytest
 from aiohttp import web
+from tests.models.raw_server import Server, sent
 
 from ralign.errors import CallFailed, EndpointRefused
 from ralign.judging import read_judgment
@@ -24,38 +22,6 @@ ASKED = (Message(role="user", content="Which answer is better, A or B?"),)
 SAMPLING = Sampling(temperature=0.4, max_tokens=100)
 PAIR = PreferencePair(id="p", conversation=ASKED, response_a="a", response_b="b", label="A")
 QUICK = RetryPolicy(deadline=5, max_tries=3, first_wait=0.001, longest_wait=0.001)
-
-
-@dataclass
-class Server:
-    """Answers every request as `answer` says; keeps what it was asked."""
-
-    answer: Callable[[int, dict[str, Any], web.BaseRequest], web.Response]
-    fields: list[dict[str, Any]] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-
-    async def __aenter__(self) -> Self:
-        async def handle(request: web.BaseRequest) -> web.Response:
-            self.fields.append(orjson.loads(await request.read()))
-            self.paths.append(request.path_qs)
-            self.headers.append({name.lower(): value for name, value in request.headers.items()})
-            return self.answer(len(self.fields) - 1, self.fields[-1], request)
-
-        self.runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=0.2)
-        await self.runner.setup()
-        await web.TCPSite(self.runner, "127.0.0.1", 0).start()
-        self.port = self.runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.runner.cleanup()
-
-
-def sent(body: object, status: int = 200, content_type: str = "application/json") -> web.Response:
-    raw = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else orjson.dumps(body)
-    return web.Response(body=raw, status=status, headers={"Content-Type": content_type})
 
 
 def chat(message: object, finish_reason: object = "stop", **more: object) -> dict[str, object]:

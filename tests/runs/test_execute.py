@@ -15,7 +15,8 @@ from tests.runs.seventh_command import BuoyCalls, BuoyConfig, BuoyPlan, Said
 
 from ralign.errors import ConfigMismatch, EndpointRefused, InputError, RunLocked
 from ralign.files import lock_directory
-from ralign.models import ModelSpec, ScriptedModel
+from ralign.models import ModelSpec, Reply, ScriptedModel
+from ralign.models.testing.answers import ChatRequest
 from ralign.models.testing.server import ChatServer
 from ralign.records import Usage
 from ralign.runs.execute import Results, execute, run, show_end
@@ -315,3 +316,45 @@ def test_the_end_says_what_is_missing_and_gives_the_exit_code(
     results = Results({"owed": owed}, complete=not any(owed.values()))
     assert show_end(results, Path("run"), console) == code
     assert console.file.getvalue().startswith(said)
+
+
+@pytest.mark.parametrize("faulty", [False, True])
+async def test_a_capped_run_spends_at_most_one_call_a_connection_above_it(
+    tmp_path: Path, console: Console, faulty: bool
+) -> None:
+    """Counted by the server, over two sessions, the calls that gave nothing included; a higher cap goes on."""
+    spent = 0
+
+    def answer(request: ChatRequest) -> Reply:
+        nonlocal spent
+        spent += 10
+        # An answer without a word is a failed try, and paid for.
+        said = "" if faulty and request.number % 3 == 0 else "a buoy"
+        return Reply(text=said, usage=Usage(prompt_tokens=6, completion_tokens=4))
+
+    prices = ("writer=1e6/1e6", "checker=1e6/1e6")
+    async with ChatServer(answer=answer, latency=0.005) as server:
+        for cap in (105.0, 205.0):
+            _, results = await executed(
+                tmp_path, server.url, console, price=prices, max_cost=cap, concurrency=3
+            )
+            assert results is not None
+            assert cap <= spent < cap + 3 * 10
+            assert results.document["money"] == spent
+            assert results.document["max_cost"] == cap
+            assert show_end(results, tmp_path, console) == 1
+        _, results = await executed(tmp_path, server.url, console, price=prices, concurrency=3)
+    assert results is not None
+    assert results.complete
+    assert results.document["money"] == spent
+    assert "max_cost" not in results.document
+    assert "Stopped at --max-cost 105: " in console.file.getvalue()
+
+
+async def test_a_cap_needs_every_price(tmp_path: Path, console: Console) -> None:
+    with pytest.raises(InputError, match=r"--max-cost needs the price of every model: give --price checker="):
+        await executed(
+            tmp_path / "run", "http://127.0.0.1:9", console, price=("writer=1/1",), max_cost=1.0
+        )
+    with pytest.raises(InputError, match=r"--max-cost is 0.0, expected more than 0"):
+        CallOptions(max_cost=0.0)

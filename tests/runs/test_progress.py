@@ -8,8 +8,13 @@ import pytest
 from rich.console import Console
 from tests.runs.seventh_command import BuoyPlan, Said
 
+from ralign.models import RetryPolicy, Sampling
+from ralign.models.endpoint import Endpoint
+from ralign.models.endpoint_model import EndpointModel
 from ralign.models.model import Price
-from ralign.records import Usage
+from ralign.models.testing.faults import Fault
+from ralign.models.testing.server import ChatServer
+from ralign.records import Message, Usage
 from ralign.runs import progress as module
 from ralign.runs.progress import Progress, money
 
@@ -92,3 +97,27 @@ async def test_an_error_goes_through_the_bar_and_ends_it(plan: BuoyPlan) -> None
         raise KeyError
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
+
+
+async def test_what_fails_is_said_while_it_fails(plan: BuoyPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any call is given up, with the commonest reason, and not only when it is time for a line."""
+    monkeypatch.setattr(module, "_TROUBLE_SECONDS", 0.01)
+    down = Fault(kind="status", status=503, message="no [free] slot")
+    odd = Fault(kind="status", status=500)
+    retry = RetryPolicy(first_wait=0.005, longest_wait=0.005)
+    to = StringIO()
+    async with (
+        ChatServer(faults=lambda n, _: odd if n == 3 else down if n < 20 else None) as server,
+        Endpoint(server.url, retry=retry) as endpoint,
+    ):
+        # Two models at one address are in the same trouble, which is counted once.
+        models = {role: EndpointModel(endpoint, role) for role in ("writer", "checker")}
+        progress = Progress(plan, PRICES, models)
+        with progress.shown(Console(file=to, width=60)):
+            await models["writer"].reply([Message(role="user", content="?")], Sampling())
+            async with asyncio.timeout(20):
+                while "tries failed" not in to.getvalue():
+                    await asyncio.sleep(0.01)
+    reason = "503 Service Unavailable: no [free] slot"
+    assert f"20 tries failed (19 of them: {reason})" in progress.line()
+    assert reason in to.getvalue().splitlines()[0]
