@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ralign.errors import InputError
-from ralign.thinking import SYNTAXES, marked_decoder, read_syntaxes, split_thinking
+from ralign.thinking import (
+    SYNTAXES,
+    lost_marks,
+    marked_decoder,
+    opens_thought,
+    read_syntaxes,
+    retagged,
+    split_thinking,
+)
 
 MARKS = [tag for syntax in SYNTAXES for tag in syntax] + ["<|channel|>", "analysis", "commentary", "<|START"]
 plain = st.text().filter(lambda text: not any(mark in text for mark in MARKS))
@@ -81,7 +89,8 @@ def test_the_thought_of_every_family_is_parted(syntax):
     ("text", "thinking", "answer"),
     [
         (
-            "<|channel|>analysis<|message|>Is it B?<|end|><|start|>assistant<|channel|>final<|message|>It is A.<|return|>",
+            "<|channel|>analysis<|message|>Is it B?<|end|><|start|>assistant<|channel|>final<|message|>It is A."
+            "<|return|>",
             "Is it B?",
             "It is A.",
         ),
@@ -104,7 +113,11 @@ def test_the_thought_of_every_family_is_parted(syntax):
         ("Answer B leaks <|channel|> marks.", None, "Answer B leaks <|channel|> marks."),
         # Two syntaxes one after the other, a mark in backticks, Cohere's marks around the answer.
         ("<think>one</think><thinking>two</thinking>A", "one\ntwo", "A"),
-        ("<think>one</think>B leaks `</think>` and </thinking>.", "one", "B leaks `</think>` and </thinking>."),
+        (
+            "<think>one</think>B leaks `</think>` and </thinking>.",
+            "one",
+            "B leaks `</think>` and </thinking>.",
+        ),
         ("B leaks `</thinking>` there.", None, "B leaks `</thinking>` there."),
         ("`x`</think>```json\n{}\n```", "`x`", "```json\n{}\n```"),
         (
@@ -129,7 +142,7 @@ def test_tags_that_the_user_names_count_beside_the_known_ones():
 
 @pytest.mark.parametrize("given", ["", "<a>", "<a> <b> <c>", "<a> <a>"])
 def test_tags_that_are_no_pair_are_refused(given):
-    with pytest.raises(InputError, match="--tags is .* expected an opening and a closing tag"):
+    with pytest.raises(InputError, match=r"--tags is .* expected an opening and a closing tag"):
         read_syntaxes("--tags", [given])
 
 
@@ -173,3 +186,16 @@ def test_a_tokenizer_that_loses_no_mark_decodes_as_ever():
     """Qwen's tags are tokens and not special; without channels `<|end|>` only ends a turn."""
     assert marked_decoder(Tokenizer(("<think>", False), ("<|end|>", True))) is None
     assert marked_decoder(object()) is None
+    assert lost_marks(Tokenizer(("<think>", False), ("<|channel|>", True))) == []
+    assert lost_marks(Tokenizer(("</s>", True), ("[THINK]", True))) == ["[THINK]"]
+
+
+def test_a_prompt_that_opens_a_thought_is_seen_in_every_syntax():
+    assert opens_thought("<|im_start|>assistant\n<think>\n")
+    assert opens_thought("[/INST][THINK]")
+    assert not opens_thought("<|im_start|>assistant\n<think>\n\n</think>\n\n")
+
+
+def test_a_users_tags_become_the_commonest():
+    text = retagged("<plan>B?</plan>A", read_syntaxes("--thought-tags", ["<plan> </plan>"]))
+    assert text == "<think>B?</think>A"

@@ -99,6 +99,18 @@ def starts_with_thought(text: str, more: Sequence[Syntax] = ()) -> bool:
     return _opened(text, (*more, *SYNTAXES)) is not None or text.lstrip().startswith(_CHANNEL)
 
 
+def opens_thought(prompt: str) -> bool:
+    """Whether a rendered prompt ends with a mark that opens a thought, so that an answer begins inside it."""
+    return prompt.rstrip().endswith(tuple(syntax.opener for syntax in SYNTAXES))
+
+
+def retagged(text: str, given: Iterable[Syntax]) -> str:
+    """The text with these tags in the commonest syntax, for readers that know nothing of a user's own."""
+    for opener, closer in given:
+        text = text.replace(opener, OPENER).replace(closer, CLOSER)
+    return text
+
+
 def read_syntaxes(flag: str, given: Iterable[str]) -> tuple[Syntax, ...]:
     """Tags as a flag names them: the opening one, a space, the closing one.
 
@@ -122,20 +134,30 @@ def marked_decoder(tokenizer: Any) -> Callable[[Iterable[int]], str] | None:
 
     `tokenizer`: a Hugging Face one.
     """
-    # The tokenizer's list of added tokens and not `all_special_tokens`: decoding goes by the flag in the former.
-    added: dict[int, Any] = getattr(tokenizer, "added_tokens_decoder", {})
-    special = {number: str(token) for number, token in added.items() if token.special}
+    special = _special_tokens(tokenizer)
     # `<|end|>` is an ordinary end of a turn where there are no channels.
     known = _TAGS | _HARMONY_TAGS if _CHANNEL in special.values() else _TAGS
-    marks = {number for number, token in special.items() if token in known}
-    if not marks:
+    left_out = {number for number, token in special.items() if token not in known}
+    if len(left_out) == len(special):
         return None
-    left_out = special.keys() - marks
 
     def decode(tokens: Iterable[int]) -> str:
-        return tokenizer.decode([token for token in tokens if token not in left_out], skip_special_tokens=False)
+        return tokenizer.decode(
+            [token for token in tokens if token not in left_out], skip_special_tokens=False
+        )
 
     return decode
+
+
+def lost_marks(tokenizer: Any) -> list[str]:
+    """The marks of a thought that decoding without special tokens leaves no trace of; in Harmony names are left."""
+    return sorted(_TAGS.intersection(_special_tokens(tokenizer).values()))
+
+
+def _special_tokens(tokenizer: Any) -> dict[int, str]:
+    # The list of added tokens and not `all_special_tokens`: decoding goes by the flag in the former.
+    added: dict[int, Any] = getattr(tokenizer, "added_tokens_decoder", {})
+    return {number: str(token) for number, token in added.items() if token.special}
 
 
 def _split_channels(text: str) -> SplitText | None:

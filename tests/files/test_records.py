@@ -30,7 +30,8 @@ shared_fields = {
     "detail": maybe_text,
     "model": maybe_text,
     "finish_reason": maybe_text,
-    "usage": st.none() | st.builds(Usage, prompt_tokens=counts, completion_tokens=counts, cached_tokens=counts),
+    "usage": st.none()
+    | st.builds(Usage, prompt_tokens=counts, completion_tokens=counts, cached_tokens=counts),
 }
 failures = st.sampled_from(["call", "parse"])
 

@@ -110,7 +110,11 @@ def test_an_error_with_status_200_counts_as_what_it_states(stated, status, kind)
             "temperature",
         ),
         (
-            {"error": {"message": "gpt-5 models don't support temperature=0. Only temperature=1 is supported."}},
+            {
+                "error": {
+                    "message": "gpt-5 models don't support temperature=0. Only temperature=1 is supported."
+                }
+            },
             "temperature",
         ),
         (
@@ -123,7 +127,13 @@ def test_an_error_with_status_200_counts_as_what_it_states(stated, status, kind)
             "temperature",
         ),
         (
-            [{"error": {"message": 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'}}],
+            [
+                {
+                    "error": {
+                        "message": 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'
+                    }
+                }
+            ],
             "seed",
         ),
         (
@@ -152,7 +162,10 @@ def test_an_error_with_status_200_counts_as_what_it_states(stated, status, kind)
         ({"error": {"message": "temperature must be in the range 0 to 1"}}, None),
         ({"error": {"message": "max_tokens is too large: the context is 8192"}}, None),
         ({"error": {"message": "max_tokens must be at least 1, got 0"}}, None),
-        ({"error": {"message": "This model's maximum context length is 8192 tokens, max_tokens is 100"}}, None),
+        (
+            {"error": {"message": "This model's maximum context length is 8192 tokens, max_tokens is 100"}},
+            None,
+        ),
     ],
 )
 def test_a_parameter_that_the_model_does_not_take_is_found(body, parameter):

@@ -381,7 +381,9 @@ async def test_what_has_never_answered_stops_the_run_soon(messages, sampling, st
     # All of them, or those that came later are refused at once.
     assert {type(outcome) for outcome in outcomes} == {EndpointDown}
     found = str(outcomes[0])
-    assert re.search(rf"/v1/chat/completions has been answered in 0 s: \d+ tries failed, .*so: {status} ", found)
+    assert re.search(
+        rf"/v1/chat/completions has been answered in 0 s: \d+ tries failed, .*so: {status} ", found
+    )
     assert model.failed_tries.total() == server.arrived
 
 
@@ -470,7 +472,9 @@ async def test_retries_and_cut_off_answers_are_charged(messages, sampling, quick
         model = EndpointModel(endpoint, "m", price=PRICE, budget=budget)
         first = await model.reply(messages, sampling)
         budget.limit = budget.spent + 1
-        with pytest.raises(CallFailed, match=r"the reply is empty \(not asked again: --max-cost is spent\)") as raised:
+        with pytest.raises(
+            CallFailed, match=r"the reply is empty \(not asked again: --max-cost is spent\)"
+        ) as raised:
             await model.reply(messages, sampling)
     assert server.arrived == 2
     assert raised.value.usage is not None

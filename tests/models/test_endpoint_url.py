@@ -105,7 +105,9 @@ def test_a_proxy_without_a_scheme_is_an_http_one(proxy):
 
 def test_a_proxy_of_another_kind_is_named_without_its_password(proxy):
     proxy("socks5://user:geheim@proxy:1080")
-    with pytest.raises(InputError, match=r"the proxy socks5://proxy:1080 for host, .* NO_PROXY=host") as raised:
+    with pytest.raises(
+        InputError, match=r"the proxy socks5://proxy:1080 for host, .* NO_PROXY=host"
+    ) as raised:
         proxy_for(URL("http://host/v1"))
     assert "geheim" not in str(raised.value)
 
@@ -118,7 +120,8 @@ def test_headers_have_their_values_from_the_environment(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "given", ["api-key", "api-key=", "=AZURE_KEY", "api-key=sk-12/34+56", "api key=AZURE_KEY", "api-key: geheim"]
+    "given",
+    ["api-key", "api-key=", "=AZURE_KEY", "api-key=sk-12/34+56", "api key=AZURE_KEY", "api-key: geheim"],
 )
 def test_a_header_that_names_no_variable_is_refused_and_not_repeated(given):
     with pytest.raises(InputError, match="--judge-header expects NAME=VARIABLE") as raised:

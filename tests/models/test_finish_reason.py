@@ -16,7 +16,10 @@ from ralign.models.finish_reason import read_finish_reason, unfinished
             "content_filter:PROHIBITED_CONTENT",
             "content_filter",
         ),
-        ("abort aborted cancelled error network_error insufficient_system_resource unknown OTHER pause_turn", "broken_off"),
+        (
+            "abort aborted cancelled error network_error insufficient_system_resource unknown OTHER pause_turn",
+            "broken_off",
+        ),
     ],
 )
 def test_every_providers_words_come_to_four_endings(words, ending):

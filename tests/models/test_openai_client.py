@@ -35,7 +35,9 @@ async def test_the_shipped_server_is_read_by_it(key):
     (choice,) = completion.choices
     assert "\\boxed{" in choice.message.content
     assert (choice.finish_reason, names) == ("stop", ["judge"])
-    assert completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
+    assert (
+        completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,9 @@ async def test_we_send_what_it_sends(key):
 
 
 async def test_we_ask_a_deployment_of_azures_where_it_asks():
-    answer = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "A"}, "finish_reason": "stop"}]}
+    answer = {
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "A"}, "finish_reason": "stop"}]
+    }
     async with Server(lambda *_: sent(answer)) as server:
         async with openai.AsyncAzureOpenAI(
             azure_endpoint=server.url, azure_deployment="judge", api_version="2024-10-21", api_key="abc"

@@ -1,4 +1,4 @@
-"""What servers send back, as they send it: the cases of ../shared, and further ones of each kind, over a real connection."""
+"""What servers send back, as they send it: the cases of ../shared, and more of each kind, over a real connection."""
 
 import json
 from pathlib import Path
@@ -139,7 +139,10 @@ async def test_an_answer_in_the_reasoning_field_is_a_failure_that_says_so(field_
 
 
 async def test_a_thought_cut_off_in_the_reasoning_field_is_what_the_model_came_to():
-    assert await verdict_of(chat({"content": None, "reasoning": "Is it \\boxed{B}"}, "length")) == ("parse", 1)
+    assert await verdict_of(chat({"content": None, "reasoning": "Is it \\boxed{B}"}, "length")) == (
+        "parse",
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,8 +155,8 @@ async def test_a_thought_cut_off_in_the_reasoning_field_is_what_the_model_came_t
         {"choices": [{"index": 0, "finish_reason": "stop"}]},
         chat({"role": "assistant", "content": None, "tool_calls": []}),
         b'{"choices": [{"mess',
-        b"data: {\"choices\": [{\"delta\": {\"content\": \"half\"}}]}\n\n",
-        b"data: {\"choices\": [{\"del\n\n",
+        b'data: {"choices": [{"delta": {"content": "half"}}]}\n\n',
+        b'data: {"choices": [{"del\n\n',
     ],
     ids=str,
 )
@@ -177,14 +180,20 @@ async def test_what_a_filter_held_back_is_recorded_and_not_asked_again(body):
 
 async def test_a_filter_that_refuses_the_prompt_is_one_too():
     """Azure's way to say it."""
-    error = {"code": "content_filter", "message": "filtered", "innererror": {"code": "ResponsibleAIPolicyViolation"}}
+    error = {
+        "code": "content_filter",
+        "message": "filtered",
+        "innererror": {"code": "ResponsibleAIPolicyViolation"},
+    }
     async with Server(lambda *_: sent({"error": error}, 400)) as server:
         reply = await ask(server)
     assert isinstance(reply, Reply)
     assert (reply.text, reply.finish_reason, len(server.fields)) == ("", "content_filter", 1)
 
 
-def stream(*deltas: dict[str, object], end: str = "stop", tail: str = "data: [DONE]\n\n", newline: str = "\n") -> str:
+def stream(
+    *deltas: dict[str, object], end: str = "stop", tail: str = "data: [DONE]\n\n", newline: str = "\n"
+) -> str:
     chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": end}]})
     chunks.append({"choices": [], "model": "m-1", "usage": {"prompt_tokens": 7, "completion_tokens": 3}})
@@ -196,7 +205,11 @@ def stream(*deltas: dict[str, object], end: str = "stop", tail: str = "data: [DO
 @pytest.mark.parametrize("head", ["", ": keep-alive\n\n", "event: message\nid: 1\n"])
 @pytest.mark.parametrize("tail", ["data: [DONE]\n\n", ""])
 async def test_a_stream_is_read_as_the_answer_that_it_is(newline, head, tail):
-    said = {"role": "assistant", "reasoning_content": "Hm\u2028m."}, {"content": "It is "}, {"content": "\\boxed{A}"}
+    said = (
+        {"role": "assistant", "reasoning_content": "Hm\u2028m."},
+        {"content": "It is "},
+        {"content": "\\boxed{A}"},
+    )
     body = head + stream(*said, tail=tail, newline=newline)
     async with Server(lambda *_: sent(body, content_type="text/plain")) as server:
         reply = await ask(server)
@@ -212,7 +225,7 @@ async def test_a_stream_is_read_as_the_answer_that_it_is(newline, head, tail):
 async def test_a_stream_that_is_cut_off_or_breaks_is_read_like_any_answer():
     assert await verdict_of(stream({"content": "\\boxed{A} but"}, end="length")) == ("parse", 1)
     assert await verdict_of(stream({"content": "\\boxed{A} but"}, end="abort"), good()) == ("A", 2)
-    broken = 'data: {"choices": [{"delta": {"content": "\\\\boxed{A}"}}]}\n\ndata: {"error": {"code": 503, "message": "busy"}}\n\n'
+    broken = 'data: {"choices": [{"delta": {"content": "A"}}]}\n\ndata: {"error": {"code": 503}}\n\n'
     assert await verdict_of(broken, good()) == ("A", 2)
 
 
@@ -255,10 +268,19 @@ async def test_a_thought_is_no_answer_in_any_syntax(text, options):
 @pytest.mark.parametrize(
     ("usage", "read"),
     [
-        ({"prompt_tokens": 100, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 60}}, (100, 9, 60)),
-        ({"prompt_tokens": 100, "completion_tokens": 9, "prompt_cache_hit_tokens": 60}, (100, 9, 60)),  # DeepSeek
+        (
+            {"prompt_tokens": 100, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 60}},
+            (100, 9, 60),
+        ),
+        (
+            {"prompt_tokens": 100, "completion_tokens": 9, "prompt_cache_hit_tokens": 60},
+            (100, 9, 60),
+        ),  # DeepSeek
         ({"prompt_tokens": 100, "completion_tokens": 9, "cached_tokens": 60}, (100, 9, 60)),  # Moonshot
-        ({"prompt_tokens": 100, "completion_tokens": 9, "cache_read_input_tokens": 60}, (100, 9, 60)),  # LiteLLM
+        (
+            {"prompt_tokens": 100, "completion_tokens": 9, "cache_read_input_tokens": 60},
+            (100, 9, 60),
+        ),  # LiteLLM
         ({"input_tokens": 40, "output_tokens": 9, "cache_read_input_tokens": 60}, (100, 9, 60)),  # Anthropic
         ({"prompt_tokens": 100, "completion_tokens": 9, "prompt_tokens_details": None}, (100, 9, 0)),
         ({"prompt_tokens": 100, "completion_tokens": 9, "cached_tokens": 700}, (100, 9, 100)),
@@ -303,7 +325,9 @@ async def test_a_header_may_take_the_place_of_ours(monkeypatch):
 
 
 async def test_a_key_in_a_header_is_repeated_by_no_error():
-    async with Server(lambda n, f, request: sent({"error": f"got {request.headers['api-key']}"}, 401)) as server:
+    async with Server(
+        lambda n, f, request: sent({"error": f"got {request.headers['api-key']}"}, 401)
+    ) as server:
         with pytest.raises(EndpointRefused, match=r"got \[key\]; check the key in the header api-key"):
             await ask(server, headers={"api-key": "abc"})
 

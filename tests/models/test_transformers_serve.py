@@ -12,6 +12,9 @@ import pytest
 from tests.program import Ralign
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from ralign.files import write_pairs
+from ralign.records import Message, PreferencePair
+
 torch = pytest.importorskip("torch", reason="needs the extra local")
 transformers = pytest.importorskip("transformers", reason="needs the extra local")
 pytest.importorskip("openai", reason="transformers serve needs the package openai")
@@ -20,7 +23,8 @@ serve = pytest.importorskip("transformers.cli.serve", reason="needs transformers
 pytestmark = pytest.mark.filterwarnings("default")  # of transformers and uvicorn
 
 TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "<|im_start|>assistant\n"
 )
 
 
@@ -79,14 +83,24 @@ def records(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_judge_served_by_transformers_is_measured(ralign: Ralign, url: str, model: Path, tmp_path: Path) -> None:
+def test_a_judge_served_by_transformers_is_measured(
+    ralign: Ralign, url: str, model: Path, tmp_path: Path
+) -> None:
     """It babbles, and is read as what it is: answers that hold no verdict, none of them a failed call."""
-    pair = {"prompt": "Which port is deeper?", "response_a": "The north one.", "response_b": "The south one."}
-    pairs = written(
-        tmp_path / "pairs.jsonl",
-        *({"id": f"port-{n}", "label": "AB"[n % 2], "conversation": [{"role": "user", "content": pair["prompt"]}],
-           "response_a": pair["response_a"], "response_b": pair["response_b"]} for n in range(3)),
-    )  # fmt: skip
+    pairs = tmp_path / "pairs.jsonl"
+    write_pairs(
+        pairs,
+        (
+            PreferencePair(
+                id=f"port-{number}",
+                conversation=(Message(role="user", content="Which port is deeper?"),),
+                response_a="The north one.",
+                response_b="The south one.",
+                label="A" if number % 2 else "B",
+            )
+            for number in range(3)
+        ),
+    )
     flags = ("--judge", model, "--judge-url", url, "--judge-max-tokens", "8", "--resamples", "20")
     done = ralign("bench", pairs, *flags, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
@@ -112,7 +126,9 @@ def test_answers_and_win_rate_go_through_it(ralign: Ralign, url: str, model: Pat
     assert [record["finish_reason"] for record in records(tmp_path / "answers/answers.jsonl")] == ["length"]
 
     ours = written(tmp_path / "ours.jsonl", {"id": "p", "prompt": "How deep?", "answer": "Four fathoms."})
-    theirs = written(tmp_path / "theirs.jsonl", {"id": "p", "prompt": "How deep?", "reference_answer": "Deep."})
+    theirs = written(
+        tmp_path / "theirs.jsonl", {"id": "p", "prompt": "How deep?", "reference_answer": "Deep."}
+    )
     done = ralign(
         "winrate", ours, theirs, "--judge", model, "--judge-url", url, "--judge-max-tokens", "8",
         "--resamples", "20", "--out", tmp_path / "winrate",

@@ -60,7 +60,11 @@ async def test_what_is_owed_is_asked_for_once_and_written_down(tmp_path: Path) -
     assert document == results.document
     assert (document["command"], document["owed"]) == ("buoys", {"writer": 0, "checker": 0})
     assert document["said"] == [f"{number}{number}" for number in range(SIZE)]
-    assert document["usage"]["writer"] == {"prompt_tokens": 3 * SIZE, "completion_tokens": SIZE, "cached_tokens": 0}
+    assert document["usage"]["writer"] == {
+        "prompt_tokens": 3 * SIZE,
+        "completion_tokens": SIZE,
+        "cached_tokens": 0,
+    }
     assert "money" not in document
 
 
@@ -353,8 +357,6 @@ async def test_a_capped_run_spends_at_most_one_call_a_connection_above_it(
 
 async def test_a_cap_needs_every_price(tmp_path: Path, console: Console) -> None:
     with pytest.raises(InputError, match=r"--max-cost needs the price of every model: give --price checker="):
-        await executed(
-            tmp_path / "run", "http://127.0.0.1:9", console, price=("writer=1/1",), max_cost=1.0
-        )
+        await executed(tmp_path / "run", "http://127.0.0.1:9", console, price=("writer=1/1",), max_cost=1.0)
     with pytest.raises(InputError, match=r"--max-cost is 0.0, expected more than 0"):
         CallOptions(max_cost=0.0)

@@ -254,9 +254,7 @@ def test_killed_again_and_again_it_ends_as_if_undisturbed_and_pays_nothing_twice
         # Every line is whole, the torn ones have gone, and each answer stands once.
         assert (out / name).read_bytes().endswith(b"\n")
         found, expected = (
-            sorted(
-                json.dumps({**row, "usage": None}) for row in recorded(run, name, skip_partial=False)
-            )
+            sorted(json.dumps({**row, "usage": None}) for row in recorded(run, name, skip_partial=False))
             for run in (out, calm)
         )
         assert found == expected

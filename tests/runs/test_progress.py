@@ -116,7 +116,7 @@ async def test_what_fails_is_said_while_it_fails(plan: BuoyPlan, monkeypatch: py
         with progress.shown(Console(file=to, width=60)):
             await models["writer"].reply([Message(role="user", content="?")], Sampling())
             async with asyncio.timeout(20):
-                while "tries failed" not in to.getvalue():
+                while "tries failed" not in to.getvalue():  # noqa: ASYNC110  (a page has no event)
                     await asyncio.sleep(0.01)
     reason = "503 Service Unavailable: no [free] slot"
     assert f"20 tries failed (19 of them: {reason})" in progress.line()

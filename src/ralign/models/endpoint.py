@@ -237,7 +237,9 @@ class Endpoint:
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key}"
         given = {name.lower() for name in self._headers}
-        headers = {name: value for name, value in headers.items() if name.lower() not in given} | self._headers
+        headers = {
+            name: value for name, value in headers.items() if name.lower() not in given
+        } | self._headers
         # What aiohttp would do anew for every call is switched off or fixed here: its timers (post() has one of
         # its own), cookies, and the search for a proxy. The slots bound the connections.
         self._session = aiohttp.ClientSession(

@@ -4,7 +4,7 @@ Errors come in many dialects; which is read where is said beside the code.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, TypeGuard
 
@@ -37,7 +37,7 @@ class EndpointError:
     """Seconds that the server asks to wait."""
     parameter: str | None = None
     """The sampling parameter that the model does not take, where that is what is wrong."""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     """Tokens that the try was billed for, where it says so."""
     wrong_field: bool = False
     """Whether the answer seems to be where none belongs."""

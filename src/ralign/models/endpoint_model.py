@@ -15,8 +15,8 @@ What happens to a call:
 | cannot be reached any more                            | tried again until its deadline, then `CallFailed`     |
 | failed for good `failures_in_a_row` times             | `EndpointDown` until a call is answered again         |
 
-No try begins once the run's budget is spent: a call that would need another one is a `CallFailed`. Every try is paid for
-by its tokens; one that broke off without telling them counts as an answered call costs on average.
+No try begins once the run's budget is spent: a call that would need another one is a `CallFailed`. Every try is paid
+for by its tokens; one that broke off without telling them counts as an answered call costs on average.
 """
 
 import asyncio

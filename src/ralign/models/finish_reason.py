@@ -16,19 +16,27 @@ broken_off      an abort, an error, or a word that nobody knows: what there is o
 
 # OpenAI, Anthropic, Cohere, Bedrock, TGI, Together, Ollama; a call of a tool is the end of a turn, too.
 _STOP: Final = frozenset(
-    "stop stopped stop_sequence stop_token stop_str end end_turn end_of_turn eos eos_token complete completed done "
-    "finish finished tool_calls tool_call tool_use function_call".split()
-)
+    {
+        "stop", "stopped", "stop_sequence", "stop_token", "stop_str", "end", "end_turn", "end_of_turn", "eos",
+        "eos_token", "complete", "completed", "done", "finish", "finished", "tool_calls", "tool_call", "tool_use",
+        "function_call",
+    }
+)  # fmt: skip
 # Mistral, Gemini, Anthropic, OpenAI's responses, watsonx, llama.cpp.
 _LENGTH: Final = frozenset(
-    "length max_tokens max_output_tokens max_completion_tokens max_new_tokens max_length model_length token_limit limit "
-    "context_length context_length_exceeded model_context_window_exceeded max_context_length".split()
-)
+    {
+        "length", "max_tokens", "max_output_tokens", "max_completion_tokens", "max_new_tokens", "max_length",
+        "model_length", "token_limit", "limit", "context_length", "context_length_exceeded", "max_context_length",
+        "model_context_window_exceeded",
+    }
+)  # fmt: skip
 # Gemini, Anthropic, Bedrock, Zhipu, Cohere. Some add the cause: `content_filter: PROHIBITED_CONTENT`.
 _FILTER: Final = frozenset(
-    "content_filter content_filtered content_filtering filtered safety recitation prohibited_content blocklist spii "
-    "refusal sensitive guardrail_intervened error_toxic moderation blocked".split()
-)
+    {
+        "content_filter", "content_filtered", "filtered", "safety", "recitation", "prohibited_content", "blocklist",
+        "spii", "refusal", "sensitive", "guardrail_intervened", "error_toxic", "moderation", "blocked",
+    }
+)  # fmt: skip
 
 
 def read_finish_reason(stated: str | None) -> Ending | None:

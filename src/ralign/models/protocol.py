@@ -158,7 +158,9 @@ def _joined(stream: str) -> dict[str, Any] | EndpointError:
             for name in ("content", "reasoning_content", "reasoning", "refusal"):
                 said = delta.get(name) if is_object(delta) else None
                 if is_list(said):
-                    message["reasoning_content"] = message.get("reasoning_content", "") + _join(said, "thinking")
+                    message["reasoning_content"] = message.get("reasoning_content", "") + _join(
+                        said, "thinking"
+                    )
                     said = _join(said, "text")
                 if isinstance(said, str):
                     message[name] = message.get(name, "") + said
@@ -187,8 +189,8 @@ def _nothing_said(thinking: str | None, usage: Usage) -> EndpointError:
         return _broken("the reply is empty", usage)
     return dataclasses.replace(
         _broken(
-            f"the reply is empty, and {len(thinking):,} characters are in its reasoning field; where that is the answer, "
-            "the server's reasoning parser does not fit the model or its chat template (vLLM, SGLang: "
+            f"the reply is empty, and {len(thinking):,} characters are in its reasoning field; where that is the "
+            "answer, the server's reasoning parser does not fit the model or its chat template (vLLM, SGLang: "
             "--reasoning-parser)",
             usage,
         ),
@@ -221,7 +223,9 @@ def _usage(stated: Any) -> Usage:
     details = stated.get("prompt_tokens_details") or stated.get("input_tokens_details")
     cached = _count(details if is_object(details) else {}, "cached_tokens", "num_cached_tokens")
     # Moonshot, Mistral; DeepSeek; Gemini.
-    cached = cached or _count(stated, "cached_tokens", "prompt_cache_hit_tokens", "cached_content_token_count")
+    cached = cached or _count(
+        stated, "cached_tokens", "prompt_cache_hit_tokens", "cached_content_token_count"
+    )
     prompt = _count(stated, "prompt_tokens")
     if not prompt:
         # Anthropic counts what the cache gave, and what was written into it, beside the rest.

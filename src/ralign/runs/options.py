@@ -43,7 +43,15 @@ class CallOptions:
     """Print the calls, tokens and (with --price) money the run would take, and make no call."""
 
     OPERATIONAL: ClassVar = frozenset(
-        {"concurrency", "deadline", "try_timeout", "price", "max_cost", "expected_completion_tokens", "dry_run"}
+        {
+            "concurrency",
+            "deadline",
+            "try_timeout",
+            "price",
+            "max_cost",
+            "expected_completion_tokens",
+            "dry_run",
+        }
     )
 
     def __post_init__(self) -> None:
@@ -143,7 +151,9 @@ class MetaJudgeOptions:
     """Tags around the meta-judge's thinking beside those that are known, opening and closing one with a space between:
     '<scratchpad> </scratchpad>'; repeat."""
 
-    OPERATIONAL: ClassVar = frozenset({"meta_judge_url", "meta_prompt", "meta_judge_key_variable", "meta_judge_header"})
+    OPERATIONAL: ClassVar = frozenset(
+        {"meta_judge_url", "meta_prompt", "meta_judge_key_variable", "meta_judge_header"}
+    )
 
     def __post_init__(self) -> None:
         if self.meta_judge_url is not None and self.meta_judge is None:

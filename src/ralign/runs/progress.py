@@ -30,7 +30,10 @@ class Progress:
     """A run's progress: `with progress.shown(console): ...`, inside a running event loop."""
 
     def __init__(
-        self, plan: Plan[Any], prices: Mapping[str, Price], models: Mapping[str, ChatModel] = MappingProxyType({})
+        self,
+        plan: Plan[Any],
+        prices: Mapping[str, Price],
+        models: Mapping[str, ChatModel] = MappingProxyType({}),
     ) -> None:
         """`prices` and `models` by role; a role without a price costs nothing here."""
         self.settled = 0

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from ralign.errors import InputError
 from ralign.runs.options import MetaJudgeOptions, at_least_one, flag, refuse_idle
+from ralign.thinking import read_syntaxes
 
 Stage = Literal["sft", "rl"]
 Engine = Literal["trl", "verl"]
@@ -32,6 +33,9 @@ class TrainingOptions:
     """Training engine: TRL on one machine, or verl on Ray on one or many (rl, full weights; docs/cluster.md)."""
     thinking: Literal["on", "off"] | None = None
     """The chat template's enable_thinking (Qwen3). Default: the template's own."""
+    thought_tags: tuple[str, ...] = ()
+    """rl: tags around the trained model's thinking beside those that are known, opening and closing one with a space
+    between: '<scratchpad> </scratchpad>'; repeat."""
     limit: int | None = None
     """So many rows of the data, drawn by a hash of their ids (pairs: from each benchmark in proportion)."""
     seed: int = 0
@@ -140,6 +144,7 @@ class TrainingOptions:
             "save_every", "keep_checkpoints", "nodes", "gpus_per_node", "reward_workers",
         )  # fmt: skip
         at_least_one(**{name: getattr(self, name) for name in counts})
+        read_syntaxes("--thought-tags", self.thought_tags)
         if self.lora_rank < 0:
             raise InputError(f"--lora-rank is {self.lora_rank}, expected 0 (every weight) or more")
         if self.lora_alpha is not None and not self.lora_rank:

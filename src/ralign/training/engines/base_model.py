@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from ralign.errors import InputError
-from ralign.thinking import OPENER
+from ralign.thinking import opens_thought
 from ralign.training.examples import Example, LeftOut
 from ralign.training.options import TrainingOptions
 
@@ -97,7 +97,7 @@ def load_base_model(config: TrainingOptions) -> BaseModel:
         template_kwargs,
         end_tokens=frozenset({int(cast(Any, tokenizer.eos_token_id)), *model_ends}),
         dtype=cast("torch.dtype | None", shape.dtype),
-        thought_opened=str(shown).rstrip().endswith(OPENER),
+        thought_opened=opens_thought(str(shown)),
     )
 
 

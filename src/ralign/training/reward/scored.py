@@ -14,7 +14,7 @@ from ralign.records import Judgment, MetaJudgment, Order, PreferencePair, Verdic
 from ralign.rewards.length_penalty import AnswerLength
 from ralign.rewards.policy import PolicyReward, parse_answer
 from ralign.rewards.reward_hacking import GradedAnswer
-from ralign.thinking import OPENER
+from ralign.thinking import OPENER, split_thinking
 from ralign.training.reward.outage import problem_of
 
 
@@ -32,14 +32,16 @@ class Completion:
     finish_reason: str | None = None
     """`length` where the token limit cut it off."""
     thought_opened: bool = False
-    """The prompt ends in `<think>`, so that a text without `</think>` is all thought."""
+    """The prompt ends in `<think>` or its like, so that a text without the closing tag is all thought."""
     decision: bool | None = None
     """In a meta-judge's training: the recorded decision; None where there is none."""
 
     @property
     def marked(self) -> str:
-        """The text with its thinking marked, also where the prompt opened it."""
-        return OPENER + self.text if self.thought_opened else self.text
+        """The text with its thinking marked, also where the prompt opened it and nothing closed it."""
+        # A closer tells by itself, and of which syntax it is.
+        unclosed = self.thought_opened and split_thinking(self.text) == (None, self.text)
+        return OPENER + self.text if unclosed else self.text
 
 
 class Scored(Protocol):

@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 from ralign.errors import InputError
 from ralign.models import LoadLocalModel, ModelSpec, Sampling
 from ralign.models.model import Price, parse_prices
+from ralign.thinking import read_syntaxes, retagged
 from ralign.training.config import PolicyConfig, TrainConfig
 from ralign.training.examples import Example, TrainingData
 from ralign.training.options import RewardCalls, Stage, TrainingOptions
@@ -75,7 +76,7 @@ class Task(ABC):
         return Completion(
             pair=example.pair,
             order=example.order,
-            text=text,
+            text=retagged(text, read_syntaxes("--thought-tags", self.training.thought_tags)),
             finish_reason=finish_reason,
             thought_opened=thought_opened,
             decision=example.decision,

@@ -161,3 +161,35 @@ def test_leaving_without_having_scored_opens_nothing():
     with TrlReward(lambda: opened.append(1), reading(), end_tokens=[END]):
         pass
     assert opened == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>\\boxed{B}?</think>the tide \\boxed{A}",
+        "<thinking>\\boxed{B}?</thinking>the tide \\boxed{A}",
+        "[THINK]\\boxed{B}?[/THINK]the tide \\boxed{A}",
+        "<|channel|>analysis<|message|>\\boxed{B}?<|end|><|start|>assistant<|channel|>final<|message|>"
+        "the tide \\boxed{A}",
+        # As TRL decodes it, without special tokens.
+        "analysisIs it \\boxed{B}?assistantfinalthe tide \\boxed{A}",
+    ],
+)
+async def test_a_thought_in_any_syntax_earns_nothing_and_costs_nothing(text):
+    meta_judge = OrderedMetaJudge()
+    assert await call(reward_of(meta_judge), [text]) == [1.0]
+    assert meta_judge.rationales == ["the tide"]
+
+
+async def test_marks_that_trl_does_not_decode_are_read_from_the_tokens():
+    """Mistral's are special tokens: TRL's text has none, and holds two verdicts."""
+    decoded = {5: "[THINK]\\boxed{B}?[/THINK]the tide \\boxed{A}"}
+    glued = "\\boxed{B}?the tide \\boxed{A}"
+    assert await call(reward_of(), [glued]) == [0.0]
+    assert await call(reward_of(decode=lambda ids: decoded[ids[0]]), [glued]) == [1.0]
+
+
+@pytest.mark.parametrize("closer", ["</think>", "</thought>", "[/THINK]"])
+async def test_a_thought_that_the_prompt_opened_ends_with_its_own_tag(closer):
+    texts = [f"Is it \\boxed{{B}}?{closer}the tide \\boxed{{A}}", "Is it \\boxed{A}?"]
+    assert await call(reward_of(thought_opened=True), texts) == [1.0, 0.0]

@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ralign.errors import InputError, RalignError
 from ralign.files import write_atomically
+from ralign.thinking import lost_marks
 from ralign.training.config import PolicyConfig, TrainConfig
 from ralign.training.engines.base_model import BaseModel, fitting, load_base_model
 from ralign.training.engines.verl.config import RewardFunction, ServedMetaJudge, config_text
@@ -61,6 +62,12 @@ def train(run: TrainingRun) -> Trained | None:
     examples, left_out = fitting(run.data.examples, base, training)
     for line in list_left_out(left_out):
         run.warn(line)
+    if lost := lost_marks(base.tokenizer):
+        run.warn(
+            f"verl decodes without special tokens, and {' and '.join(lost)} are such tokens of '{training.model}': "
+            "where it thinks, a reward cannot tell its thought from its answer. --engine trl can; or make them ordinary "
+            "tokens."
+        )
     files = VerlFiles(out=training.out.resolve())
     reward, served, row = _reward_function(config, files, base), _served_meta_judge(config), judge_row
     if isinstance(config, PolicyConfig):
@@ -205,6 +212,7 @@ def _reward_function(config: TrainConfig | PolicyConfig, files: VerlFiles, base:
         unscored=config.unscored,
         reward_log=str(files.rewards),
         thought_opened=base.thought_opened,
+        thought_tags=config.training.thought_tags,
         seed=config.training.seed,
     )
     return RewardFunction(module="pkg://ralign.training.engines.verl.reward", kwargs=settings.kwargs())

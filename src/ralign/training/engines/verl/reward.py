@@ -33,6 +33,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ralign.errors import RalignError
+from ralign.thinking import read_syntaxes, retagged
 from ralign.training.engines.verl.data import shown_pair
 from ralign.training.engines.verl.score import NotScored, VerlScore
 from ralign.training.engines.verl.worker import RewardSettings, RewardWorker, open_worker
@@ -88,9 +89,8 @@ async def compute_score(
             opened[key] = asyncio.ensure_future(context.__aenter__()), context
         # Shielded: a sample that verl gives up must not end the opening that all others wait for.
         worker = await asyncio.shield(opened[key][0])
-        completion = Completion(
-            pair=pair, order=order, text=solution_str, thought_opened=settings.thought_opened
-        )
+        text = retagged(solution_str, read_syntaxes("thought_tags", settings.thought_tags))
+        completion = Completion(pair=pair, order=order, text=text, thought_opened=settings.thought_opened)
         # verl's rollout notes which weights it sampled with; other callers do not.
         weights = (extra_info or {}).get("max_global_steps")
         return await worker.score(completion, weights=weights if isinstance(weights, int) else 0)

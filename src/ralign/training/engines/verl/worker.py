@@ -33,7 +33,7 @@ from ralign.training.reward.scored import Completion, ScoredJudgment
 _REST: Final = 300.0
 """Seconds without a call after a meta-judge was given up: every sample that asked would cost a probe."""
 
-_REPEATED: Final = ("_header", "_thought_tags")
+_REPEATED: Final = ("_header", "thought_tags")
 """Ends of the names of flags that may be repeated."""
 
 _log = logging.getLogger(__name__)
@@ -54,6 +54,8 @@ class RewardSettings:
     """Folder, shared by all nodes, where every worker writes what its samples got."""
     thought_opened: bool = False
     """The policy's chat template ends in `<think>`: a text without `</think>` is all thought."""
+    thought_tags: tuple[str, ...] = ()
+    """The policy's further tags, each as `OPENER CLOSER`."""
     seed: int = 0
 
     def kwargs(self) -> dict[str, object]:
@@ -71,12 +73,11 @@ class RewardSettings:
         Raises:
             TypeError: a key that there is not.
         """
-        rest = dict(kwargs)
+        # Hydra knows lists, of a class of its own.
+        rest = {name: tuple(value) if name.endswith(_REPEATED) else value for name, value in kwargs.items()}
 
         def taken(kind: type[Any]) -> dict[str, Any]:
-            found = {field.name: rest.pop(field.name) for field in fields(kind) if field.name in rest}
-            # Hydra knows lists, of a class of its own.
-            return {name: tuple(value) if name.endswith(_REPEATED) else value for name, value in found.items()}
+            return {field.name: rest.pop(field.name) for field in fields(kind) if field.name in rest}
 
         reward = taken(JudgeRewardOptions)
         if reward.get("meta_prompt") is not None:
