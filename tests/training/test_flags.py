@@ -78,6 +78,8 @@ TRAIN: dict[str, tuple[dict[str, Any], Any]] = {
     "reward_weight": (JUDGED | {"reward": "hybrid"}, 0.3), "meta_judge": (JUDGED, "n"),
     "meta_judge_url": (JUDGED, "http://n/v1"), "meta_prompt": (JUDGED, Path("prompt.txt")),
     "meta_temperature": (JUDGED, 0.9), "meta_max_tokens": (JUDGED, 99), "meta_votes": (JUDGED, 3),
+    "thought_tags": (VERL, ("<a> </a>",)), "meta_judge_header": (JUDGED, ("key=KEY",)),
+    "meta_judge_thought_tags": (JUDGED, ("<a> </a>",)),
     "meta_body": (JUDGED, "{}"), "meta_judge_key_variable": (JUDGED, "KEY"), "judged": (META, Path("judged-too")),
     "labels": (META | {"stage": "rl"}, Path("labels.jsonl")), "held_out": (META, 0.3), "balance": (META, "none"),
     "orders": (JUDGED, "ba"), "judge_prompt": (JUDGED, Path("judge.txt")),
@@ -93,7 +95,8 @@ POLICY: dict[str, tuple[dict[str, Any], Any]] = {
     "reference_column": (J, "another"), "neighbors": (GROUP, 1), "side": (J, "drawn"),
     "length_penalty": (J, "none"), "length_coefficient": (J, 0.3), "format_penalty": (J, 0.3),
     "judge_prompt": (J, Path("judge.txt")), "judge_temperature": (J, 0.9), "judge_max_tokens": (J, 99),
-    "judge_body": (J, "{}"), "judge_key_variable": (J, "KEY"), "second_judge": (SECOND, "l"),
+    "judge_body": (J, "{}"), "judge_key_variable": (J, "KEY"), "judge_header": (J, ("key=KEY",)),
+    "judge_thought_tags": (J, ("<a> </a>",)), "second_judge": (SECOND, "l"),
     "second_judge_url": (SECOND, "http://n/v1"),
 }  # fmt: skip
 

@@ -161,6 +161,7 @@ class TrainingOptions:
                     rl,
                     (
                         "group_size", "mini_batch", "clip", "clip_high", "kl_coef", "temperature", "algorithm", "vllm",
+                        "thought_tags",
                     ),
                 ),
                 "--engine trl": (

@@ -65,8 +65,8 @@ def train(run: TrainingRun) -> Trained | None:
     if lost := lost_marks(base.tokenizer):
         run.warn(
             f"verl decodes without special tokens, and {' and '.join(lost)} are such tokens of '{training.model}': "
-            "where it thinks, a reward cannot tell its thought from its answer. --engine trl can; or make them ordinary "
-            "tokens."
+            "where it thinks, a reward cannot tell its thought from its answer. --engine trl can; or make them "
+            "ordinary tokens."
         )
     files = VerlFiles(out=training.out.resolve())
     reward, served, row = _reward_function(config, files, base), _served_meta_judge(config), judge_row
