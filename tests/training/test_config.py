@@ -52,7 +52,8 @@ def test_what_cannot_be_run_is_refused_in_one_line_that_names_the_flag(given, sa
 
 OTHER = {
     "meta_judge": "m", "meta_prompt": Path("p"), "meta_temperature": 0.9, "meta_max_tokens": 9, "meta_votes": 3,
-    "meta_body": "{}", "meta_judge_key_variable": "KEY", "meta_judge_header": ("key=KEY",), "concurrency": 3, "deadline": 3.0, "try_timeout": 3.0,
+    "meta_body": "{}", "meta_judge_key_variable": "KEY", "meta_judge_header": ("key=KEY",),
+    "concurrency": 3, "deadline": 3.0, "try_timeout": 3.0,
     "on_outage": "stop", "outage_patience": 3.0, "unscored": "leave_out",
 }  # fmt: skip
 """Flags of a meta-judge that is asked, and of its calls, each away from its default."""
