@@ -80,7 +80,7 @@ class CallFailed(RalignError):
         super().__init__(message)
         self.reason: Literal["no_reply", "wrong_field"] = reason
         """The kind of the failure; see `ralign.records.FailureReason`."""
-        self.usage = usage
+        self.usage = None if usage == Usage() else usage
         """Tokens that its tries were billed for; None where none said so."""
 
 
