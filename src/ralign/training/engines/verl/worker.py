@@ -74,7 +74,9 @@ class RewardSettings:
             TypeError: a key that there is not.
         """
         # Hydra knows lists, of a class of its own.
-        rest = {name: tuple(value) if name.endswith(_REPEATED) else value for name, value in kwargs.items()}
+        rest: dict[str, Any] = {
+            name: tuple(value) if name.endswith(_REPEATED) else value for name, value in kwargs.items()
+        }
 
         def taken(kind: type[Any]) -> dict[str, Any]:
             return {field.name: rest.pop(field.name) for field in fields(kind) if field.name in rest}
