@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ralign.metrics.comparison import measures_difference
-from ralign.metrics.intervals import Interval
+from ralign.metrics.intervals import Interval, fidelity_interval, wilson
 from ralign.metrics.outcomes import Outcomes
 from ralign.metrics.summary import measures_of, pair_sums, shares
 from ralign.records import Order
@@ -144,6 +144,24 @@ def coverage(
         held = np.mean([each.low - unclipped <= truth <= each.high + unclipped for each in known])
         covered[name] = Coverage(float(held), min(each.high - each.low for each in known))
     return covered
+
+
+def exact_coverage(prompts: int, judge: Rates) -> dict[str, float]:
+    """By measure, with one judgment a prompt: over all counts of right and of misaligned, by their probability."""
+    right = np.arange(prompts + 1)
+    how_likely = stats.binom.pmf(right, prompts, judge.right)[:, None] * stats.binom.pmf(
+        right[None], right[:, None], judge.misaligned
+    )
+    held, defined = dict.fromkeys(MEASURES, 0.0), dict.fromkeys(MEASURES, 0.0)
+    for k, m in np.argwhere(how_likely > 1e-12).tolist():
+        label_accuracy = Interval(k / prompts, *wilson(k / prompts, prompts))
+        spurious = Interval(m / k, *wilson(m / k, k)) if k else None
+        found = (label_accuracy, spurious, fidelity_interval(label_accuracy, spurious))
+        for measure, each in zip(MEASURES, found, strict=True):
+            if each is not None:
+                defined[measure] += how_likely[k, m]
+                held[measure] += how_likely[k, m] * (each.low <= judge.truth(measure) <= each.high)
+    return {measure: held[measure] / defined[measure] for measure in MEASURES}
 
 
 def main() -> None:

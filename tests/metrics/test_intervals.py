@@ -67,6 +67,13 @@ def test_f_score_is_the_product_of_two_shares() -> None:
     assert f_score == product(label_accuracy, aligned)
 
 
+def test_where_nothing_is_aligned_f_score_may_be_as_high_as_a_share_of_zero() -> None:
+    """One of 100 right, and for a wrong reason: 0/100 by Wilson ends at .0370; MOVER alone would say .0079."""
+    f_score = fidelity_interval(found(simple(1, 100)), found(simple(1, 1)))
+    assert f_score == pytest.approx((0, 0, 0.0362), abs=5e-5)
+    assert found(simple(0, 100)).high == pytest.approx(0.0370, abs=5e-5)
+
+
 def test_where_nothing_is_right_f_score_is_zero_and_otherwise_needs_s_corr() -> None:
     nothing = found(simple(0, 5))
     assert fidelity_interval(nothing, None) == Interval(0.0, 0.0, nothing.high)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
@@ -194,7 +195,8 @@ def test_a_correlation_names_the_model_that_moves_it() -> None:
     assert "Correlation with downstream, 5 models" in text
     assert each.pearson_interval is not None
     assert f"{each.pearson:.3f} [{each.pearson_interval.low:.3f}, " in text
-    assert "0.000 without far-out" in text
+    (row,) = [line for line in text.splitlines() if "far-out" in line]
+    assert row.split()[:3] == ["f_score", "0.000", "far-out"]
 
 
 def test_two_measures_have_their_difference_tested() -> None:
@@ -204,15 +206,31 @@ def test_two_measures_have_their_difference_tested() -> None:
     text = printed(correlation_tables(found))
     each = found.differences["f_score", "l_acc"]
     assert each.difference is not None
-    row = next(line for line in text.splitlines() if line.startswith("f_score") and "l_acc" in line)
+    row = next(line for line in text.splitlines() if line.startswith("f_score less l_acc"))
     assert f"{each.value:+.3f} [{each.difference.low:+.3f}, {each.difference.high:+.3f}]" in row
     assert "Williams" in text
+
+
+def test_the_widest_figures_and_long_names_fit_in_80_columns() -> None:
+    x = np.random.default_rng(3).normal(size=(3, 8))
+    x[1] = -x[2] + x[0] / 10
+    models = [f"a-model-with-a-long-name-{number}" for number in range(8)]
+    found = correlations(*x.tolist(), models=models)
+    names = ("rewardbench_2_fidelity_score", "rewardbench_2_label_accuracy")
+    renamed = [replace(panel, x_name=name) for panel, name in zip(found.panels, names, strict=True)]
+    text = printed(
+        correlation_tables(
+            replace(found, panels=tuple(renamed), differences={names: found.differences["f_score", "l_acc"]})
+        )
+    )
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_three_models_have_r_and_nothing_else() -> None:
     found = correlations([1, 2, 3], [1, 3, 2], models=["a", "b", "c"], notes=["3 models: no interval."])
     text = printed(correlation_tables(found))
     row = next(line for line in text.splitlines() if line.startswith("f_score"))
-    assert row.split() == ["f_score", "0.500", "–", "0.500", "–"]
+    assert row.split() == ["f_score", "0.500", "–", "0.500"]
+    assert "leaving" not in text
     assert "3 models: no interval." in text
     assert "Fisher" not in text

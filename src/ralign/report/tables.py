@@ -77,6 +77,9 @@ _NOT_ANSWERED = {
     "meta_failed": ("meta-\njudgments", "S-Corr", "F-Score"),
 }
 _WIDEST_NAME = 24
+# Beside two coefficients with their intervals, or two models' names: so that these tables keep to 80 columns.
+_WIDEST_MEASURE = 20
+_WIDEST_MODEL = 19
 _UNDEFINED = "–"
 
 
@@ -110,13 +113,12 @@ def comparison_tables(found: "RunComparison") -> list[Table]:
 
 
 def correlation_tables(found: "Correlations") -> list[Table]:
-    """Tables of `ralign correlate`: each measure with the result, and which goes with it better."""
+    """Tables of `ralign correlate`: each measure with the result, which goes with it better, and without one model."""
     models, y_name = found.panels[0].models, found.panels[0].y_name
     table = new_table(f"Correlation with {y_name}, {len(models)} models")
-    _name_column(table, "measure")
+    _name_column(table, "measure", _WIDEST_MEASURE)
     for header in ("Pearson r", "p", "Spearman rho"):
         table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("r, leaving one model out", no_wrap=True)
     for panel in found.panels:
         each = panel.correlation
         table.add_row(
@@ -124,31 +126,26 @@ def correlation_tables(found: "Correlations") -> list[Table]:
             _coefficient(each.pearson, each.pearson_interval),
             _p_value(each.p_value),
             _coefficient(each.spearman, each.spearman_interval),
-            _leave_one_out(each.leave_one_out, models),
         )
-    known = any(panel.correlation.p_value is not None for panel in found.panels)
     notes = list(found.notes)
-    if known:
+    if any(panel.correlation.p_value is not None for panel in found.panels):
         notes.append("Intervals: Fisher's z (rho: Bonett and Wright). p: permutation, two-sided.")
     tables = [finished(table, notes)]
     if found.differences:
         table = new_table(f"Which goes better with {y_name}?")
-        _name_column(table, "r of")
-        _name_column(table, "less r of")
+        _name_column(table, "r of", _WIDEST_MEASURE)
         for header in ("difference", "p"):
             table.add_column(header, justify="right", no_wrap=True)
-        table.add_column("leaving one model out", no_wrap=True)
-        for (first, second), each in found.differences.items():
-            table.add_row(
-                Text(first),
-                Text(second),
-                _coefficient(each.value, each.difference, signed=True),
-                _p_value(each.williams_p),
-                _leave_one_out(each.leave_one_out, models),
-            )
+        for names, each in found.differences.items():
+            coefficient = _coefficient(each.value, each.difference, signed=True)
+            table.add_row(Text(" less ".join(names)), coefficient, _p_value(each.williams_p))
         tables.append(
             finished(table, ["Interval: Zou. p: Williams' t test of two correlations that share the result."])
         )
+    left_out = {panel.x_name: panel.correlation.leave_one_out for panel in found.panels}
+    left_out |= {" less ".join(names): each.leave_one_out for names, each in found.differences.items()}
+    if any(left_out.values()):
+        tables.append(_leave_one_out_table(left_out, models))
     return tables
 
 
@@ -306,13 +303,18 @@ def _coefficient(value: float, interval: Interval | None, *, signed: bool = Fals
     return Text.assemble(f"{value:{sign}.3f}", (ends, "dim"))
 
 
-def _leave_one_out(without: "LeaveOneOut | None", models: Sequence[str]) -> Text:
-    if without is None:
-        return Text(_UNDEFINED)
-    return Text(
-        f"{without.low:.3f} without {models[without.low_without]}\n"
-        f"{without.high:.3f} without {models[without.high_without]}"
-    )
+def _leave_one_out_table(left_out: "Mapping[str, LeaveOneOut | None]", models: Sequence[str]) -> Table:
+    """The lowest and the highest r, or difference of two, and the model without which it is that."""
+    table = new_table("r, leaving one model out")
+    _name_column(table, "r of", _WIDEST_MEASURE)
+    for header in ("lowest", "highest"):
+        table.add_column(header, justify="right", no_wrap=True)
+        table.add_column("without", max_width=_WIDEST_MODEL, overflow="fold")
+    for name, without in left_out.items():
+        if without is not None:
+            lowest = f"{without.low:.3f}", Text(models[without.low_without])
+            table.add_row(Text(name), *lowest, f"{without.high:.3f}", Text(models[without.high_without]))
+    return finished(table, [])
 
 
 def _p_value(p_value: float | None) -> str:
@@ -356,8 +358,8 @@ def new_table(title: str) -> Table:
     )
 
 
-def _name_column(table: Table, header: str) -> None:
-    table.add_column(header, max_width=_WIDEST_NAME, overflow="fold")
+def _name_column(table: Table, header: str, widest: int = _WIDEST_NAME) -> None:
+    table.add_column(header, max_width=widest, overflow="fold")
 
 
 def finished(table: Table, notes: Sequence[str]) -> Table:
