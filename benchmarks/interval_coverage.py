@@ -195,6 +195,18 @@ def main() -> None:
             shares_held = [f"{each.share:.3f}".removeprefix("0") for each in coverage(found, judges).values()]
             row = [f"{design.prompts} x {design.pairs}", f"{design.correlation:g}", name, *shares_held]
             print(f"| {' | '.join(row)} |", flush=True)
+    sizes = (11, 30, 100)
+    header = ["L-Acc", "S-Corr", *(f"{name}, {prompts}" for prompts in sizes for name in figures)]
+    print(f"\n| {' | '.join(header)} |\n|{' ---: |' * len(header)}")
+    for rates in (
+        *(Rates(rate, 0.3) for rate in (0.02, 0.5, 0.99)),
+        *(Rates(0.9, rate) for rate in (0.02, 0.5, 0.99)),
+    ):
+        exact = [share for prompts in sizes for share in exact_coverage(prompts, rates).values()]
+        row = [f"{each:g}".removeprefix("0") for each in rates] + [
+            f"{each:.3f}".removeprefix("0") for each in exact
+        ]
+        print(f"| {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def predictions_table(results: Sequence[SeedResult]) -> Table:
         "not collapsed",
     )
     for name, prediction in predictions(results).items():
-        cells = ["–" if each is None else f"{each.pearson:.2f}" for each in prediction]
+        cells = [_two_decimals(each and each.pearson) for each in prediction]
         table.add_row(FIGURES[name], *cells)
     return finished(table, [])
 

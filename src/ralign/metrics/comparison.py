@@ -130,33 +130,24 @@ def compare(
         for other, its in zip(found[1:], measures[1:], strict=True)
     ]
     sums = [prompt_sums(pair_sums(run, shown), run.prompt) for run, shown in zip(kept, orders, strict=True)]
-    simple = [one.label_accuracy.simple for one in found]
-    tests: list[dict[str, PairedTest | None]] = []
-    for at, known in enumerate(differences, start=1):
-        tests.append(
-            {
-                name: None if each is None else _swap(name, sums[0], sums[at])
-                for name, each in known._asdict().items()
-            }
+    tests = [
+        Tests(
+            *(None if each is None else _swap(name, sums[0], its) for name, each in known._asdict().items())
         )
+        for known, its in zip(differences, sums[1:], strict=True)
+    ]
+    for at, (other, run) in enumerate(zip(found[1:], kept[1:], strict=True)):
         # With one judgment a pair and one pair a prompt the classical test is exact, and needs no draws.
-        if known.label_accuracy is not None and simple[0] and simple[at]:
-            tests[-1]["label_accuracy"] = mcnemar(_right(kept[0]), _right(kept[at]))
-    if len(runs) > 2:
-        for name in Tests._fields:
-            asked = [of for of in tests if of[name] is not None]
-            adjusted = holm([test.p_value for of in asked if (test := of[name]) is not None])
-            for of, p_value in zip(asked, adjusted, strict=True):
-                if (test := of[name]) is not None:
-                    of[name] = test._replace(adjusted=p_value)
+        if tests[at].label_accuracy and found[0].label_accuracy.simple and other.label_accuracy.simple:
+            tests[at] = tests[at]._replace(label_accuracy=mcnemar(_right(kept[0]), _right(run)))
     return Comparison(
         pairs=int(in_all.sum()),
         prompts=len(np.unique(kept[0].prompt)),
         left_out=int((~in_all).sum()),
         first=measures[0],
         others=tuple(
-            Other(measures=its, difference=known, tests=Tests(**of))
-            for its, known, of in zip(measures[1:], differences, tests, strict=True)
+            Other(measures=its, difference=known, tests=of)
+            for its, known, of in zip(measures[1:], differences, _adjusted(tests), strict=True)
         ),
     )
 
@@ -173,6 +164,17 @@ def measures_difference(one: Shares, two: Shares, measured_one: Measures, measur
     for name, a, b in zip(Measures._fields, measured_one, measured_two, strict=True):
         found[name] = None if a is None or b is None else difference(a, b, *errors[name])
     return Measures(**found)
+
+
+def _adjusted(tests: Sequence[Tests]) -> list[Tests]:
+    """The tests with p-values adjusted over the runs, each measure by itself; one run has nothing to adjust."""
+    if len(tests) < 2:
+        return list(tests)
+    columns: list[list[PairedTest | None]] = []
+    for column in zip(*tests, strict=True):
+        p_values = iter(holm([test.p_value for test in column if test is not None]))
+        columns.append([test and test._replace(adjusted=next(p_values)) for test in column])
+    return [Tests(*row) for row in zip(*columns, strict=True)]
 
 
 def _fidelity_error(found: Shares) -> Floats:

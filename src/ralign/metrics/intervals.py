@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -69,14 +69,13 @@ class Share:
         if self.simple or units == 1:
             return float(units)
         if share in (0.0, 1.0):
-            size = float(
-                units
-            )  # nothing varies, so nothing says how much the judgments of a unit hang together
+            # Nothing varies, so nothing says how much the judgments of a unit hang together.
+            size = float(units)
         else:
             spread = float((self.residuals**2).sum()) * units / (units - 1)
             variance = spread / float(self.denominator.sum()) ** 2
             size = min(self.judgments, share * (1 - share) / variance) if variance > 0 else self.judgments
-        return size * (Z / float(stats.t.ppf(0.975, units - 1))) ** 2
+        return size * (Z / float(stdtrit(units - 1, 0.975))) ** 2
 
     def interval(self) -> Interval | None:
         """The share with its interval; None where it is undefined."""
