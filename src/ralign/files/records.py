@@ -234,6 +234,9 @@ def read_scores(path: Path) -> Iterator[Score]:
         label = optional_choice(row, "label", _VERDICTS, location)
         if label is None:
             raise expected(row, "label", "'A' or 'B'", location)
+        # Not 0 where it is missing: all pairs would be one prompt, and every interval as wide as that.
+        if row.get("prompt") is None:
+            raise expected(row, "prompt", "a whole number", location)
         yield Score(
             pair_id=identifier(row, "pair_id", location),
             benchmark=optional_string(row, "benchmark", location) or "",
