@@ -157,8 +157,8 @@ def test_correlate_gives_the_published_figures(ralign: Ralign, tmp_path: Path) -
     found = json.loads(ralign("correlate", PAPER / "metric_vs_downstream.csv", *columns, "--json").stdout)[
         "x"
     ]
-    assert found["helpsteer3_l_acc"]["pearson"]["value"] == pytest.approx(0.366, abs=5e-4)
-    assert found["helpsteer3_f_score"]["pearson"]["value"] == pytest.approx(0.947, abs=5e-4)
+    assert found["helpsteer3_l_acc"]["pearson"] == pytest.approx(0.366, abs=5e-4)
+    assert found["helpsteer3_f_score"]["pearson"] == pytest.approx(0.947, abs=5e-4)
 
 
 def test_a_missing_column_is_one_line_and_exit_code_2(ralign: Ralign, tmp_path: Path) -> None:
@@ -188,7 +188,8 @@ def test_a_live_judge_and_meta_judge_and_the_comparison_of_two_runs(
     assert ralign("bench", pairs, *flags, "--out", second, "--orders", "both", "--seed", "1").returncode == 0
     compared = ralign("compare", first, second)
     assert compared.returncode == 0, compared.stderr
-    assert "McNemar" in compared.stdout
+    assert "sign-flip permutation" in compared.stdout
+    assert "So many prompts show a difference" in compared.stdout
     as_json = json.loads(ralign("compare", first, second, "--json").stdout)
     assert as_json["benchmarks"]["bakery"]["pairs"] == 12
 
@@ -235,11 +236,15 @@ def test_a_dry_run_counts_what_is_owed_and_calls_nobody(ralign: Ralign, pairs: P
         "--out",
         tmp_path / "run",
     )
-    done = ralign("bench", pairs, *flags, "--orders", "both", "--price", "judge=1/2", "--dry-run")
+    dry = ("--price", "judge=1/2", "--dry-run", "--detect", "2")
+    done = ralign("bench", pairs, *flags, "--orders", "both", *dry)
     assert done.returncode == 0, done.stderr
     assert "judge: 24 calls" in done.stdout
     assert "meta-judge: 0 to 24 calls" in done.stdout
     assert "in money" in done.stdout
+    # (1.96 + .84)^2 / 2 / 12 prompts, and / .02^2.
+    assert "bakery: two runs on 12 prompts show a difference in L-Acc from 57.2 points on" in done.stdout
+    assert "A difference of 2 points takes 9,812 prompts" in done.stdout
     assert not (tmp_path / "run").exists()
 
 
@@ -359,6 +364,7 @@ def test_a_users_own_prompts_are_used_and_known_by_their_digest(
     ("flags", "message"),
     [
         ((), "give either --judge MODEL or --judgments FILE"),
+        (("--judge", "m", "--detect", "2"), "--detect is 2, expected percentage points"),
         (("--judge", "m", "--meta-votes", "2"), "expected an odd number"),
         (("--judge", "m", "--price", "m=cheap"), "expected MODEL=INPUT/OUTPUT"),
         (

@@ -48,6 +48,7 @@ BEHAVIOURS = {
     "lab/test_probing.py",
     "lab/test_two_engines.py",
     "metajudging/test_parse.py",
+    "metrics/test_coverage.py",
     "metrics/test_measures.py",
     "models/test_deadlines.py",
     "models/test_endpoint_url.py",

@@ -212,37 +212,26 @@ def winrate(config: Annotated[WinrateConfig, Parameter(name="*")]) -> int:
 
 @app.command
 def compare(
-    first: Path,
-    second: Path,
-    *,
-    seed: int = 0,
-    resamples: int = 10_000,
+    *runs: Path,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
-    """Compare two runs over the same pairs: paired differences with intervals, McNemar's exact test.
+    """Compare runs over the same pairs with the first: paired differences, their intervals and tests.
 
     Args:
-        first: A run directory.
-        second: Another one. Differences are this one minus the first.
-        seed: Random seed of the bootstrap.
-        resamples: Bootstrap resamples behind each interval.
+        runs: Run directories, two or more. Differences are each one minus the first.
         as_json: Print everything as JSON.
     """
     from ralign.evals.compare import compare_runs
-    from ralign.report.tables import comparison_table, print_tables
+    from ralign.report.tables import comparison_tables, print_tables
 
-    comparison = compare_runs(first, second, seed=seed, resamples=resamples)
+    comparison = compare_runs(runs)
     if as_json:
         print(json.dumps(comparison.as_dict(), indent=2))
         return
     console = _console()
-    tables = [
-        comparison_table(one, first.name, second.name, name) for name, one in comparison.benchmarks.items()
-    ]
-    print_tables(tables, console)
-    for run, alone in ((first, comparison.only_in_first), (second, comparison.only_in_second)):
-        if alone:
-            console.print(f"{alone:,} pairs are in {run} alone and were left out.", highlight=False)
+    print_tables(comparison_tables(comparison), console)
+    for note in comparison.notes:
+        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command
@@ -251,9 +240,11 @@ def correlate(
     *,
     x: tuple[str, ...],
     y: str,
+    runs: tuple[str, ...] = (),
+    bench_name: str | None = None,
+    allow_partial: bool = False,
+    cluster: str | None = None,
     plot: Path | None = None,
-    seed: int = 0,
-    resamples: int = 10_000,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Correlate measures of judges with how the policies trained against them end.
@@ -262,26 +253,29 @@ def correlate(
         table: A CSV file, one row a judge.
         x: A column with a measure; repeat for several.
         y: The column with the downstream result.
+        runs: A run directory of ralign bench, MODEL=RUN where its name is not the row's: its label_accuracy,
+            spurious_correctness and fidelity_score are columns as well. Repeat for each judge.
+        bench_name: Which benchmark of --runs. Default: the one they have.
+        allow_partial: Take runs that are unfinished.
+        cluster: A column that names each judge's family: judges of one are not independent, so r alone is printed.
         plot: Plot the correlations into this .png, .svg or .pdf file.
-        seed: Random seed of the bootstrap over judges.
-        resamples: Bootstrap resamples behind each interval.
         as_json: Print everything in full as JSON.
     """
     from ralign.evals.correlate import correlate_columns
-    from ralign.report.tables import correlation_table, print_tables
+    from ralign.report.tables import correlation_tables, print_tables
 
-    panels = correlate_columns(table, x, y, seed=seed, resamples=resamples)
+    found = correlate_columns(
+        table, x, y, runs=runs, bench_name=bench_name, allow_partial=allow_partial, cluster=cluster
+    )
     if plot is not None:
         _needs("report", "matplotlib")
         from ralign.report.correlation_figure import draw_correlation
 
-        draw_correlation(panels, plot)
+        draw_correlation(found.panels, plot)
     if as_json:
-        found = {panel.x_name: panel.correlation.as_dict() for panel in panels}
-        print(json.dumps({"models": panels[0].models, "y": y, "x": found}, indent=2))
+        print(json.dumps(found.as_dict(), indent=2))
         return
-    rows = [(panel.x_name, panel.correlation) for panel in panels]
-    print_tables([correlation_table(rows, panels[0].models, y)], _console())
+    print_tables(correlation_tables(found), _console())
 
 
 @app.command

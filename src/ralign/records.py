@@ -170,6 +170,8 @@ class Score:
     pair_id: str
     benchmark: str
     subset: str | None
+    prompt: int
+    """The same number for pairs of one conversation: the unit of every interval."""
     order: Order
     draw: int
     label: Verdict

@@ -82,8 +82,8 @@ def test_a_table_of_downstream_goes_into_correlate_as_it_is(
     )
     found = json.loads(capsys.readouterr().out)
     assert found["models"] == list(JUDGES)
-    assert found["x"]["fidelity_score"]["pearson"]["value"] == pytest.approx(1.0, abs=1e-4)
-    assert found["x"]["label_accuracy"]["pearson"]["value"] < 0.9
+    assert found["x"]["fidelity_score"]["pearson"] == pytest.approx(1.0, abs=1e-4)
+    assert found["x"]["label_accuracy"]["pearson"] < 0.9
 
 
 def test_each_figure_says_where_it_comes_from_and_a_missing_one_is_named(

@@ -10,6 +10,7 @@ SCORE = Score(
     pair_id="p",
     benchmark="b",
     subset=None,
+    prompt=2**53 - 1,
     order="ba",
     draw=1,
     label="A",
@@ -29,6 +30,7 @@ def test_scores_come_back_as_they_were_written(tmp_path: Path) -> None:
     ("change", "problem"),
     [
         (('"label":"A"', '"label":null'), "label is null, expected 'A' or 'B'"),
+        (('{"pair_id"', '["pair_id"'), ".*JSON"),
         (('"answered":true', '"answered":1'), "answered is 1, expected true or false"),
         (('"aligned":null', '"aligned":"yes"'), "aligned is 'yes', expected true, false or null"),
     ],

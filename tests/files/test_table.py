@@ -32,7 +32,11 @@ def test_a_missing_column_is_named_with_those_there_are(tmp_path: Path) -> None:
         table.numbers("l_acc")
 
 
-@pytest.mark.parametrize("cell", ["n/a", "", "nan", "inf", "73%"])
+def test_an_empty_cell_is_no_number_and_no_mistake(tmp_path: Path) -> None:
+    assert read_table(written(tmp_path, "model,f\na,1\nb,\n")).numbers("f") == (1.0, None)
+
+
+@pytest.mark.parametrize("cell", ["n/a", "nan", "inf", "73%"])
 def test_a_cell_that_is_no_number_is_named_with_its_line(tmp_path: Path, cell: str) -> None:
     table = read_table(written(tmp_path, f'model,f\n"two\nlines",1\nb,{cell}\n'))
     with pytest.raises(BadRow, match=rf"models\.csv:4: f is '{cell}', expected a number"):

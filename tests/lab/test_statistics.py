@@ -77,7 +77,7 @@ def test_every_seed_counts_in_the_prediction_and_collapsed_judges_are_left_out_o
     assert prediction.trained.models == 6
     assert prediction.within.models == 9
     assert prediction.not_collapsed.models == 8
-    assert prediction.pooled.pearson.value < -0.9
+    assert prediction.pooled.pearson < -0.9
 
 
 def test_a_judge_that_is_never_right_has_no_spurious_correctness_and_is_no_point_of_that_correlation():

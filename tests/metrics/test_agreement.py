@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from ralign.metrics.agreement import Agreement, Confusion, agreement_values, measure_agreement
+from ralign.metrics.agreement import Agreement, measure_agreement
 
 MR_GSM8K = (
     Path(__file__).resolve().parents[2].parent / "shared" / "data" / "mr_gsm8k" / "rationale_alignment.jsonl"
 )
 
 
-def measure(reference: list[bool], decided: list[bool | None], pairs: list[str] | None = None) -> Agreement:
-    names = pairs or [str(number) for number in range(len(reference))]
-    return measure_agreement(reference, decided, names, rng=np.random.default_rng(0), resamples=200)
+def measure(reference: list[bool], decided: list[bool | None], prompts: list[str] | None = None) -> Agreement:
+    return measure_agreement(reference, decided, prompts or list(map(str, range(len(reference)))))
 
 
 def value(agreement: Agreement, name: str) -> float:
@@ -71,13 +71,34 @@ def test_nothing_to_compare_is_undefined_throughout() -> None:
     assert found.measures.f1 is None
 
 
-def test_intervals_are_over_pairs_not_over_judgments() -> None:
-    """A hundred judgments of two pairs say as little as two."""
-    reference: list[bool] = [True] * 100
-    decided: list[bool | None] = [True] * 50 + [False] * 50
+def test_a_share_of_single_judgments_has_wilsons_interval() -> None:
+    found = measure([True] * 8 + [False] * 2, [True] * 6 + [False] * 2 + [True, False]).measures
+    for interval, of, out_of in (
+        (found.agreement, 7, 10),
+        (found.precision, 6, 7),
+        (found.sensitivity, 6, 8),
+    ):
+        assert interval is not None
+        theirs = stats.binomtest(of, out_of).proportion_ci(method="wilson")
+        assert interval[1:] == pytest.approx((theirs.low, theirs.high))
+
+
+def test_intervals_are_over_prompts_not_over_judgments() -> None:
+    """A hundred judgments of two prompts say as little as two."""
+    reference: list[bool] = [True] * 50 + [False] * 50
+    decided: list[bool | None] = [True] * 50 + [True] * 50
     found = measure(reference, decided, ["one"] * 50 + ["two"] * 50).measures.agreement
     assert found is not None
-    assert (found.low, found.high) == (0.0, 1.0)
+    assert found.low < 0.1
+    assert found.high > 0.9
+    # The same judgments twice over, of the same ten prompts: kappa is no surer for it.
+    rng = np.random.default_rng(2)
+    said = (rng.random((2, 10)) < 0.7).tolist()
+    names = [str(prompt) for prompt in range(10)]
+    once, twice = measure(*said, names).measures, measure(said[0] * 2, said[1] * 2, names * 2).measures
+    assert once.kappa is not None
+    assert twice.kappa is not None
+    assert twice.kappa.high - twice.kappa.low > 0.9 * (once.kappa.high - once.kappa.low)
 
 
 @settings(max_examples=30)
@@ -92,13 +113,11 @@ def test_swapping_the_two_sides_swaps_precision_and_sensitivity(said: list[tuple
 
 
 def test_decisions_that_ignore_the_reference_have_no_kappa_to_speak_of() -> None:
-    rng = np.random.default_rng(1)
-    said = rng.random((2, 20_000)) < 0.8
-    one, other = said
-    kappa = agreement_values(
-        Confusion(np.sum(one & other), np.sum(~one & other), np.sum(one & ~other), np.sum(~one & ~other))
-    ).kappa
-    assert float(kappa) == pytest.approx(0.0, abs=0.03)
+    reference, decided = (np.random.default_rng(1).random((2, 20_000)) < 0.8).tolist()
+    kappa = measure(reference, decided).measures.kappa
+    assert kappa is not None
+    assert kappa.value == pytest.approx(0.0, abs=0.03)
+    assert kappa.low < 0 < kappa.high
 
 
 @pytest.mark.skipif(not MR_GSM8K.exists(), reason="the shared data is not there")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -22,14 +23,13 @@ from ralign.metrics.outcomes import (
 )
 from ralign.metrics.summary import (
     Bounds,
-    Values,
     count,
     fidelity_bounds,
     label_accuracy_bounds,
-    pair_shares,
+    measures_of,
+    pair_sums,
+    shares,
     spurious_correctness_bounds,
-    sum_over_pairs,
-    values,
     was_meta_judged,
 )
 from ralign.records import Order
@@ -47,12 +47,23 @@ def outcomes_of(label: list[int], verdict: object, aligned: object | None = None
     meta = np.full_like(verdicts, NOT) if aligned is None else np.array(aligned, dtype=np.int8)
     if verdicts.ndim == 1:
         verdicts, meta = verdicts[:, None, None], meta[:, None, None]
-    return Outcomes(np.array(label, dtype=np.int8), verdicts, meta)
+    return Outcomes(np.array(label, dtype=np.int8), np.arange(len(label)), verdicts, meta)
+
+
+class Values(NamedTuple):
+    """NaN where undefined."""
+
+    label_accuracy: float
+    spurious_correctness: float
+    fidelity_score: float
+    order_consistency: float
+    right_in_both_orders: float
 
 
 def measured(outcomes: Outcomes, orders: tuple[Order, ...], *, has_meta_judge: bool | None = None) -> Values:
     asked = was_meta_judged(outcomes) if has_meta_judge is None else has_meta_judge
-    return values(sum_over_pairs(pair_shares(outcomes, orders)), has_meta_judge=asked)
+    found = measures_of(shares(outcomes, orders), has_meta_judge=asked)
+    return Values(*(np.nan if each is None else each.value for each in found))
 
 
 @st.composite
@@ -61,7 +72,8 @@ def any_outcomes(draw: st.DrawFn, orders: int = 2) -> Outcomes:
     label = draw(arrays(np.int8, shape[0], elements=st.sampled_from([A, B])))
     verdict = draw(arrays(np.int8, shape, elements=st.sampled_from([A, B, NONE, LOST])))
     aligned = draw(arrays(np.int8, shape, elements=st.sampled_from([YES, NO, NOT, FAILED])))
-    return Outcomes(label, verdict, aligned)
+    prompt = draw(arrays(np.intp, shape[0], elements=st.integers(0, 5)))
+    return Outcomes(label, prompt, verdict, aligned)
 
 
 # Six pairs, one order, one draw.
@@ -84,7 +96,7 @@ def test_six_rows_give_the_numbers_worked_by_hand() -> None:
     assert (counts.same_verdict, counts.right_in_both_orders) == (None, None)
     assert (counts.meta_judged, counts.meta_failed, counts.not_meta_judged, counts.aligned) == (4, 0, 0, 2)
     assert label_accuracy_bounds(SIX) is None
-    assert fidelity_bounds(sum_over_pairs(pair_shares(SIX, AB))) is None
+    assert fidelity_bounds(pair_sums(SIX, AB)) is None
 
 
 def test_a_failed_meta_judgment_leaves_the_denominator_of_s_corr_and_opens_bounds() -> None:
@@ -94,7 +106,7 @@ def test_a_failed_meta_judgment_leaves_the_denominator_of_s_corr_and_opens_bound
     assert got.label_accuracy == pytest.approx(4 / 6)
     assert got.spurious_correctness == pytest.approx(1 / 3)
     assert got.fidelity_score == pytest.approx(4 / 6 * 2 / 3)
-    sums = sum_over_pairs(pair_shares(failed, AB))
+    sums = pair_sums(failed, AB)
     assert spurious_correctness_bounds(sums) == pytest.approx(Bounds(1 / 4, 2 / 4))
     assert fidelity_bounds(sums) == pytest.approx(Bounds(4 / 6 * 2 / 4, 4 / 6 * 3 / 4))
     assert (count(failed, AB).meta_judged, count(failed, AB).meta_failed) == (3, 1)
@@ -158,7 +170,7 @@ def test_where_every_meta_judgment_failed_only_bounds_are_known() -> None:
     got = measured(all_failed, AB)
     assert np.isnan(got.spurious_correctness)
     assert np.isnan(got.fidelity_score)
-    sums = sum_over_pairs(pair_shares(all_failed, AB))
+    sums = pair_sums(all_failed, AB)
     assert spurious_correctness_bounds(sums) == Bounds(0.0, 1.0)
     assert fidelity_bounds(sums) == Bounds(0.0, 0.5)
 
@@ -190,7 +202,7 @@ def test_arrays_that_do_not_fit_are_refused(
     outcomes: Outcomes, orders: tuple[Order, ...], problem: str
 ) -> None:
     with pytest.raises(ValueError, match=problem):
-        pair_shares(outcomes, orders)
+        pair_sums(outcomes, orders)
 
 
 @given(any_outcomes())
@@ -224,7 +236,7 @@ def test_the_order_of_the_pairs_does_not_matter(outcomes: Outcomes, random: obje
 @given(any_outcomes())
 def test_bounds_contain_the_value(outcomes: Outcomes) -> None:
     got = measured(outcomes, BOTH)
-    sums = sum_over_pairs(pair_shares(outcomes, BOTH))
+    sums = pair_sums(outcomes, BOTH)
     for value, bounds in (
         (got.label_accuracy, label_accuracy_bounds(outcomes)),
         (got.spurious_correctness, spurious_correctness_bounds(sums)),
@@ -243,6 +255,7 @@ def test_calls_that_were_never_answered_change_no_measure(outcomes: Outcomes, ex
     longer = ((0, extra), (0, 0), (0, 1))
     with_lost = Outcomes(
         label=np.pad(outcomes.label, (0, extra)),
+        prompt=np.pad(outcomes.prompt, (0, extra)),
         verdict=np.pad(outcomes.verdict, longer, constant_values=LOST),
         aligned=np.pad(outcomes.aligned, longer, constant_values=NOT),
     )

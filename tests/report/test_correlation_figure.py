@@ -24,7 +24,7 @@ def panel_of(models: int, seed: int = 0) -> Panel:
         models=[f"judge-{i}-of-$some-size" for i in range(models)],
         x=x.tolist(),
         y=y.tolist(),
-        correlation=correlate(x, y, rng=rng, resamples=200),
+        correlation=correlate(x, y),
     )
 
 
@@ -43,8 +43,9 @@ def test_an_svg_has_r_and_every_model_as_text(tmp_path: Path) -> None:
     panel = panel_of(5)
     draw_correlation([panel, panel_of(5, seed=1)], tmp_path / "two.svg")
     text = (tmp_path / "two.svg").read_text(encoding="utf-8")
-    assert f"r = {panel.correlation.pearson.value:.3f}" in text
+    assert f"r = {panel.correlation.pearson:.3f}" in text
     assert "5 models" in text
+    assert "95 % interval" in text
     for model in panel.models:
         assert text.count(f">{model}<") == 2  # once a panel
 
@@ -64,9 +65,16 @@ def test_names_cover_neither_one_another_nor_leave_the_figure(seed: int) -> None
         assert box.x1 <= figure.bbox.width
 
 
+def test_without_an_interval_the_figure_claims_none(tmp_path: Path) -> None:
+    draw_correlation([panel_of(3)], tmp_path / "three.svg")
+    text = (tmp_path / "three.svg").read_text(encoding="utf-8")
+    assert "3 models" in text
+    assert "interval" not in text
+
+
 def test_two_models_at_one_point_are_both_named() -> None:
     x, y = [1.0, 1.0, 2.0, 3.0], [1.0, 1.0, 3.0, 2.0]
-    found = correlate(x, y, rng=np.random.default_rng(0), resamples=200)
+    found = correlate(x, y)
     twins = Panel(x_name="x", y_name="y", models=["one", "other", "c", "d"], x=x, y=y, correlation=found)
     figure = correlation_figure.plot([twins])
     places = {text.get_text(): text.get_position() for text in figure.axes[0].texts}

@@ -34,6 +34,7 @@ def probed(**other: object) -> dict[str, object]:
     }
     document = {
         "pairs": 419,
+        "prompts": 400,
         "versions": versions,
         "swap_above_other": share(0.562),
         "verdict_as_written": share(0.95),

@@ -2,16 +2,19 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ralign.evals.compare import ComparedBenchmark, RunComparison
+from ralign.evals.correlate import Correlations, Panel
 from ralign.metrics.comparison import compare
-from ralign.metrics.correlation import correlate
+from ralign.metrics.correlation import compare_correlations, correlate
 from ralign.metrics.outcomes import Outcomes
 from ralign.metrics.summary import summarise
-from ralign.report.tables import comparison_table, correlation_table, print_tables, results_tables
+from ralign.report.tables import comparison_tables, correlation_tables, print_tables, results_tables
 
 BOTH = ("ab", "ba")
 
@@ -32,12 +35,12 @@ def outcomes_of(pairs: int, orders: int = 1, *, failures: bool = False, seed: in
         verdict[:3] = -1
         verdict[3:5] = -2
         verdict[5:10], aligned[5:9], aligned[9] = 0, -2, -1
-    return Outcomes(label, verdict, aligned)
+    return Outcomes(label, np.arange(pairs), verdict, aligned)
 
 
 def result_of(outcomes: Outcomes) -> dict[str, object]:
     orders = BOTH[: outcomes.verdict.shape[1]]
-    return summarise(outcomes, orders, rng=np.random.default_rng(0), resamples=200).as_dict()
+    return summarise(outcomes, orders).as_dict()
 
 
 def test_each_benchmark_and_subset_has_a_row_in_per_cent_with_intervals() -> None:
@@ -48,6 +51,15 @@ def test_each_benchmark_and_subset_has_a_row_in_per_cent_with_intervals() -> Non
     assert "2,000" in row
     assert f"{100 * figure['value']:.1f} [{100 * figure['low']:.1f}, {100 * figure['high']:.1f}]" in row
     assert any(line.startswith("  code") for line in text.splitlines())
+
+
+def test_where_pairs_share_prompts_the_table_counts_both() -> None:
+    clustered = outcomes_of(90)._replace(prompt=np.repeat(np.arange(30), 3))
+    text = printed(results_tables({"rb2": result_of(clustered), "a": result_of(outcomes_of(90))}))
+    row = next(line for line in text.splitlines() if line.startswith("rb2"))
+    assert row.split()[1:3] == ["90", "30"]
+    assert "Intervals are over prompts" in text
+    assert "prompts" not in printed(results_tables({"a": result_of(outcomes_of(90))}))
 
 
 def test_what_did_not_fail_and_was_not_run_takes_no_room() -> None:
@@ -98,25 +110,127 @@ def test_names_with_brackets_are_printed_as_they_are() -> None:
     assert "[bold]x[/nope]" in printed(results_tables({"[bold]x[/nope]": result_of(outcomes_of(20))}))
 
 
-def test_a_comparison_has_signed_differences_and_the_exact_test() -> None:
+def compared(
+    *runs: Outcomes, subsets: bool = False, names: Sequence[str] = ("base", "r-align", "third")
+) -> str:
+    def of(rows: slice) -> object:
+        return compare([Outcomes(*(each[rows] for each in run)) for run in runs], [("ab",)] * len(runs))
+
+    parts = (
+        {"code": of(slice(0, 50)), "chat": of(slice(50, 100))} if subsets else {"everything": of(slice(None))}
+    )
+    found = RunComparison(
+        names=tuple(names[: len(runs)]),
+        benchmarks={"helpsteer3": ComparedBenchmark(of(slice(None)), parts)},  # type: ignore[arg-type]
+        notes=(),
+    )
+    return printed(comparison_tables(found))
+
+
+def test_a_comparison_has_signed_differences_each_with_the_test_beside_it() -> None:
     first, second = outcomes_of(200, seed=1), outcomes_of(200, seed=2)
     second.verdict[:4] = -2
-    found = compare(first, second, ("ab",), ("ab",), rng=np.random.default_rng(0), resamples=200)
-    text = printed([comparison_table(found, "runs/base", "runs/r-align")])
-    assert found.difference.label_accuracy is not None
-    row = next(line for line in text.splitlines() if line.startswith("L-Acc"))
-    assert f"{100 * found.difference.label_accuracy.value:+.1f} [" in row
-    assert "196 pairs. Difference: runs/r-align minus runs/base" in text
+    (other,) = compare([first, second], [("ab",)] * 2).others
+    text = compared(first, second)
+    difference, tests = other.difference, other.tests
+    assert difference.label_accuracy is not None
+    assert tests.label_accuracy is not None
+    lines = text.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("L-Acc"))
+    assert "base" in lines[at]
+    assert "r-align" in lines[at + 1]
+    assert f"{100 * difference.label_accuracy.value:+.1f} [" in lines[at + 1]
+    assert f"{tests.label_accuracy.p_value:.3f}".removeprefix("0") in lines[at + 1]
+    assert lines[at + 1].rstrip().endswith("McNemar exact")
+    f_score = next(number for number, line in enumerate(lines) if line.startswith("F-Score"))
+    assert lines[f_score + 1].rstrip().endswith("sign-flip permutation")
+    assert "196 pairs, answered by both. Difference: minus base, paired." in text
     assert "never answered: 4 pairs" in text
-    assert f"McNemar's exact test: p = {found.mcnemar.p_value:.3f}" in text
+    assert "So many prompts show a difference 8 times in 10" in text
     assert "both orders" not in text
+    assert "Holm" not in text
+    assert "by subset" not in text
+
+
+def test_more_than_two_runs_are_rows_with_adjusted_p() -> None:
+    runs = [outcomes_of(200, seed=seed) for seed in range(3)]
+    text = compared(*runs)
+    assert "p, Holm" in text
+    assert text.count("McNemar exact") == 2
+    assert "200 pairs, answered by all" in text
+
+
+def test_subsets_have_a_table_of_their_own_and_pairs_of_one_prompt_are_said() -> None:
+    runs = [outcomes_of(200, seed=seed)._replace(prompt=np.arange(200) // 2) for seed in range(2)]
+    text = compared(*runs, subsets=True)
+    assert "200 pairs of 100 prompts" in text
+    assert "helpsteer3: differences to base by subset" in text
+    rows = [line.split()[:2] for line in text.splitlines() if line.startswith(("code", "chat"))]
+    assert rows == [["code", "50"], ["chat", "50"]]
+
+
+def test_a_comparison_of_two_runs_fits_100_columns() -> None:
+    text = compared(outcomes_of(20_000, seed=1), outcomes_of(20_000, seed=2), subsets=True)
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def correlations(*columns: Sequence[float], models: Sequence[str], notes: Sequence[str] = ()) -> Correlations:
+    *xs, y = columns
+    names = ["f_score", "l_acc"][: len(xs)]
+    return Correlations(
+        panels=tuple(
+            Panel(x_name=name, y_name="downstream", models=models, x=x, y=y, correlation=correlate(x, y))
+            for name, x in zip(names, xs, strict=True)
+        ),
+        differences={("f_score", "l_acc"): compare_correlations(xs[0], xs[1], y)} if len(xs) == 2 else {},
+        notes=tuple(notes),
+    )
 
 
 def test_a_correlation_names_the_model_that_moves_it() -> None:
     x, y = [0.0, 0.0, 1.0, 1.0, 9.0], [0.0, 1.0, 0.0, 1.0, 9.0]
-    found = correlate(x, y, rng=np.random.default_rng(0), resamples=2_000)
-    text = printed([correlation_table([("f_score", found)], ["p", "q", "r", "s", "far-out"], "downstream")])
+    found = correlations(x, y, models=["p", "q", "r", "s", "far-out"])
+    each = found.panels[0].correlation
+    text = printed(correlation_tables(found))
     assert "Correlation with downstream, 5 models" in text
-    assert f"{found.pearson.value:.3f} [" in text
-    assert "0.000 without far-out" in text
-    assert f"left out: {found.degenerate_resamples} (f_score)" in text
+    assert each.pearson_interval is not None
+    assert f"{each.pearson:.3f} [{each.pearson_interval.low:.3f}, " in text
+    (row,) = [line for line in text.splitlines() if "far-out" in line]
+    assert row.split()[:3] == ["f_score", "0.000", "far-out"]
+
+
+def test_two_measures_have_their_difference_tested() -> None:
+    rng = np.random.default_rng(0)
+    one, two, y = rng.normal(size=(3, 8)).tolist()
+    found = correlations(one, two, y, models=[f"model-{number}" for number in range(8)])
+    text = printed(correlation_tables(found))
+    each = found.differences["f_score", "l_acc"]
+    assert each.difference is not None
+    row = next(line for line in text.splitlines() if line.startswith("f_score less l_acc"))
+    assert f"{each.value:+.3f} [{each.difference.low:+.3f}, {each.difference.high:+.3f}]" in row
+    assert "Williams" in text
+
+
+def test_the_widest_figures_and_long_names_fit_in_80_columns() -> None:
+    x = np.random.default_rng(3).normal(size=(3, 8))
+    x[1] = -x[2] + x[0] / 10
+    models = [f"a-model-with-a-long-name-{number}" for number in range(8)]
+    found = correlations(*x.tolist(), models=models)
+    names = ("rewardbench_2_fidelity_score", "rewardbench_2_label_accuracy")
+    renamed = [replace(panel, x_name=name) for panel, name in zip(found.panels, names, strict=True)]
+    text = printed(
+        correlation_tables(
+            replace(found, panels=tuple(renamed), differences={names: found.differences["f_score", "l_acc"]})
+        )
+    )
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_three_models_have_r_and_nothing_else() -> None:
+    found = correlations([1, 2, 3], [1, 3, 2], models=["a", "b", "c"], notes=["3 models: no interval."])
+    text = printed(correlation_tables(found))
+    row = next(line for line in text.splitlines() if line.startswith("f_score"))
+    assert row.split() == ["f_score", "0.500", "–", "0.500"]
+    assert "leaving" not in text
+    assert "3 models: no interval." in text
+    assert "Fisher" not in text

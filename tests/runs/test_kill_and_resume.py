@@ -86,7 +86,7 @@ def rows(count: int, *columns: Mapping[str, object]) -> Callable[[Path], list[Pa
 BENCH = Command(
     "bench",
     pairs(500),
-    "--judge judge --judge-url URL --meta-judge meta-judge --resamples 200",
+    "--judge judge --judge-url URL --meta-judge meta-judge",
     ("judgments.jsonl", "meta_judgments.jsonl"),
     ("scores.jsonl",),
     kills=3,
@@ -114,7 +114,7 @@ COMMANDS = [
     Command(
         "winrate",
         rows(120, {"answer": "Four fathoms."}, {"reference_answer": "Deep enough, I should think."}),
-        "--judge judge --judge-url URL --resamples 20",
+        "--judge judge --judge-url URL",
         ("judgments.jsonl",),
         ("comparisons.jsonl",),
     ),
@@ -124,13 +124,13 @@ COMMANDS = [
             100,
             {"question": ["Does it give the depth?", "Does it name the tide?"], "answer": "Four fathoms."},
         ),
-        "--judge grader --judge-url URL --resamples 50",
+        "--judge grader --judge-url URL",
         ("grades.jsonl",),
     ),
     Command(
         "probe",
         pairs(50),
-        "--judge judge --batch 16 --resamples 50",
+        "--judge judge --batch 16",
         ("judgments.jsonl", "readings.jsonl"),
     ),
 ]

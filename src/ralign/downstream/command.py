@@ -9,7 +9,7 @@ from rich.console import Console
 from ralign.downstream.benchmarks import columns_of, find
 from ralign.downstream.config import DownstreamConfig
 from ralign.downstream.lighteval import Policy, find_program, plan_runs, run_lighteval
-from ralign.downstream.results_files import read_measures, read_results
+from ralign.downstream.results_files import read_results
 from ralign.downstream.scores import is_document
 from ralign.downstream.table import (
     AVERAGE,
@@ -21,6 +21,7 @@ from ralign.downstream.table import (
     with_row,
 )
 from ralign.errors import InputError
+from ralign.evals.bench.run_measures import read_measures
 from ralign.files import write_table
 from ralign.models.endpoint import chat_url, read_key
 

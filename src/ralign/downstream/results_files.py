@@ -15,7 +15,7 @@ Which program it was, the content says and not the name:
     ralign, results.json or its run directory
       winrate           win_rate, length_controlled_win_rate, style_controlled_win_rate: {value, low, high} or null
       rubric            score: the same
-      bench             benchmarks, each with label_accuracy, …: the same. It measures a judge: `read_measures`
+      bench             benchmarks, each with label_accuracy, …: of a judge, so `evals.bench.run_measures` reads it
 
 Our runs do not say which benchmark it was: that is the name of the run directory, or `NAME=` before the path.
 """
@@ -28,7 +28,6 @@ from pathlib import Path
 from ralign.downstream.inspect_results import is_inspect, read_eval_header, read_inspect
 from ralign.downstream.lighteval_details import count_failed_calls
 from ralign.downstream.scores import Document, Figure, ResultsFile, finite, is_document, object_at, text_at
-from ralign.downstream.table import MEASURES
 from ralign.errors import InputError
 
 _EXPECTED = (
@@ -81,36 +80,6 @@ def read_results(sources: Sequence[str], *, allow_partial: bool) -> list[Results
             file = replace(file, figures=tuple(replace(figure, task=name) for figure in file.figures))
         files.append(file)
     return files
-
-
-def read_measures(run: Path, benchmark: str | None, *, allow_partial: bool) -> dict[str, float]:
-    """Measures by `ralign bench` of the judge that a policy was trained against, in percent.
-
-    One that the run does not have is left out: S-Corr and F-Score need a meta-judge.
-
-    Args:
-        run: the run directory.
-        benchmark: which of its benchmarks; None where it has one.
-        allow_partial: take a run that is unfinished.
-
-    Raises:
-        InputError: no run of `ralign bench`, an unfinished one, or a benchmark that it does not have.
-    """
-    path = run / "results.json"
-    document = _document(path, "expected a run of ralign bench")
-    if not is_document(document.get("benchmarks")):
-        raise InputError(f"{path}: is not of a run of ralign bench")
-    benchmarks = object_at(document, "benchmarks")
-    if document.get("complete") is not True and not allow_partial:
-        raise InputError(f"{path}: {_UNFINISHED}, or --allow-partial takes it")
-    names = ", ".join(benchmarks)
-    if benchmark is None and len(benchmarks) != 1:
-        raise InputError(f"{path}: has {names or 'no benchmark'}; say which with --bench-name")
-    name = benchmark or next(iter(benchmarks))
-    if name not in benchmarks:
-        raise InputError(f"{path}: has no benchmark {name!r}; it has {names}")
-    values = {measure: finite(object_at(benchmarks, name, measure).get("value")) for measure in MEASURES}
-    return {measure: 100 * value for measure, value in values.items() if value is not None}
 
 
 def _document(path: Path, expected: str) -> Document:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from ralign.downstream.benchmarks import PAPER
 from ralign.errors import BadRow, InputError
+from ralign.evals.bench.run_measures import MEASURES
 from ralign.files import Table, read_table
 
 MODEL = "model"
 AVERAGE = "average"
-MEASURES = ("label_accuracy", "spurious_correctness", "fidelity_score")
 BENCHMARKS = tuple(benchmark.name for benchmark in PAPER)
 
 

@@ -1,87 +1,204 @@
-"""Two runs over the same pairs, compared pair by pair.
+"""Runs over the same pairs, compared pair by pair with the first of them.
 
-Comes in: two run directories. Goes out: for each benchmark the paired differences of every measure with their
-intervals, and McNemar's exact test on label-right. Orders and draws may differ, as a pair
-weighs one in either run; a pair that only one of them has is left out and counted.
+Comes in: two or more run directories. Goes out: for each benchmark and each of its subsets the paired differences of
+every measure, their intervals and tests. Orders and draws may differ, as a pair weighs one in any run; that is noted,
+and so is a run that is unfinished. A pair that not all of them have is left out and counted.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 
 from ralign.errors import InputError
+from ralign.evals.bench.plan import SCORES
 from ralign.evals.bench.scores import outcomes_of
 from ralign.files import read_scores
 from ralign.metrics.comparison import Comparison, compare
 from ralign.metrics.outcomes import Outcomes
 from ralign.records import Order, Score
+from ralign.runs.gc_pause import gc_pause
+
+Key = tuple[str, str]
+"""(benchmark, pair id)."""
+
+
+class ComparedBenchmark(NamedTuple):
+    """How the runs differ on one benchmark."""
+
+    whole: Comparison
+    subsets: dict[str, Comparison]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunComparison:
+    """How runs differ from the first of them."""
+
+    names: tuple[str, ...]
+    """The shortest parts of their paths that tell them apart."""
+    benchmarks: dict[str, ComparedBenchmark]
+    notes: tuple[str, ...]
+    """What a reader of the figures must know: unfinished runs, other orders or draws, pairs that are left out."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Ready for JSON."""
+        return {
+            "runs": list(self.names),
+            "notes": list(self.notes),
+            "benchmarks": {
+                name: {
+                    **each.whole.as_dict(self.names),
+                    "subsets": {subset: of.as_dict(self.names) for subset, of in each.subsets.items()},
+                }
+                for name, each in self.benchmarks.items()
+            },
+        }
 
 
 class _Run(NamedTuple):
     path: Path
     orders: tuple[Order, ...]
     draws: int
-    pairs: dict[tuple[str, str], list[Score]]
-    """(benchmark, id) -> its scores."""
-
-    def outcomes(self, keys: Sequence[tuple[str, str]]) -> Outcomes:
-        """The outcomes of these pairs, in this order."""
-        return outcomes_of([self.pairs[key] for key in keys], self.orders, self.draws)
-
-
-class RunComparison(NamedTuple):
-    """How two runs differ."""
-
-    benchmarks: dict[str, Comparison]
-    only_in_first: int
-    """Pairs that the other run does not have, over all benchmarks."""
-    only_in_second: int
-
-    def as_dict(self) -> dict[str, object]:
-        """Ready for JSON."""
-        return {
-            "benchmarks": {name: comparison.as_dict() for name, comparison in self.benchmarks.items()},
-            "only_in_first": self.only_in_first,
-            "only_in_second": self.only_in_second,
-        }
+    rows: dict[Key, int]
+    subset: list[str | None]
+    """By row."""
+    outcomes: Outcomes
+    has_meta_judge: bool
+    owed: str
+    """What is missing of an unfinished run; empty where it is complete."""
 
 
-def compare_runs(first: Path, second: Path, *, seed: int = 0, resamples: int = 10_000) -> RunComparison:
-    """Differences of `second` minus `first`, by benchmark.
+def compare_runs(paths: Sequence[Path]) -> RunComparison:
+    """Differences of each run minus the first, by benchmark and subset.
 
     Raises:
-        InputError: a directory without scores, no pair in common, or a label that differs.
+        InputError: fewer than two runs, one given twice, a directory without scores, no pair in common, or pairs that
+            are not the same.
     """
-    one, two = _read(first), _read(second)
-    common = [key for key in one.pairs if key in two.pairs]
+    if len(paths) < 2:
+        raise InputError(f"{len(paths)} run given, expected two or more: ralign compare FIRST SECOND...")
+    names = distinguishing_names(paths)
+    # Scores live until they are counted: the collector would search hundreds of thousands of them again and again.
+    with gc_pause():
+        runs = [_read(path) for path in paths]
+    common = [key for key in runs[0].rows if all(key in run.rows for run in runs[1:])]
     if not common:
-        raise InputError(f"{first} and {second} have no pair in common")
-    rng = np.random.default_rng(seed)
-    benchmarks: dict[str, Comparison] = {}
-    for name in dict.fromkeys(benchmark for benchmark, _ in common):
-        keys = [key for key in common if key[0] == name]
-        for key in keys:
-            if one.pairs[key][0].label != two.pairs[key][0].label:
-                raise InputError(f"pair {key[1]!r} of {name!r} has another label in {second} than in {first}")
-        benchmarks[name] = compare(
-            one.outcomes(keys), two.outcomes(keys), one.orders, two.orders, resamples=resamples, rng=rng
+        raise InputError(f"{' and '.join(map(str, paths))} have no pair in common")
+    _check_same_pairs(runs, common)
+    groups: dict[str, dict[str | None, list[Key]]] = {}
+    for key in common:
+        subset = runs[0].subset[runs[0].rows[key]]
+        groups.setdefault(key[0], {}).setdefault(subset, []).append(key)
+
+    def compared(keys: Sequence[Key]) -> Comparison:
+        chosen = [np.array([run.rows[key] for key in keys], dtype=np.intp) for run in runs]
+        return compare(
+            [run.outcomes.of_pairs(rows) for run, rows in zip(runs, chosen, strict=True)],
+            [run.orders for run in runs],
+            has_meta_judge=[run.has_meta_judge for run in runs],
         )
-    return RunComparison(benchmarks, len(one.pairs) - len(common), len(two.pairs) - len(common))
+
+    return RunComparison(
+        names=tuple(names),
+        benchmarks={
+            name: ComparedBenchmark(
+                compared([key for keys in subsets.values() for key in keys]),
+                {subset: compared(keys) for subset, keys in subsets.items() if subset is not None},
+            )
+            for name, subsets in groups.items()
+        },
+        notes=tuple(_notes(names, runs, len(common))),
+    )
+
+
+def distinguishing_names(paths: Sequence[Path]) -> list[str]:
+    """The shortest parts of paths that tell them apart: `a/bench` and `b/bench` are `a` and `b`.
+
+    Raises:
+        InputError: a run that is given twice.
+    """
+    parts = [path.resolve().parts for path in paths]
+    for at, own in enumerate(parts):
+        if own in parts[:at]:
+            raise InputError(f"{paths[at]} is given twice")
+    # What all end in says nothing; a run that is the folder of another keeps its own name.
+    while len({own[-1] for own in parts}) == 1 and min(map(len, parts)) > 2:
+        parts = [own[:-1] for own in parts]
+    depth = 1
+    while len({own[-depth:] for own in parts}) < len(parts):
+        depth += 1
+    return ["/".join(own[-depth:]) for own in parts]
 
 
 def _read(path: Path) -> _Run:
-    scores = path / "scores.jsonl"
+    scores = path / SCORES
     if not scores.exists():
-        raise InputError(f"{path}: has no scores.jsonl; expected a run directory that `ralign bench` wrote")
-    pairs: dict[tuple[str, str], list[Score]] = {}
+        raise InputError(f"{path}: has no {SCORES}; expected a run directory that `ralign bench` wrote")
+    pairs: dict[Key, list[Score]] = {}
     orders: dict[Order, None] = {}
-    draws = 0
+    draws = unanswered = 0
+    has_meta_judge = False
     for score in read_scores(scores):
         pairs.setdefault((score.benchmark, score.pair_id), []).append(score)
         orders.setdefault(score.order)
         draws = max(draws, score.draw + 1)
+        unanswered += not score.answered
+        has_meta_judge = has_meta_judge or score.meta_failed or score.aligned is not None
     if not pairs:
         raise InputError(f"{scores}: is empty")
-    return _Run(path, tuple(orders), draws, pairs)
+    return _Run(
+        path=path,
+        orders=tuple(orders),
+        draws=draws,
+        rows={key: row for row, key in enumerate(pairs)},
+        subset=[of[0].subset for of in pairs.values()],
+        outcomes=outcomes_of(list(pairs.values()), tuple(orders), draws),
+        has_meta_judge=has_meta_judge,
+        owed=_owed(path, unanswered),
+    )
+
+
+def _owed(path: Path, unanswered: int) -> str:
+    """What is missing, by results.json; without it the scores know of judgments alone."""
+    results = path / "results.json"
+    try:
+        owed = orjson.loads(results.read_bytes())["owed"] if results.exists() else {"judgments": unanswered}
+        return " and ".join(f"{count:,} {name.replace('_', '-')}" for name, count in owed.items() if count)
+    except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"{results}: is not what `ralign bench` wrote ({error!r})") from None
+
+
+def _check_same_pairs(runs: Sequence[_Run], common: Sequence[Key]) -> None:
+    own = [np.array([run.rows[key] for key in common], dtype=np.intp) for run in runs]
+    for what in ("label", "prompt"):
+        first, *others = (getattr(run.outcomes, what)[rows] for run, rows in zip(runs, own, strict=True))
+        for run, its in zip(runs[1:], others, strict=True):
+            if (differing := np.flatnonzero(first != its)).size:
+                benchmark, pair_id = common[int(differing[0])]
+                raise InputError(
+                    f"pair {pair_id!r} of {benchmark!r} has another {what} in {run.path} than in {runs[0].path}"
+                )
+
+
+def _notes(names: Sequence[str], runs: Sequence[_Run], common: int) -> list[str]:
+    notes = [
+        f"{name} is unfinished: {run.owed} are owed."
+        for name, run in zip(names, runs, strict=True)
+        if run.owed
+    ]
+    for what, values in (
+        ("orders", ["+".join(run.orders) for run in runs]),
+        ("draws", [str(run.draws) for run in runs]),
+    ):
+        if len(set(values)) > 1:
+            listed = ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
+            notes.append(f"The runs differ in {what}: {listed}.")
+    notes += [
+        f"{alone:,} pairs of {name} are not in every run and were left out."
+        for name, run in zip(names, runs, strict=True)
+        if (alone := len(run.rows) - common)
+    ]
+    return notes

@@ -11,7 +11,7 @@ Two modules are imported inside the functions that need them, against the house 
 0.15 s) and `hub` (huggingface_hub, 0.2 s). Most runs touch neither, and a command line should answer at once.
 """
 
-from ralign.files.fingerprint import PairsDigest, check_fingerprint, digest_of_file, versions
+from ralign.files.fingerprint import PairsDigest, check_fingerprint, digest_of_file, prompt_number, versions
 from ralign.files.log import (
     AppendLog,
     LogLine,
@@ -52,6 +52,7 @@ __all__ = [
     "list_bad_rows",
     "lock_directory",
     "mark_taken",
+    "prompt_number",
     "read_line_at",
     "read_log",
     "read_pairs",

@@ -38,6 +38,16 @@ class PairsDigest:
         return self._digest.hexdigest()
 
 
+def prompt_number(pair: PreferencePair) -> int:
+    """A number in [0, 2**53) of the pair's benchmark and conversation: pairs of one prompt have the same.
+
+    Below 2**53, so that it survives a reader of JSON that keeps every number as a double.
+    """
+    turns = [(message.role, message.content) for message in pair.conversation]
+    digest = hashlib.blake2b(orjson.dumps((pair.benchmark, *turns)), digest_size=7).digest()
+    return int.from_bytes(digest, "big") >> 3
+
+
 def digest_of_file(path: Path) -> str:
     """16 hexadecimal digits of a file's bytes.
 

@@ -111,7 +111,9 @@ def decode_row(kind: type[Answered], row: Row, location: RowLocation) -> Decoded
         if key in row:
             found["failure"] = "parse"
         elif "text" not in row:
-            raise location.bad(f"{key} and text are both missing, expected at least one of them (docs/formats.md)")
+            raise location.bad(
+                f"{key} and text are both missing, expected at least one of them (docs/formats.md)"
+            )
     if kind is Judgment and row.get("rationale") is None:
         found["rationale"] = found.get("text", "")
     return Decoded(kind(**found), has_outcome=key in row or failure is not None)
@@ -225,14 +227,24 @@ def read_scores(path: Path) -> Iterator[Score]:
     """
     for line in read_log(path):
         location = RowLocation(str(path), line.number)
-        row = parse_row(line.data, location)
+        # orjson took 1.4 s off the 8.8 of comparing two runs of 100,000 pairs; `parse_row` says what is wrong.
+        try:
+            row = orjson.loads(line.data)
+        except orjson.JSONDecodeError:
+            row = None
+        if not isinstance(row, dict):
+            row = parse_row(line.data, location)
         label = optional_choice(row, "label", _VERDICTS, location)
         if label is None:
             raise expected(row, "label", "'A' or 'B'", location)
+        # Not 0 where it is missing: all pairs would be one prompt, and every interval as wide as that.
+        if row.get("prompt") is None:
+            raise expected(row, "prompt", "a whole number", location)
         yield Score(
             pair_id=identifier(row, "pair_id", location),
             benchmark=optional_string(row, "benchmark", location) or "",
             subset=optional_string(row, "subset", location),
+            prompt=whole_number(row, "prompt", location),
             order=optional_choice(row, "order", _ORDERS, location) or "ab",
             draw=whole_number(row, "draw", location),
             label=label,

@@ -32,19 +32,19 @@ class Table:
             )
         return self.columns[name]
 
-    def numbers(self, name: str) -> tuple[float, ...]:
-        """The column as numbers.
+    def numbers(self, name: str) -> tuple[float | None, ...]:
+        """The column as numbers, None where a cell is empty.
 
         Raises:
             InputError: there is no such column.
-            BadRow: a cell is not a finite number.
+            BadRow: a cell is neither empty nor a finite number.
         """
         cells = self.texts(name)
         for cell, line in zip(cells, self.lines, strict=True):
             # Not "nan" and "inf" either: a mean over them would be one, without a word.
-            if not _is_number(cell):
+            if cell and not _is_number(cell):
                 raise BadRow(self.path, line, f"{name} is {cell!r}, expected a number")
-        return tuple(map(float, cells))
+        return tuple(float(cell) if cell else None for cell in cells)
 
     def labels(self) -> tuple[str, ...]:
         """The rows' names: the column `model`, else the first that holds no number, else `line N`."""

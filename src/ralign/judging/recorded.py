@@ -136,7 +136,8 @@ class RecordedAnswers(Generic[Record]):
             ours = next(iter(rows))
             raise InputError(
                 f"{self.path}: none of its {self._rows:,} rows is about a pair of this run: its first is about "
-                f"{name!r}{f' of {benchmark!r}' if benchmark else ''}, the first pair is {ours[1]!r} of {ours[0]!r} (docs/formats.md)"
+                f"{name!r}{f' of {benchmark!r}' if benchmark else ''}, the first pair is {ours[1]!r} of {ours[0]!r} "
+                "(docs/formats.md)"
             )
         counts.update(rows=self._rows, duplicate=self._repeated, unreadable=len(self._bad_rows))
         reasons = (

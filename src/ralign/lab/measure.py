@@ -20,10 +20,6 @@ Split = Literal["train", "hard", "adversarial"]
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)
 """Pairs as in training; pairs where style says nothing; pairs where style misleads."""
 
-# Fewer than the benchmark's 10,000: a run of the lab measures some hundred figures.
-RESAMPLES: Final = 2000
-"""Bootstrap resamples over pairs."""
-
 
 def write_splits(world: World, config: LabConfig, folder: Path, generator: Generator) -> None:
     """Draw the pairs that every judge of this world is measured on; `<split>.jsonl` in the interchange format."""
@@ -60,8 +56,6 @@ def measure(model: GPT, name: str, config: LabConfig, *, pairs: Path, out: Path)
                 ExactMetaJudge(),
                 out,
                 orders=config.benchmark.order_list,
-                seed=config.seed,
-                resamples=RESAMPLES,
                 # Two full batches of the judge: one is written while the other is read and recorded.
                 in_flight=512,
                 config={"lab": identity},

@@ -118,8 +118,7 @@ def differences(results: Sequence[SeedResult], arm: str, other: str) -> dict[str
 
 def paired(values: Sequence[float]) -> Difference:
     """The mean of the seeds' differences and its 95 % t interval; no interval for one seed."""
-    # With a handful of seeds a bootstrap over them is too narrow; Student's t allows for having estimated the spread
-    # from so few.
+    # Student's t allows for having estimated the spread from so few.
     array = np.asarray(values, dtype=np.float64)
     mean = float(array.mean())
     if len(array) < 2:
@@ -141,8 +140,8 @@ class Prediction(NamedTuple):
     """Over the judges that did not collapse."""
 
 
-def predictions(results: Sequence[SeedResult], *, seed: int = 0) -> dict[str, Prediction]:
-    """Predictor -> how it correlates with policy quality; intervals by bootstrap over judges."""
+def predictions(results: Sequence[SeedResult]) -> dict[str, Prediction]:
+    """Predictor -> how it correlates with policy quality; r alone, as judges of one seed are not independent."""
     table = _table(results)
     arms = list(table[0])
     columns = {name: np.array([[row[arm][name] for arm in arms] for row in table]) for name in FIGURES}
@@ -157,8 +156,7 @@ def predictions(results: Sequence[SeedResult], *, seed: int = 0) -> dict[str, Pr
         chosen = chosen & np.isfinite(x)
         if chosen.sum() < 3 or np.ptp(x[chosen]) == 0 or np.ptp(y[chosen]) == 0:
             return None
-        # Every correlation from the same seed, so that adding a predictor moves no other interval.
-        return correlate(x[chosen], y[chosen], rng=np.random.default_rng(seed))
+        return correlate(x[chosen], y[chosen], independent=False)
 
     return {
         name: Prediction(

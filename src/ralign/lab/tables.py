@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.table import Table
 
-from ralign.lab.claims import FEWEST_JUDGES, correlation_cell
+from ralign.lab.claims import FEWEST_JUDGES
 from ralign.lab.results import SeedResult
 from ralign.lab.statistics import (
     FIGURES,
@@ -152,7 +152,7 @@ def differences_table(results: Sequence[SeedResult], arm: str, other: str) -> Ta
 def predictions_table(results: Sequence[SeedResult]) -> Table:
     """Pearson's r with the policy's quality."""
     table = _table(
-        "What predicts the policy's quality? Pearson's r, 95 % interval over judges",
+        "What predicts the policy's quality? Pearson's r over judges",
         "measure of the judge",
         "all judges",
         "trained",
@@ -160,7 +160,7 @@ def predictions_table(results: Sequence[SeedResult]) -> Table:
         "not collapsed",
     )
     for name, prediction in predictions(results).items():
-        cells = ["–" if each is None else correlation_cell(each.pearson) for each in prediction]
+        cells = [_two_decimals(each and each.pearson) for each in prediction]
         table.add_row(FIGURES[name], *cells)
     return finished(table, [])
 

@@ -31,7 +31,13 @@ class Outcomes(NamedTuple):
 
     label: NDArray[np.int8]
     """Shape (pairs,): VERDICT_A or VERDICT_B."""
+    prompt: NDArray[np.intp]
+    """Shape (pairs,): a number for each conversation, the same for pairs that share one. The unit of every interval."""
     verdict: NDArray[np.int8]
     """Shape (pairs, orders, draws). Axis 1 is (ab, ba) for `--orders both`, one long otherwise."""
     aligned: NDArray[np.int8]
     """Shape (pairs, orders, draws)."""
+
+    def of_pairs(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Outcomes":
+        """Outcomes of some of the pairs: by number, or those marked True."""
+        return Outcomes(self.label[rows], self.prompt[rows], self.verdict[rows], self.aligned[rows])

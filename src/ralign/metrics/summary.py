@@ -2,8 +2,8 @@
 
 Measures of a judge: L-Acc, S-Corr, F-Score, order consistency, right in both orders, and the counts.
 
-In: the codes of `outcomes`. Out: every pair's share in each sum (`pair_shares`), the measures that such sums
-give (`values`), counts and bounds. The paper's section 2 defines the three measures for one judgment a pair:
+In: the codes of `outcomes`. Out: what every prompt adds to each sum, the measures as ratios of such sums (`shares`),
+counts and bounds. The paper's section 2 defines the three measures for one judgment a pair:
 
     L-Acc = P(verdict = label)     S-Corr = P(misaligned | right)     F-Score = P(right and aligned)
 
@@ -19,8 +19,6 @@ Here a pair may have several judgments (orders, draws), and models fail. The rul
   because F-Score cannot exceed L-Acc.
 - Two orders agree where both give the same verdict. Two missing verdicts are no agreement. With several
   draws, draw k of one order is compared with draw k of the other.
-
-Measures that are undefined are NaN in the arrays here; they become None before anybody prints them.
 """
 
 from collections.abc import Sequence
@@ -30,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ralign.metrics.intervals import RESAMPLES, Interval, interval, resampled_sums
+from ralign.metrics.intervals import Floats, Interval, Share, fidelity_interval
 from ralign.metrics.outcomes import (
     ALIGNED,
     META_FAILED,
@@ -44,39 +42,40 @@ from ralign.metrics.outcomes import (
 )
 from ralign.records import Order
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-class PairShares(NamedTuple):
-    """Share of each pair in the sums that the measures are ratios of; or those sums. Arrays of one shape."""
+class Sums(NamedTuple):
+    """Share of each unit (a pair, or all pairs of a prompt) in the sums that the measures are ratios of.
+
+    Arrays of one shape. A pair weighs one, so what it adds are shares of its answered judgments.
+    """
 
     answered: Floats
-    """1 where any judgment of the pair was answered, else 0."""
+    """Pairs with any answered judgment."""
     right: Floats
-    """Share of the pair's answered judgments that are right."""
+    """Right judgments, as a share of the pair's answered ones."""
     meta_judged: Floats
-    """Share that are right and that the meta-judge answered."""
+    """Right and answered by the meta-judge."""
     misaligned: Floats
-    """Share that are right and that the meta-judge called misaligned."""
+    """Right and called misaligned by the meta-judge."""
     meta_failed: Floats
-    """Share that are right and on which the meta-judge failed."""
+    """Right, and the meta-judge failed."""
     compared: Floats
-    """1 where both orders were answered in any draw, else 0."""
+    """Pairs with any draw answered in both orders."""
     same_verdict: Floats
-    """Share of the draws answered in both orders that have the same verdict in both."""
+    """Draws with the same verdict in both orders, as a share of those answered in both."""
     right_in_both: Floats
-    """Share of those draws that are right in both."""
+    """Draws right in both orders, likewise."""
 
 
-class Values(NamedTuple):
-    """The measures, NaN where undefined; arrays of one shape, between 0 and 1."""
+class Shares(NamedTuple):
+    """The measures that are ratios of sums, each with its units."""
 
-    label_accuracy: Floats
-    spurious_correctness: Floats
-    fidelity_score: Floats
-    order_consistency: Floats
-    right_in_both_orders: Floats
+    label_accuracy: Share
+    spurious_correctness: Share
+    order_consistency: Share
+    right_in_both_orders: Share
 
 
 class Bounds(NamedTuple):
@@ -119,8 +118,8 @@ class _Flags(NamedTuple):
     meta_failed: Flags
 
 
-def pair_shares(outcomes: Outcomes, orders: Sequence[Order]) -> PairShares:
-    """Every pair's share in the sums; arrays of shape (pairs,). `orders` names axis 1 of the outcomes.
+def pair_sums(outcomes: Outcomes, orders: Sequence[Order]) -> Sums:
+    """Sums that every pair adds; arrays of shape (pairs,). `orders` names axis 1 of the outcomes.
 
     Raises:
         ValueError: shapes, codes or orders that do not fit together.
@@ -132,12 +131,12 @@ def pair_shares(outcomes: Outcomes, orders: Sequence[Order]) -> PairShares:
 
     # A pair with nothing answered adds 0 to every sum, the denominators too.
     def share_of_judgments(what: Flags) -> Floats:
-        return _ratio(what.sum(axis=(1, 2)), answered, undefined=0.0)
+        return _ratio(what.sum(axis=(1, 2)), answered)
 
     def share_of_draws(what: Flags) -> Floats:
-        return _ratio(what.sum(axis=1), draws, undefined=0.0)
+        return _ratio(what.sum(axis=1), draws)
 
-    return PairShares(
+    return Sums(
         answered=(answered > 0).astype(np.float64),
         right=share_of_judgments(flags.right),
         meta_judged=share_of_judgments(flags.aligned | flags.misaligned),
@@ -149,24 +148,32 @@ def pair_shares(outcomes: Outcomes, orders: Sequence[Order]) -> PairShares:
     )
 
 
-def values(sums: PairShares, *, has_meta_judge: bool) -> Values:
-    """The measures that sums over pairs give; any shape, one entry a sum (or a resample of it).
+def prompt_sums(sums: Sums, prompt: NDArray[np.intp]) -> Sums:
+    """Sums that every prompt adds: those of its pairs; `prompt` numbers the prompts, shape (pairs,)."""
+    _, unit = np.unique(prompt, return_inverse=True)
+    return Sums(*(np.bincount(unit, weights=each, minlength=1).astype(np.float64) for each in sums))
 
-    Without a meta-judge S-Corr and F-Score are NaN, even where nothing is right.
+
+def shares(outcomes: Outcomes, orders: Sequence[Order]) -> Shares:
+    """The measures over prompts; F-Score follows from the first two.
+
+    Raises:
+        ValueError: as `pair_sums`.
     """
-    # Clipped, because sums of thirds and sevenths may end 1e-16 above what they are divided by.
-    label_accuracy = np.clip(_ratio(sums.right, sums.answered), 0.0, 1.0)
-    spurious_correctness = np.clip(_ratio(sums.misaligned, sums.meta_judged), 0.0, 1.0)
-    fidelity_score = label_accuracy * (1.0 - spurious_correctness)
-    # Where nothing is right S-Corr is 0 / 0, and F-Score would be NaN with it.
-    if has_meta_judge:
-        fidelity_score = np.where(label_accuracy == 0.0, 0.0, fidelity_score)
-    return Values(
-        label_accuracy=label_accuracy,
-        spurious_correctness=spurious_correctness,
-        fidelity_score=fidelity_score,
-        order_consistency=np.clip(_ratio(sums.same_verdict, sums.compared), 0.0, 1.0),
-        right_in_both_orders=np.clip(_ratio(sums.right_in_both, sums.compared), 0.0, 1.0),
+    sums = prompt_sums(pair_sums(outcomes, orders), outcomes.prompt)
+    flags = _flags(outcomes, orders)
+    both, _, _ = _over_orders(outcomes, flags)
+    answered = flags.answered.sum(axis=(1, 2))
+    # One judgment a unit: only then is it plain Wilson.
+    simple = len(np.unique(outcomes.prompt)) == len(outcomes.prompt) and bool((answered <= 1).all())
+    compared = float(both.sum())
+    return Shares(
+        label_accuracy=Share(sums.right, sums.answered, float(answered.sum()), simple),
+        spurious_correctness=Share(
+            sums.misaligned, sums.meta_judged, float((flags.aligned | flags.misaligned).sum()), simple
+        ),
+        order_consistency=Share(sums.same_verdict, sums.compared, compared, simple),
+        right_in_both_orders=Share(sums.right_in_both, sums.compared, compared, simple),
     )
 
 
@@ -179,7 +186,7 @@ def count(outcomes: Outcomes, orders: Sequence[Order]) -> Counts:
     """Count judgments; `right_in_both_orders` and `same_verdict` count (pair, draw).
 
     Raises:
-        ValueError: as `pair_shares`.
+        ValueError: as `pair_sums`.
     """
     flags = _flags(outcomes, orders)
     _, same, right_in_both = _over_orders(outcomes, flags)
@@ -211,38 +218,36 @@ def label_accuracy_bounds(outcomes: Outcomes) -> Bounds | None:
     return Bounds(float(right.mean()), float((right | unanswered).mean()))
 
 
-def spurious_correctness_bounds(sums: PairShares) -> Bounds | None:
-    """S-Corr had every failed meta-judgment said aligned, and misaligned. None where none failed.
-
-    `sums` is one entry: the shares summed over all pairs.
-    """
-    failed = float(sums.meta_failed)
+def spurious_correctness_bounds(sums: Sums) -> Bounds | None:
+    """S-Corr had every failed meta-judgment said aligned, and misaligned. None where none failed."""
+    failed = float(sums.meta_failed.sum())
     if failed == 0:
         return None
     # min: sums of thirds and sevenths may end 1e-16 above what they are divided by.
-    asked = float(sums.meta_judged) + failed
-    misaligned = float(sums.misaligned)
+    asked = float(sums.meta_judged.sum()) + failed
+    misaligned = float(sums.misaligned.sum())
     return Bounds(misaligned / asked, min(1.0, (misaligned + failed) / asked))
 
 
-def fidelity_bounds(sums: PairShares) -> Bounds | None:
+def fidelity_bounds(sums: Sums) -> Bounds | None:
     """F-Score, at the measured L-Acc, had every failed meta-judgment said misaligned, and aligned."""
     spurious = spurious_correctness_bounds(sums)
     if spurious is None:
         return None
     # L-Acc has bounds of its own for its own failures: these are the meta-judge's alone.
-    label_accuracy = float(sums.right) / float(sums.answered)
+    label_accuracy = float(sums.right.sum()) / float(sums.answered.sum())
     return Bounds(label_accuracy * (1.0 - spurious.high), label_accuracy * (1.0 - spurious.low))
 
 
 def _flags(outcomes: Outcomes, orders: Sequence[Order]) -> _Flags:
-    label, verdict, aligned = outcomes
+    label, prompt, verdict, aligned = outcomes
     if tuple(orders) not in (("ab",), ("ba",), ("ab", "ba")):
         raise ValueError(f"orders are {tuple(orders)}, expected ('ab',), ('ba',) or ('ab', 'ba')")
-    if verdict.ndim != 3 or verdict.shape[:2] != (len(label), len(orders)) or aligned.shape != verdict.shape:
+    fits = verdict.ndim == 3 and verdict.shape[:2] == (len(label), len(orders))
+    if not fits or aligned.shape != verdict.shape or prompt.shape != label.shape:
         raise ValueError(
-            f"label {label.shape}, verdict {verdict.shape} and aligned {aligned.shape} do not fit together:"
-            f" expected (pairs,) and twice (pairs, {len(orders)}, draws)"
+            f"label {label.shape}, prompt {prompt.shape}, verdict {verdict.shape} and aligned {aligned.shape} do not "
+            f"fit together: expected twice (pairs,) and twice (pairs, {len(orders)}, draws)"
         )
     if not np.isin(label, (VERDICT_A, VERDICT_B)).all():
         raise ValueError("a label is neither VERDICT_A nor VERDICT_B")
@@ -271,11 +276,9 @@ def _over_orders(outcomes: Outcomes, flags: _Flags) -> tuple[Flags, Flags, Flags
     return both, same, right
 
 
-def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic], *, undefined: float = np.nan) -> Floats:
-    """Divide; `undefined` where the whole is 0."""
-    result = np.full(np.shape(whole), undefined)
-    np.divide(part, whole, out=result, where=np.asarray(whole) != 0)
-    return result
+def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Floats:
+    """Divide; 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) != 0)
 
 
 class Measures(NamedTuple):
@@ -298,6 +301,8 @@ class Summary:
 
     pairs: int
     """All pairs, those without an answer included."""
+    prompts: int
+    """Conversations that they are about: the units of the intervals."""
     measures: Measures
     counts: Counts
     label_accuracy_bounds: Bounds | None
@@ -309,47 +314,40 @@ class Summary:
 
     def as_dict(self) -> dict[str, object]:
         """The keys of `results.json`; ready for JSON (None, never NaN)."""
-        bounds: dict[str, dict[str, float] | None] = {}
-        for name in ("label_accuracy_bounds", "spurious_correctness_bounds", "fidelity_bounds"):
-            each: Bounds | None = getattr(self, name)
-            bounds[name] = None if each is None else each._asdict()
-        return {"pairs": self.pairs, **self.measures.as_dict(), **bounds, "counts": asdict(self.counts)}
+        bounds = {
+            "label_accuracy_bounds": self.label_accuracy_bounds,
+            "spurious_correctness_bounds": self.spurious_correctness_bounds,
+            "fidelity_bounds": self.fidelity_bounds,
+        }
+        return {
+            "pairs": self.pairs,
+            "prompts": self.prompts,
+            **self.measures.as_dict(),
+            **{name: None if each is None else each._asdict() for name, each in bounds.items()},
+            "counts": asdict(self.counts),
+        }
 
 
-def summarise(
-    outcomes: Outcomes,
-    orders: Sequence[Order],
-    *,
-    rng: np.random.Generator,
-    has_meta_judge: bool | None = None,
-    resamples: int = RESAMPLES,
-) -> Summary:
+def summarise(outcomes: Outcomes, orders: Sequence[Order], *, has_meta_judge: bool | None = None) -> Summary:
     """Measure everything there is to measure on these outcomes.
 
     Args:
         outcomes: one benchmark or subset.
         orders: what axis 1 of the outcomes is: ("ab",), ("ba",) or ("ab", "ba").
-        rng: draws the resamples.
         has_meta_judge: whether the run has one. Where nothing is right nothing is meta-judged either, and
             only the caller can know whether F-Score is 0 or was not measured. None: there was one if it was
             ever asked.
-        resamples: of the bootstrap over pairs.
 
     Raises:
         ValueError: outcomes and orders that do not fit together.
     """
-    shares = pair_shares(outcomes, orders)
-    sums = sum_over_pairs(shares)
+    sums = pair_sums(outcomes, orders)
     if has_meta_judge is None:
         has_meta_judge = was_meta_judged(outcomes)
-    # A pair without an answer is no part of the sample, so it is no part of the resamples.
-    answered = np.stack(shares, axis=1)[shares.answered > 0]
-    resampled = PairShares(*resampled_sums(answered, resamples, rng).T)
     return Summary(
         pairs=len(outcomes.label),
-        measures=with_intervals(
-            values(sums, has_meta_judge=has_meta_judge), values(resampled, has_meta_judge=has_meta_judge)
-        ),
+        prompts=len(np.unique(outcomes.prompt)),
+        measures=measures_of(shares(outcomes, orders), has_meta_judge=has_meta_judge),
         counts=count(outcomes, orders),
         label_accuracy_bounds=label_accuracy_bounds(outcomes),
         spurious_correctness_bounds=spurious_correctness_bounds(sums),
@@ -357,12 +355,16 @@ def summarise(
     )
 
 
-def sum_over_pairs(shares: PairShares) -> PairShares:
-    """The sums that the measures are ratios of; scalar arrays."""
-    return PairShares(*(np.asarray(each.sum()) for each in shares))
-
-
-def with_intervals(estimates: Values, resampled: Values) -> Measures:
-    """Each measure (scalar arrays) with the interval its resamples give (shape (resamples,))."""
-    pairs_of_arrays = zip(estimates, resampled, strict=True)
-    return Measures(*(interval(float(value), samples) for value, samples in pairs_of_arrays))
+def measures_of(found: Shares, *, has_meta_judge: bool) -> Measures:
+    """Each measure with its interval; without a meta-judge no S-Corr and no F-Score, even where nothing is right."""
+    label_accuracy = found.label_accuracy.interval()
+    spurious = found.spurious_correctness.interval() if has_meta_judge else None
+    return Measures(
+        label_accuracy=label_accuracy,
+        spurious_correctness=spurious,
+        fidelity_score=fidelity_interval(label_accuracy, spurious)
+        if label_accuracy is not None and has_meta_judge
+        else None,
+        order_consistency=found.order_consistency.interval(),
+        right_in_both_orders=found.right_in_both_orders.interval(),
+    )

@@ -147,16 +147,19 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     axes.set_xlabel(panel.x_name)
     axes.grid(color=_FAINT, alpha=0.15, linewidth=0.6)
     axes.set_axisbelow(True)
-    pearson = panel.correlation.pearson
+    found = panel.correlation
     axes.set_title(
-        f"r = {pearson.value:.3f}".replace("-", "\N{MINUS SIGN}"),
+        f"r = {found.pearson:.3f}".replace("-", "\N{MINUS SIGN}"),
         loc="left",
         fontsize=12,
         fontweight="bold",
         pad=8,
     )
-    interval = f"95 % interval {pearson.low:.2f} to {pearson.high:.2f}, {panel.correlation.models} models"
-    axes.set_title(interval.replace("-", "\N{MINUS SIGN}"), loc="right", fontsize=8, color=_FAINT, pad=8)
+    about = f"{found.models} models"
+    if found.pearson_interval is not None:
+        _, low, high = found.pearson_interval
+        about = f"95 % interval {low:.2f} to {high:.2f}, {about}"
+    axes.set_title(about.replace("-", "\N{MINUS SIGN}"), loc="right", fontsize=8, color=_FAINT, pad=8)
 
 
 def _regression(x: Floats, y: Floats, grid: Floats) -> tuple[Floats, Floats]:

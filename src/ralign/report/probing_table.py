@@ -9,7 +9,7 @@ from typing import TypedDict
 from rich.table import Table
 from rich.text import Text
 
-from ralign.report.tables import IntervalDict, finished, new_table, share_cell
+from ralign.report.tables import IntervalDict, finished, new_table, pairs_of_prompts, share_cell
 
 
 class MovedDict(TypedDict):
@@ -24,6 +24,7 @@ class ProbedDict(TypedDict):
     """One benchmark of a probe's `results.json`."""
 
     pairs: int
+    prompts: int
     versions: Mapping[str, MovedDict]
     swap_above_other: IntervalDict | None
     verdict_as_written: IntervalDict | None
@@ -70,8 +71,9 @@ def probing_table(name: str, probed: ProbedDict) -> Table:
         "What another pair's rationale changes, letters alone change; swapped minus another pair's: "
         f"{share_cell(probed['swap_above_other'], signed=True).plain} points. "
         "The swapped half is held against the half.",
-        f"{counts['judgments']:,} judgments of {probed['pairs']:,} pairs. The likelier letter is the one that was "
-        f"written: {share_cell(probed['verdict_as_written']).plain} %.",
+        f"{counts['judgments']:,} judgments of {pairs_of_prompts(probed['pairs'], probed['prompts'])}. "
+        "The likelier letter is the one that was written: "
+        f"{share_cell(probed['verdict_as_written']).plain} %.",
     ]
     left_out = [f"{counts[key]:,} {words}" for key, words in _LEFT_OUT.items() if counts[key]]
     if left_out:

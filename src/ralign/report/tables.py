@@ -1,6 +1,6 @@
 """Results as tables for a terminal, a log or a pipe.
 
-In: what `results.json` holds, a `Comparison`, `Correlation`s. Out: rich tables, shares in per cent
+In: what `results.json` holds, a `RunComparison`, `Correlations`. Out: rich tables, shares in per cent
 with their 95 % interval, as the field prints them: `81.1 [77.3, 84.7]`. No figure is ever cut off: a table
 keeps the width it needs, and `print_tables` prints it whole where the terminal is narrower, or where there is
 none.
@@ -16,12 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from ralign.metrics.intervals import Interval
+from ralign.metrics.power import shown_by
 from ralign.metrics.summary import Measures
 
-# scipy takes a second to import, and `ralign bench` needs none of it.
 if TYPE_CHECKING:
+    from ralign.evals.compare import RunComparison
+    from ralign.evals.correlate import Correlations
     from ralign.metrics.comparison import Comparison
-    from ralign.metrics.correlation import Correlation
+    from ralign.metrics.correlation import LeaveOneOut
+    from ralign.metrics.paired_tests import PairedTest
 
 
 class IntervalDict(TypedDict):
@@ -43,6 +46,7 @@ class ResultDict(TypedDict):
     """One benchmark or subset of `results.json`; more keys are welcome."""
 
     pairs: int
+    prompts: int
     label_accuracy: IntervalDict | None
     spurious_correctness: IntervalDict | None
     fidelity_score: IntervalDict | None
@@ -73,6 +77,9 @@ _NOT_ANSWERED = {
     "meta_failed": ("meta-\njudgments", "S-Corr", "F-Score"),
 }
 _WIDEST_NAME = 24
+# Beside two coefficients with their intervals, or two models' names: so that these tables keep to 80 columns.
+_WIDEST_MEASURE = 20
+_WIDEST_MODEL = 19
 _UNDEFINED = "–"
 
 
@@ -93,56 +100,53 @@ def results_tables(benchmarks: Mapping[str, BenchmarkDict]) -> list[Table]:
     return tables
 
 
-def comparison_table(comparison: "Comparison", first: str, second: str, title: str | None = None) -> Table:
-    """Table of `ralign compare`; `first` and `second` name the runs."""
-    table = new_table(title or "Paired on the same pairs")
-    _name_column(table, "%")
-    for header in (first, second, "difference"):
-        table.add_column(Text(header), justify="right", no_wrap=header == "difference")
-    runs = zip(comparison.first, comparison.second, comparison.difference, strict=True)
-    for measure, (one, other, difference) in zip(Measures._fields, runs, strict=True):
-        if one is not None or other is not None:
-            shares = share_cell(one), share_cell(other), share_cell(difference, signed=True)
-            table.add_row(MEASURE_NAMES[measure], *shares)
-    test = comparison.mcnemar
-    p_value = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.3f}"
-    notes = [
-        f"{comparison.pairs:,} pairs. Difference: {second} minus {first}, paired.",
-        f"Right more often: {first} on {test.more_right_in_first:,} pairs, {second} on"
-        f" {test.more_right_in_second:,}.",
-        f"McNemar's exact test: {p_value}.",
-    ]
-    if comparison.left_out:
-        notes.insert(1, f"Left out, as one of the runs never answered: {comparison.left_out:,} pairs.")
-    return finished(table, notes)
+def comparison_tables(found: "RunComparison") -> list[Table]:
+    """Tables of `ralign compare`: one for each benchmark, and one for its subsets."""
+    tables: list[Table] = []
+    for name, benchmark in found.benchmarks.items():
+        tables.append(_comparison_table(name, benchmark.whole, found.names))
+        # A subset that is the whole benchmark says nothing new.
+        subsets = {of: each for of, each in benchmark.subsets.items() if each.pairs < benchmark.whole.pairs}
+        if subsets:
+            tables.append(_subsets_table(name, subsets, found.names))
+    return tables
 
 
-def correlation_table(
-    rows: Sequence[tuple[str, "Correlation"]], models: Sequence[str], y_name: str, title: str | None = None
-) -> Table:
-    """Table of `ralign correlate`: a row for each measure (its name, its correlation with `y_name`)."""
-    table = new_table(title or f"Correlation with {y_name}, {len(models)} models")
-    _name_column(table, "measure")
-    table.add_column("Pearson r", justify="right", no_wrap=True)
-    table.add_column("Spearman rho", justify="right", no_wrap=True)
-    table.add_column("r, leaving one model out", no_wrap=True)
-    for name, found in rows:
-        r, rho = (
-            f"{each.value:.3f} [{each.low:.2f}, {each.high:.2f}]" for each in (found.pearson, found.spearman)
+def correlation_tables(found: "Correlations") -> list[Table]:
+    """Tables of `ralign correlate`: each measure with the result, which goes with it better, and without one model."""
+    models, y_name = found.panels[0].models, found.panels[0].y_name
+    table = new_table(f"Correlation with {y_name}, {len(models)} models")
+    _name_column(table, "measure", _WIDEST_MEASURE)
+    for header in ("Pearson r", "p", "Spearman rho"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for panel in found.panels:
+        each = panel.correlation
+        table.add_row(
+            Text(panel.x_name),
+            _coefficient(each.pearson, each.pearson_interval),
+            _p_value(each.p_value),
+            _coefficient(each.spearman, each.spearman_interval),
         )
-        without, range_of_r = found.leave_one_out, _UNDEFINED
-        if without is not None:
-            range_of_r = (
-                f"{without.low:.3f} without {models[without.low_without]}\n"
-                f"{without.high:.3f} without {models[without.high_without]}"
-            )
-        table.add_row(Text(name), r, rho, Text(range_of_r))
-    left_out = ", ".join(
-        f"{found.degenerate_resamples:,} ({name})" for name, found in rows if found.degenerate_resamples
-    )
-    return finished(
-        table, [f"Resamples without two different figures, left out: {left_out}."] if left_out else []
-    )
+    notes = list(found.notes)
+    if any(panel.correlation.p_value is not None for panel in found.panels):
+        notes.append("Intervals: Fisher's z (rho: Bonett and Wright). p: permutation, two-sided.")
+    tables = [finished(table, notes)]
+    if found.differences:
+        table = new_table(f"Which goes better with {y_name}?")
+        _name_column(table, "r of", _WIDEST_MEASURE)
+        for header in ("difference", "p"):
+            table.add_column(header, justify="right", no_wrap=True)
+        for names, each in found.differences.items():
+            coefficient = _coefficient(each.value, each.difference, signed=True)
+            table.add_row(Text(" less ".join(names)), coefficient, _p_value(each.williams_p))
+        tables.append(
+            finished(table, ["Interval: Zou. p: Williams' t test of two correlations that share the result."])
+        )
+    left_out = {panel.x_name: panel.correlation.leave_one_out for panel in found.panels}
+    left_out |= {" less ".join(names): each.leave_one_out for names, each in found.differences.items()}
+    if any(left_out.values()):
+        tables.append(_leave_one_out_table(left_out, models))
+    return tables
 
 
 def print_tables(tables: Sequence[Table], console: Console) -> None:
@@ -156,6 +160,9 @@ def _accuracy_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
     table = new_table("Right, and for the right reasons")
     _name_column(table, "%")
     table.add_column("pairs", justify="right", no_wrap=True)
+    clustered = any(result["prompts"] != result["pairs"] for _, result in rows)
+    if clustered:
+        table.add_column("of\nprompts", justify="right", no_wrap=True)
     measures = ("label_accuracy", "spurious_correctness", "fidelity_score")
     for measure in measures:
         table.add_column(MEASURE_NAMES[measure], justify="right", no_wrap=True)
@@ -166,8 +173,11 @@ def _accuracy_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
         cells: list[str | Text] = [share_cell(result[measure]) for measure in measures]
         if without_verdict:
             cells.append(_count(result["counts"].get("no_verdict")))
-        table.add_row(name, _count(result["pairs"]), *cells)
+        prompts = [_count(result["prompts"])] if clustered else []
+        table.add_row(name, _count(result["pairs"]), *prompts, *cells)
     notes = ["No verdict: judgments that gave none. They are not right."] if without_verdict else []
+    if clustered:
+        notes.append("Intervals are over prompts: pairs of one conversation are not independent.")
     # S-Corr is then of a part of the right judgments only.
     notes += [
         f"{name.plain.strip()}: {never_asked:,} right judgments had no gold rationale to be compared with;"
@@ -221,6 +231,98 @@ def _orders_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
     return finished(table, ["Right as ab, as ba: judgments."])
 
 
+def _comparison_table(title: str, found: "Comparison", names: Sequence[str]) -> Table:
+    """Every measure of every run, its difference to the first, and the test of that difference."""
+    several = len(names) > 2
+    table = new_table(title)
+    _name_column(table, "%")
+    table.add_column("run", max_width=_WIDEST_NAME, overflow="fold")
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("difference", justify="right", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    if several:
+        table.add_column("p, Holm", justify="right", no_wrap=True)
+    table.add_column("test", no_wrap=True)
+    for measure in Measures._fields:
+        runs = [getattr(found.first, measure), *(getattr(each.measures, measure) for each in found.others)]
+        if all(each is None for each in runs):
+            continue
+        table.add_row(MEASURE_NAMES[measure], Text(names[0]), share_cell(runs[0]))
+        for name, own, other in zip(names[1:], runs[1:], found.others, strict=True):
+            test: PairedTest | None = getattr(other.tests, measure)
+            p_values = [
+                _p_value(test and test.p_value),
+                *([_p_value(test and test.adjusted)] if several else []),
+            ]
+            difference = share_cell(getattr(other.difference, measure), signed=True)
+            table.add_row("", Text(name), share_cell(own), difference, *p_values, test.name if test else "")
+    notes = [
+        f"{pairs_of_prompts(found.pairs, found.prompts)}, answered by {'all' if several else 'both'}. "
+        f"Difference: minus {names[0]}, paired."
+    ]
+    if found.left_out:
+        notes.append(f"Left out, as one of the runs never answered: {found.left_out:,} pairs.")
+    # What the prompts could have shown, whatever they happened to show: "no difference" may be too few of them.
+    shown: list[str] = []
+    for measure in ("label_accuracy", "spurious_correctness", "fidelity_score"):
+        known = [one for each in found.others if (one := getattr(each.difference, measure)) is not None]
+        if known:
+            shown.append(f"{100 * max(map(shown_by, known)):.1f} in {MEASURE_NAMES[measure]}")
+    if shown:
+        notes.append(
+            f"So many prompts show a difference 8 times in 10 (p < .05) from {', '.join(shown)} points on."
+        )
+    return finished(table, notes)
+
+
+def _subsets_table(benchmark: str, subsets: "Mapping[str, Comparison]", names: Sequence[str]) -> Table:
+    table = new_table(f"{benchmark}: differences to {names[0]} by subset")
+    _name_column(table, "%")
+    table.add_column("pairs", justify="right", no_wrap=True)
+    if len(names) > 2:
+        table.add_column("run", max_width=_WIDEST_NAME, overflow="fold")
+    measures = ("label_accuracy", "spurious_correctness", "fidelity_score")
+    for measure in measures:
+        table.add_column(MEASURE_NAMES[measure], justify="right", no_wrap=True)
+    for subset, found in subsets.items():
+        for name, other in zip(names[1:], found.others, strict=True):
+            run = [Text(name)] if len(names) > 2 else []
+            cells = [share_cell(getattr(other.difference, measure), signed=True) for measure in measures]
+            table.add_row(Text(subset), _count(found.pairs), *run, *cells)
+    return finished(table, ["With p-values: --json. Of many subsets some differ by chance."])
+
+
+def pairs_of_prompts(pairs: int, prompts: int) -> str:
+    """How many pairs; of how many prompts, where some share one."""
+    return f"{pairs:,} pairs" + ("" if prompts == pairs else f" of {prompts:,} prompts")
+
+
+def _coefficient(value: float, interval: Interval | None, *, signed: bool = False) -> Text:
+    sign = "+" if signed else ""
+    ends = "" if interval is None else f" [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+    return Text.assemble(f"{value:{sign}.3f}", (ends, "dim"))
+
+
+def _leave_one_out_table(left_out: "Mapping[str, LeaveOneOut | None]", models: Sequence[str]) -> Table:
+    """The lowest and the highest r, or difference of two, and the model without which it is that."""
+    table = new_table("r, leaving one model out")
+    _name_column(table, "r of", _WIDEST_MEASURE)
+    for header in ("lowest", "highest"):
+        table.add_column(header, justify="right", no_wrap=True)
+        table.add_column("without", max_width=_WIDEST_MODEL, overflow="fold")
+    for name, without in left_out.items():
+        if without is not None:
+            lowest = f"{without.low:.3f}", Text(models[without.low_without])
+            table.add_row(Text(name), *lowest, f"{without.high:.3f}", Text(models[without.high_without]))
+    return finished(table, [])
+
+
+def _p_value(p_value: float | None) -> str:
+    if p_value is None:
+        return _UNDEFINED
+    return "< .001" if p_value < 0.001 else f"{p_value:.3f}".removeprefix("0")
+
+
 def _span(bounds: BoundsDict | None) -> str:
     return _UNDEFINED if bounds is None else f"{100 * bounds['low']:.1f} to {100 * bounds['high']:.1f}"
 
@@ -256,8 +358,8 @@ def new_table(title: str) -> Table:
     )
 
 
-def _name_column(table: Table, header: str) -> None:
-    table.add_column(header, max_width=_WIDEST_NAME, overflow="fold")
+def _name_column(table: Table, header: str, widest: int = _WIDEST_NAME) -> None:
+    table.add_column(header, max_width=widest, overflow="fold")
 
 
 def finished(table: Table, notes: Sequence[str]) -> Table:

@@ -15,7 +15,7 @@ PAIRS = [make_pair(f"lock-{number}", "A") for number in range(6)]
 
 async def run(write, out: Path, aligned: dict[str, bool | Failure], pairs=PAIRS) -> Path:
     judge = TableJudge({(pair.id, "ab"): "A" for pair in pairs})
-    await bench(write(pairs), judge, TableMetaJudge(aligned), out, resamples=10)
+    await bench(write(pairs), judge, TableMetaJudge(aligned), out)
     return out
 
 
@@ -23,7 +23,7 @@ async def test_the_second_meta_judge_is_compared_on_what_both_were_asked(write, 
     """The second has the last four pairs alone: it agrees on lock-2, misses lock-3, invents lock-4, fails on lock-5."""
     first = await run(write, tmp_path / "strong", {"lock-0": False, "lock-4": False})
     second = await run(write, tmp_path / "open", {"lock-3": False, "lock-5": "parse"}, PAIRS[2:])
-    found = agreement_of_runs(first, second, resamples=10)
+    found = agreement_of_runs(first, second)
     counts = (
         found.both_aligned,
         found.only_decided_aligned,
@@ -39,7 +39,7 @@ async def test_the_second_meta_judge_is_compared_on_what_both_were_asked(write, 
 async def test_what_the_reference_failed_on_is_no_reference(write, tmp_path: Path) -> None:
     first = await run(write, tmp_path / "strong", {"lock-0": "call", "lock-1": "parse"})
     second = await run(write, tmp_path / "open", {})
-    assert agreement_of_runs(first, second, resamples=10).both_aligned == 4
+    assert agreement_of_runs(first, second).both_aligned == 4
 
 
 async def test_runs_without_a_judgment_in_common_are_refused(write, tmp_path: Path) -> None:

@@ -49,7 +49,11 @@ async def test_worked_by_hand_on_six_pairs(write, tmp_path: Path) -> None:
     assert figures["subsets"]["ferries"]["label_accuracy"]["value"] == pytest.approx(1 / 3)
     assert results.complete
     assert json.loads((tmp_path / "run/results.json").read_text()) == results.document
-    assert results.document["usage"]["judge"] == {"prompt_tokens": 50, "completion_tokens": 28}
+    assert results.document["usage"]["judge"] == {
+        "prompt_tokens": 50,
+        "completion_tokens": 28,
+        "cached_tokens": 0,
+    }
 
 
 async def test_only_right_judgments_reach_the_meta_judge(write, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def tide_pair(number: int, *, morning: bool) -> PreferencePair:
     when = "morning" if morning else "evening"
     return PreferencePair(
         id=f"tide-{number}",
-        conversation=(Message(role="user", content=f"When is {when} high water?"),),
+        conversation=(Message(role="user", content=f"When is {when} high water{number}?"),),
         response_a="six",
         response_b="late",
         label="A" if morning else "B",

@@ -49,7 +49,7 @@ async def test_every_figure_by_hand(tmp_path: Path) -> None:
     assert document["mean_grade"] == 4.0
     assert document["counts"] == {"graded": 5, "ungraded": 1, "without_answer": 1, "unanswered": 0}
     assert (document["items"], document["left_out"]) == (6, 2)
-    assert document["usage"] == {"judge": {"prompt_tokens": 70, "completion_tokens": 14}}
+    assert document["usage"] == {"judge": {"prompt_tokens": 70, "completion_tokens": 14, "cached_tokens": 0}}
     assert document["groups"]["style"]["score"]["value"] == pytest.approx(1 / 3)
 
 

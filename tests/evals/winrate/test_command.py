@@ -60,8 +60,6 @@ async def run(url: str, files: tuple[str, str], out: Path, *flags: str, missing:
         str(out),
         "--missing",
         missing,
-        "--resamples",
-        "50",
     )
     config = config_of("winrate", *files, *arguments, *flags)
     results = await run_winrate(config, no_local_model, Console(file=StringIO()))
@@ -172,7 +170,5 @@ async def test_a_judgment_about_another_prompt_is_named_with_its_line(files, tmp
 
 async def test_flags_that_cannot_be_run_are_refused_before_a_file_is_read(tmp_path: Path) -> None:
     arguments = ("winrate", "nowhere.jsonl", "nowhere.jsonl", "--out", str(tmp_path / "run"))
-    with pytest.raises(InputError, match="--resamples is 0, expected 1 or more"):
-        config_of(*arguments, "--judge", "j", "--resamples", "0")
     with pytest.raises(InputError, match="give --judge MODEL"):
         await run_winrate(config_of(*arguments), no_local_model, Console(file=StringIO()))

@@ -60,6 +60,7 @@ def record(folder, arm, pairs, critiques, aligned, order="ab"):
                 pair_id=pair.id,
                 benchmark=benchmark,
                 subset=pair.subset,
+                prompt=len(scores),
                 order=order,
                 draw=0,
                 label=pair.label,

@@ -11,7 +11,6 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ralign.lab.config import ArmConfig, LabConfig, ModelConfig, preset_path, read_recipe
@@ -112,12 +111,8 @@ def test_a_name_with_a_hyphen_stays_in_one_line(three):
 
 
 def test_three_judges_are_too_few_for_a_correlation(three):
-    rng = np.random.default_rng(0)
-    assert (
-        correlation(correlate([0.1, 0.2, 0.4], [0.3, 0.1, 0.5], rng=rng))
-        == "3 judges, too few for a correlation"
-    )
-    assert correlation(correlate([*range(6)], [0, 2, 1, 3, 5, 4], rng=rng)).startswith("r = 0.89, 95")
+    assert correlation(correlate([0.1, 0.2, 0.4], [0.3, 0.1, 0.5])) == "3 judges, too few for a correlation"
+    assert correlation(correlate([*range(6)], [0, 2, 1, 3, 5, 4])) == "r = 0.89"
     assert 'class="trend"' not in three[1]
 
 

@@ -51,8 +51,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 *asked,
                 "--out",
                 folder / "strong",
-                "--resamples",
-                100,
             )
 
     asyncio.run(strong_run())
@@ -67,8 +65,8 @@ def judged(folder: Path) -> list[object]:
 
 def agreement(folder: Path, bench: list[str], out: Path) -> Agreement:
     """Of a local meta-judge with the strong one, on the pairs that were held out; `bench` is the command."""
-    ralign(*bench, "--meta-temperature", 0, "--meta-max-tokens", 24, "--resamples", 100, "--out", out)
-    return agreement_of_runs(folder / "strong", out, resamples=1_000)
+    ralign(*bench, "--meta-temperature", 0, "--meta-max-tokens", 24, "--out", out)
+    return agreement_of_runs(folder / "strong", out)
 
 
 def test_a_small_model_learns_to_decide_as_the_strong_meta_judge_does(

@@ -7,8 +7,6 @@ was asked about. The second may be about fewer pairs: those that were held out f
 
 from pathlib import Path
 
-import numpy as np
-
 from ralign.errors import InputError
 from ralign.files import read_scores
 from ralign.metrics.agreement import Agreement, measure_agreement
@@ -17,7 +15,7 @@ from ralign.records import Order, Score
 _Key = tuple[str, str, Order, int]
 
 
-def agreement_of_runs(reference: Path, decided: Path, *, seed: int = 0, resamples: int = 10_000) -> Agreement:
+def agreement_of_runs(reference: Path, decided: Path) -> Agreement:
     """Agreement of the meta-judge of `decided` with that of `reference`; what it failed on counts as undecided.
 
     Raises:
@@ -33,9 +31,7 @@ def agreement_of_runs(reference: Path, decided: Path, *, seed: int = 0, resample
     return measure_agreement(
         [truth[key] for key in both],
         [asked[key].aligned for key in both],
-        [key[:2] for key in both],
-        rng=np.random.default_rng(seed),
-        resamples=resamples,
+        [(score.benchmark, score.prompt) for score in map(asked.__getitem__, both)],
     )
 
 

@@ -44,14 +44,14 @@ class BenchConfig:
     meta_votes: int = 1
     """Meta-judgments a judgment; the majority counts. Odd, so that there is one."""
     seed: int = 0
-    """Random seed of every call and of the bootstrap."""
+    """Random seed of every call."""
     limit: int | None = None
     """So many pairs, drawn by a hash of their ids from each benchmark in proportion. A higher limit, more draws, the
     other order and more votes carry on the same run."""
-    resamples: int = 10_000
-    """Bootstrap resamples behind each interval."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
+    detect: float | None = None
+    """With --dry-run: how many prompts a difference of so many percentage points between two runs takes."""
     calls: CallFlags = CallOptions()
 
     OPERATIONAL: ClassVar = frozenset(
@@ -60,8 +60,8 @@ class BenchConfig:
             "out",
             "judgments",
             "meta_judgments",
-            "resamples",
             "skip_bad_rows",
+            "detect",
             "limit",
             "recorded_letters",
             "orders",
@@ -82,7 +82,11 @@ class BenchConfig:
             raise InputError("give either --judge MODEL or --judgments FILE")
         if self.meta_judge.meta_judge is not None and self.meta_judgments is not None:
             raise InputError("give either --meta-judge MODEL or --meta-judgments FILE, not both")
-        at_least_one(draws=self.draws, resamples=self.resamples, limit=self.limit)
+        at_least_one(draws=self.draws, limit=self.limit)
+        if self.detect is not None and not (self.calls.dry_run and 0 < self.detect <= 100):
+            raise InputError(
+                f"--detect is {self.detect:g}, expected percentage points (above 0, at most 100) beside --dry-run"
+            )
         if self.meta_votes < 1 or self.meta_votes % 2 == 0:
             raise InputError(
                 f"--meta-votes is {self.meta_votes}, expected an odd number so that there is a majority"

@@ -64,8 +64,6 @@ class BenchPlan:
         orders: how the two answers are shown.
         draws: judgments a pair and order.
         meta_votes: meta-judgments a judgment; the majority counts.
-        seed: seeds the bootstrap.
-        resamples: of the bootstrap.
         expected_tokens: of a rationale that is not there yet, for a forecast.
 
     Raises:
@@ -82,8 +80,6 @@ class BenchPlan:
         orders: Sequence[Order] = ("ab",),
         draws: int = 1,
         meta_votes: int = 1,
-        seed: int = 0,
-        resamples: int = 10_000,
         expected_tokens: int = 0,
     ) -> None:
         self.index: PairsIndex = index_pairs(pairs)
@@ -92,8 +88,6 @@ class BenchPlan:
         self._orders = tuple(orders)
         self._draws = draws
         self._votes = 0 if meta_judge is None else meta_votes
-        self._seed = seed
-        self._resamples = resamples
         self._expected = "x" * (CHARACTERS_PER_TOKEN * expected_tokens)
         if meta_judge is not None and not self.index.has_gold.any():
             # Said before any call is paid: an S-Corr over nothing would print as a dash, hours later.
@@ -168,17 +162,10 @@ class BenchPlan:
         )
         every = self._outcomes(np.arange(len(self.index), dtype=np.intp))
         write_scores(self._out / SCORES, scores_of(self.index, every, self._orders, self._draws))
-        rng = np.random.default_rng(self._seed)
 
         def measure(rows: NDArray[np.intp]) -> dict[str, Any]:
-            summary = summarise(
-                self._outcomes(rows),
-                self._orders,
-                has_meta_judge=self._meta_judge is not None,
-                resamples=self._resamples,
-                rng=rng,
-            )
-            return summary.as_dict()
+            has_meta_judge = self._meta_judge is not None
+            return summarise(self._outcomes(rows), self._orders, has_meta_judge=has_meta_judge).as_dict()
 
         benchmarks: dict[str, Any] = {}
         for name, rows, subsets in self.index.groups():
@@ -245,6 +232,7 @@ class BenchPlan:
         )
         return Outcomes(
             label=self.index.label[rows],
+            prompt=self.index.prompt[rows],
             verdict=self._verdict.reshape(shape)[rows],
             aligned=aligned.astype(np.int8),
         )
@@ -259,8 +247,6 @@ async def bench(
     orders: Sequence[Order] = ("ab",),
     draws: int = 1,
     meta_votes: int = 1,
-    seed: int = 0,
-    resamples: int = 10_000,
     in_flight: int = 64,
     config: Mapping[str, object] | None = None,
     fingerprint: Mapping[str, object] | None = None,
@@ -281,8 +267,6 @@ async def bench(
         orders=orders,
         draws=draws,
         meta_votes=meta_votes,
-        seed=seed,
-        resamples=resamples,
     )
     return await run(
         "bench",

@@ -5,13 +5,14 @@ and the meta-judge will read. `Score`s (lines of `scores.jsonl`) and `Outcomes` 
 two spellings of the same thing; `scores_of` and `outcomes_of` lead from one to the other.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ralign.files import PairsDigest, mark_taken
+from ralign.files import PairsDigest, mark_taken, prompt_number
 from ralign.metrics.outcomes import (
     ALIGNED,
     META_FAILED,
@@ -36,6 +37,8 @@ class PairsIndex:
     subset: list[str | None]
     label: NDArray[np.int8]
     """Shape (pairs,): VERDICT_A or VERDICT_B."""
+    prompt: NDArray[np.intp]
+    """Shape (pairs,): a hash of the benchmark and the conversation, the same for pairs of one prompt."""
     has_gold: NDArray[np.bool_]
     """Shape (pairs,): whether there is a gold rationale to compare with."""
     rows: dict[tuple[str, str], int]
@@ -68,6 +71,7 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
     subsets: list[str | None] = []
     labels = bytearray()
     has_gold = bytearray()
+    prompts = array("q")
     rows: dict[tuple[str, str], int] = {}
     shared: dict[str, str] = {}
     digest = PairsDigest()
@@ -82,11 +86,13 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
         subsets.append(None if pair.subset is None else shared.setdefault(pair.subset, pair.subset))
         labels.append(VERDICT_A if pair.label == "A" else VERDICT_B)
         has_gold.append(pair.gold_rationale is not None)
+        prompts.append(prompt_number(pair))
     return PairsIndex(
         ids=ids,
         benchmark=benchmarks,
         subset=subsets,
         label=np.frombuffer(bytes(labels), dtype=np.int8),
+        prompt=np.frombuffer(prompts, dtype=np.int64).astype(np.intp),
         has_gold=np.frombuffer(bytes(has_gold), dtype=np.bool_),
         rows=rows,
         digest=digest.hexdigest(),
@@ -101,6 +107,7 @@ _ALIGNED = {ALIGNED: True, MISALIGNED: False}
 def scores_of(index: PairsIndex, outcomes: Outcomes, orders: Sequence[Order], draws: int) -> Iterator[Score]:
     """One score for every judgment that the run owes, answered or not."""
     labels: list[int] = outcomes.label.tolist()
+    prompts: list[int] = outcomes.prompt.tolist()
     verdicts: list[list[list[int]]] = outcomes.verdict.tolist()
     alignments: list[list[list[int]]] = outcomes.aligned.tolist()
     for row, pair_id in enumerate(index.ids):
@@ -111,6 +118,7 @@ def scores_of(index: PairsIndex, outcomes: Outcomes, orders: Sequence[Order], dr
                     pair_id=pair_id,
                     benchmark=index.benchmark[row],
                     subset=index.subset[row],
+                    prompt=prompts[row],
                     order=shown,
                     draw=draw,
                     label=_LETTER[labels[row]],
@@ -136,4 +144,5 @@ def outcomes_of(pairs: Sequence[Sequence[Score]], orders: Sequence[Order], draws
             elif score.aligned is not None:
                 aligned[at] = ALIGNED if score.aligned else MISALIGNED
     label = np.array([_CODE[scores[0].label] for scores in pairs], dtype=np.int8)
-    return Outcomes(label=label, verdict=verdict, aligned=aligned)
+    prompt = np.array([scores[0].prompt for scores in pairs], dtype=np.intp)
+    return Outcomes(label=label, prompt=prompt, verdict=verdict, aligned=aligned)

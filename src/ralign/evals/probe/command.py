@@ -49,7 +49,6 @@ async def run_probe(config: ProbeConfig, load: LoadChoosingModel, console: Conso
             config.out,
             orders=config.order_list,
             seed=config.seed,
-            resamples=config.resamples,
             # The next batch waits while one is read.
             in_flight=2 * config.batch,
             config={"probe": as_table(config), "versions": versions("numpy", "torch", "transformers")},

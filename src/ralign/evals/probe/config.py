@@ -34,7 +34,7 @@ class ProbeConfig:
     judge_max_tokens: int | None = 8192
     """Maximum completion tokens of a judgment, thinking included."""
     seed: int = 0
-    """Random seed of every judgment, of the choice of other pairs' rationales, and of the bootstrap."""
+    """Random seed of every judgment and of the choice of other pairs' rationales."""
     limit: int | None = None
     """So many pairs, drawn by a hash of their ids from each benchmark in proportion."""
     batch: int = 8
@@ -43,13 +43,11 @@ class ProbeConfig:
     """A torch device, such as cuda:1. Default: a GPU where there is one."""
     dtype: str = "auto"
     """The weights' type, such as bfloat16. Default: as they are stored."""
-    resamples: int = 10_000
-    """Bootstrap resamples behind each interval."""
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
 
     OPERATIONAL: ClassVar = frozenset(
-        {"pairs", "out", "judgments", "judge_prompt", "batch", "device", "resamples", "skip_bad_rows"}
+        {"pairs", "out", "judgments", "judge_prompt", "batch", "device", "skip_bad_rows"}
     )
 
     def __post_init__(self) -> None:
@@ -60,7 +58,7 @@ class ProbeConfig:
         """
         if not self.pairs:
             raise InputError("no pairs file given: ralign probe PAIRS...")
-        at_least_one(batch=self.batch, resamples=self.resamples, limit=self.limit)
+        at_least_one(batch=self.batch, limit=self.limit)
 
     @property
     def order_list(self) -> tuple[Order, ...]:

@@ -1,8 +1,8 @@
 """How much of a verdict hangs on its rationale: readings in, shares with intervals out. Pure.
 
 A verdict here is the likelier one right after a rationale. A changed rationale changes it, or not; and it takes
-something from that verdict's probability. Pairs are the unit: a pair judged in both orders
-weighs as much as any other, and the intervals resample pairs (`ralign.metrics.intervals`).
+something from that verdict's probability. A pair judged in both orders weighs as much as any other; prompts are the
+unit of the intervals (`ralign.metrics.intervals`).
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralign.evals.probe.interventions import AGAINST, Version
-from ralign.metrics.intervals import Interval, interval, resampled_sums
-
-Floats = NDArray[np.float64]
+from ralign.metrics.intervals import Floats, Interval, Share, mean_interval
 
 
 class Moved(NamedTuple):
@@ -53,43 +51,46 @@ class Figures(NamedTuple):
         }
 
 
-def measure(
-    prob_a: Mapping[Version, Floats], wrote_a: Floats, *, resamples: int, rng: np.random.Generator
-) -> Figures:
-    """Compute every figure from the same resamples.
+def measure(prob_a: Mapping[Version, Floats], wrote_a: Floats, prompt: NDArray[np.intp]) -> Figures:
+    """Compute every figure.
 
     Args:
         prob_a: P(A) for every version, each (pairs, orders); NaN where that version was not read.
         wrote_a: 1 where the verdict written was A, 0 where it was B, NaN where there is none; (pairs, orders).
-        resamples: how often pairs are drawn again.
-        rng: draws them.
+        prompt: (pairs,), the same number for pairs of one prompt.
     """
+    prompts, unit = np.unique(prompt, return_inverse=True)
+
+    def sums(column: Floats) -> tuple[Floats, Floats, Floats]:
+        """By prompt: the sum of its pairs' means, its pairs, and its judgments; a pair that was not read adds 0."""
+        judged = (~np.isnan(column)).sum(axis=1)
+        mean = np.divide(np.nansum(column, axis=1), judged, out=np.zeros(len(column)), where=judged > 0)
+        of_pairs = (mean, (judged > 0).astype(np.float64), judged.astype(np.float64))
+        total, pairs, judgments = (
+            np.bincount(unit, each, minlength=len(prompts)).astype(np.float64) for each in of_pairs
+        )
+        return total, pairs, judgments
+
+    def share(column: Floats) -> Interval | None:
+        total, pairs, judgments = sums(column)
+        return Share(total, pairs, float(judgments.sum()), simple=bool((judgments <= 1).all())).interval()
+
+    def mean(column: Floats) -> Interval | None:
+        total, pairs, judgments = sums(column)
+        return mean_interval(total, pairs, float(judgments.sum()))
+
     own = prob_a["own"]
-    columns: list[Floats] = [_where_known((own > 0.5) == (wrote_a == 1), own + wrote_a)]
     changed: dict[Version, Floats] = {}
+    moved: dict[Version, Moved] = {}
     for version, against in AGAINST.items():
         after, before = prob_a[version], prob_a[against]
         # In the verdict's own direction: a fall of P(A) is a loss where the verdict was A, a gain where it was B.
         lost = np.where(before > 0.5, before - after, after - before)
         changed[version] = _where_known((after > 0.5) != (before > 0.5), after + before)
-        columns += [changed[version], lost]
-    columns.append(changed["swap"] - changed["other"])
-    # Pairs are the unit: each column's mean within a pair first, then the mean over pairs, one draw for all columns.
-    judged = np.stack([(~np.isnan(column)).sum(axis=1) for column in columns], axis=1)
-    summed = np.stack([np.nansum(column, axis=1) for column in columns], axis=1)
-    within = np.divide(summed, judged, out=np.zeros_like(summed), where=judged > 0)
-    both = np.concatenate([within, (judged > 0).astype(np.float64)], axis=1)
-    width = len(columns)
-    with np.errstate(invalid="ignore"):  # 0 / 0: undefined, and left out
-        total = both.sum(axis=0)
-        drawn = resampled_sums(both, resamples, rng)
-        values, samples = total[:width] / total[width:], drawn[:, :width] / drawn[:, width:]
-    found = iter([interval(float(values[column]), samples[:, column]) for column in range(width)])
-    as_written = next(found)
-    moved: dict[Version, Moved] = {}
-    for version, share in changed.items():
-        moved[version] = Moved(int((~np.isnan(share)).sum()), next(found), next(found))
-    return Figures(moved, next(found), as_written)
+        judgments = int((~np.isnan(changed[version])).sum())
+        moved[version] = Moved(judgments, share(changed[version]), mean(lost))
+    as_written = share(_where_known((own > 0.5) == (wrote_a == 1), own + wrote_a))
+    return Figures(moved, mean(changed["swap"] - changed["other"]), as_written)
 
 
 def _where_known(truth: NDArray[np.bool_], known: Floats) -> Floats:

@@ -29,7 +29,7 @@ from ralign.evals.probe.interventions import (
 )
 from ralign.evals.probe.response_references import WhyNot
 from ralign.evals.probe.verdict_probabilities import Reader, Reading
-from ralign.files import PairsDigest
+from ralign.files import PairsDigest, prompt_number
 from ralign.judging import Judge, call_seed, in_pair_letters
 from ralign.records import Judgment, Order, PreferencePair, Verdict, opposite
 from ralign.runs.execute import Results, run
@@ -67,8 +67,7 @@ class ProbePlan:
         judge: asked once for each pair and order.
         reader: asked once for each version of each rationale.
         orders: how the two answers are shown.
-        seed: chooses whose rationale stands for whose, and seeds the bootstrap.
-        resamples: of the bootstrap.
+        seed: chooses whose rationale stands for whose.
 
     Raises:
         InputError: a bad row, or no pairs.
@@ -83,16 +82,15 @@ class ProbePlan:
         *,
         orders: Sequence[Order] = ("ab",),
         seed: int = 0,
-        resamples: int = 10_000,
     ) -> None:
         # Held in memory: a local model judges hundreds or thousands of pairs, not a hundred thousand.
         self._pairs = list(pairs)
         self._orders = tuple(orders)
         self._seed = seed
-        self._resamples = resamples
         digest = PairsDigest()
         for pair in self._pairs:
             digest.add(pair)
+        self._prompt = np.array([prompt_number(pair) for pair in self._pairs], dtype=np.intp)
         self.digest = digest.hexdigest()
         self._rows = {(pair.benchmark, pair.id): row for row, pair in enumerate(self._pairs)}
         self._cases = [
@@ -171,8 +169,7 @@ class ProbePlan:
         figures = measure(
             {version: prob_a[..., at] for at, version in enumerate(VERSIONS)},
             self._wrote_a.reshape(shape)[rows],
-            resamples=self._resamples,
-            rng=np.random.default_rng(self._seed),
+            self._prompt[rows],
         )
         judged = [item for item in probed if item.case.slot in self.judgments]
         texts = [item.texts for item in judged if item.texts]
@@ -180,6 +177,7 @@ class ProbePlan:
         no_swap = Counter(swap for of in texts if isinstance(swap := of["swap"], str))
         return {
             "pairs": len(rows),
+            "prompts": len(np.unique(self._prompt[rows])),
             **figures.as_dict(),
             # Small where the judge would not have written its verdict in a box there: then the readings say little.
             "mean_mass": None if np.isnan(own_mass).all() else float(np.nanmean(own_mass)),
@@ -256,7 +254,6 @@ async def probe(
     *,
     orders: Sequence[Order] = ("ab",),
     seed: int = 0,
-    resamples: int = 10_000,
     in_flight: int = 32,
     config: Mapping[str, object] | None = None,
     fingerprint: Mapping[str, object] | None = None,
@@ -269,7 +266,7 @@ async def probe(
         RunLocked: another process writes to `out`.
         EndpointRefused: no call can succeed; what was recorded stays.
     """
-    plan = ProbePlan(pairs, out, judge.judge, reader.read, orders=orders, seed=seed, resamples=resamples)
+    plan = ProbePlan(pairs, out, judge.judge, reader.read, orders=orders, seed=seed)
     return await run(
         "probe",
         plan,

@@ -29,9 +29,7 @@ async def run_rubric(config: RubricConfig, local_model: LoadLocalModel, console:
     )
     judge = Live(config.judge.spec, calls)
     items, left_out = read_items(config.items, config.answers, config.columns, missing=config.missing)
-    plan = RubricPlan(
-        items, config.out, judge, left_out=left_out, seed=config.seed, resamples=config.resamples
-    )
+    plan = RubricPlan(items, config.out, judge, left_out=left_out)
     prompts = {"question": calls.question_prompt, "score": calls.score_prompt}
     return await execute(
         "rubric",

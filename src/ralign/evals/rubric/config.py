@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from cyclopts import Parameter
 
 from ralign.errors import InputError
-from ralign.runs.options import CallOptions, JudgeModelOptions, at_least_one
+from ralign.runs.options import CallOptions, JudgeModelOptions
 
 Missing = Literal["refuse", "fail", "leave-out"]
 """The outcome of an item without an answer."""
@@ -65,18 +65,15 @@ class RubricConfig:
     score_prompt: Path | None = None
     """A file with your own prompt for scores. Default: ours."""
     seed: int = 0
-    """Random seed of every call and of the bootstrap."""
-    resamples: int = 10_000
-    """Bootstrap resamples behind each interval."""
+    """Random seed of every call."""
     calls: Annotated[GradeCallOptions, Parameter(name="*")] = GradeCallOptions()
 
     # No call depends on how missing answers are counted.
     OPERATIONAL: ClassVar = frozenset(
-        {"items", "answers", "out", "missing", "question_prompt", "score_prompt", "resamples"}
+        {"items", "answers", "out", "missing", "question_prompt", "score_prompt"}
     )
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run by an `InputError` that names the flag."""
         if not self.items:
             raise InputError("no items file given: ralign rubric ITEMS...")
-        at_least_one(resamples=self.resamples)

@@ -2,7 +2,7 @@
 
 Comes in: items and a judge. Goes out: the run directory of `ralign.runs` with `grades.jsonl`. The figures:
 
-    score          mean over the graded items, with its 95 % interval, bootstrapped over items; null without any
+    score          mean over the graded items, with its 95 % interval over items; null without any
     score_bounds   the same, had all ungraded items failed, or all passed in full
     mean_grade     mean of the scores from 1 to 10, where items have one (an item without an answer has none)
 
@@ -22,7 +22,7 @@ from ralign.errors import InputError
 from ralign.evals.rubric.item import RubricItem
 from ralign.evals.rubric.judge import Grade
 from ralign.evals.rubric.parse import HIGHEST, LOWEST
-from ralign.metrics.intervals import Floats, interval, resampled_sums
+from ralign.metrics.intervals import Floats, Share
 from ralign.runs.log import Log
 from ralign.runs.plan import Ask, Call, Live, Role
 
@@ -37,8 +37,6 @@ class RubricPlan:
         out: the run directory.
         judge: asked once for each owed (item, criterion).
         left_out: items that were left out for want of an answer, to be counted.
-        seed: seeds the bootstrap.
-        resamples: of the bootstrap.
     """
 
     def __init__(
@@ -48,13 +46,9 @@ class RubricPlan:
         judge: Live | Ask,
         *,
         left_out: int = 0,
-        seed: int = 0,
-        resamples: int = 10_000,
     ) -> None:
         self._items = items
         self._left_out = left_out
-        self._seed = seed
-        self._resamples = resamples
         # A slot is one criterion of one item. Items without an answer have none: nothing is asked about them.
         self._asked: list[tuple[RubricItem, int]] = []
         self._slots: dict[str, range] = {}
@@ -94,41 +88,41 @@ class RubricPlan:
 
     def results(self) -> dict[str, Any]:
         """Every figure with its counts, over all items and by group."""
-        rng = np.random.default_rng(self._seed)
         document: dict[str, Any] = {
             "owed": {"grades": sum(slot not in self.grades for slot in range(self.size))},
-            **self.measure(self._items, rng),
+            **self.measure(self._items),
             "left_out": self._left_out,
         }
         groups = sorted({item.group for item in self._items if item.group is not None})
         if groups:
             document["groups"] = {
-                group: self.measure([item for item in self._items if item.group == group], rng)
-                for group in groups
+                group: self.measure([item for item in self._items if item.group == group]) for group in groups
             }
         return document
 
-    def measure(self, items: Sequence[RubricItem], rng: np.random.Generator) -> dict[str, Any]:
+    def measure(self, items: Sequence[RubricItem]) -> dict[str, Any]:
         """Every figure over some items, values from 0 to 1; null where there is no grade."""
         values: list[float] = []
         scores: list[float] = []
+        judged = 0
         for item in items:
             slots = self._slots.get(item.id)
             # --missing fail: without an answer, the item is failed and not ungraded.
             if slots is None:
                 values.append(0.0)
+                judged += 1
             elif all(slot in self.grades for slot in slots):
                 # One unreadable grade is NaN, and so is the mean: its item would be graded by fewer criteria.
                 values.append(float(self._values[slots.start : slots.stop].mean()))
+                judged += 0 if np.isnan(values[-1]) else len(slots)
                 if item.kind == "score" and not np.isnan(values[-1]):
                     scores.append(LOWEST + (HIGHEST - LOWEST) * values[-1])
         graded = np.array([value for value in values if not np.isnan(value)], dtype=np.float64)
         ungraded = len(values) - len(graded)
         total = float(graded.sum())
-        score = None
-        if len(graded):
-            sums = resampled_sums(graded[:, None], self._resamples, rng)[:, 0]
-            score = interval(float(graded.mean()), sums / len(graded))
+        # One yes or no an item is a plain share; grades between are not, however few they are.
+        simple = judged == len(graded) and bool(np.isin(graded, (0.0, 1.0)).all())
+        score = Share(graded, np.ones_like(graded), float(judged), simple).interval()
         bounds = {"low": total / len(values), "high": (total + ungraded) / len(values)} if values else None
         return {
             "items": len(items),

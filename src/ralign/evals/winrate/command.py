@@ -35,9 +35,7 @@ async def run_winrate(config: WinrateConfig, local_model: LoadLocalModel, consol
         reference_column=config.reference_column,
         missing=config.missing,
     )
-    plan = WinratePlan(
-        comparisons, config.out, judge, by=config.by, seed=config.seed, resamples=config.resamples
-    )
+    plan = WinratePlan(comparisons, config.out, judge, by=config.by)
     return await execute(
         "winrate",
         plan,

@@ -4,7 +4,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from ralign.runs.options import CallFlags, CallOptions, JudgeFlags, JudgeOptions, at_least_one
+from ralign.runs.options import CallFlags, CallOptions, JudgeFlags, JudgeOptions
 
 Missing = Literal["refuse", "loss", "leave-out"]
 """The outcome of a prompt that the first file has no answer to."""
@@ -32,16 +32,10 @@ class WinrateConfig:
     by: str | None = None
     """A column of the prompts to give every figure by as well, such as `category`."""
     seed: int = 0
-    """Random seed of every call and of the bootstrap."""
-    resamples: int = 2_000
-    """Bootstrap resamples behind each interval; each fits the regressions anew."""
+    """Random seed of every call."""
     calls: CallFlags = CallOptions()
 
     # No call depends on how missing answers are counted. The content of the files is compared by its digest.
     OPERATIONAL: ClassVar = frozenset(
-        {"answers", "reference", "column", "reference_column", "missing", "by", "out", "resamples"}
+        {"answers", "reference", "column", "reference_column", "missing", "by", "out"}
     )
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be run by an `InputError` that names the flag."""
-        at_least_one(resamples=self.resamples)

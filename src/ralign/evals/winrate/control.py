@@ -17,26 +17,31 @@ features is this regression. What we leave out and do otherwise:
 - An outcome of 0.5 enters as it is (quasi-likelihood), as AlpacaEval's graded preferences do.
 
 Where every answer is longer by about as much, nothing in the data says what equal length would do: the difference and
-theta are one. The controlled figure is then None rather than the prior's guess.
+theta are one. The controlled figure is then None rather than the prior's guess, and so it is below 30 prompts.
+
+Its interval is the regression's own, with a sandwich variance (HC3; MacKinnon and White 1985, J. Econometrics 29:305),
+since ties are neither wins nor losses and length does not say it all.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 from scipy.special import expit
 
-from ralign.metrics.intervals import Floats, Interval, interval
+from ralign.metrics.intervals import Floats, Interval, Share, product
 
 PRIOR_DEVIATION = 3.0
 """Of each feature's effect, in log-odds for a feature of 1 (a standard deviation)."""
 
+FEWEST_PROMPTS = 30
+"""For a controlled win rate: with fewer, its interval would hold the truth less often than it says."""
+
+_ORDERS = 2
 _STEPS = 50
 _LARGEST_STEP = 2.0
 # Log-odds. All won is theta = infinity; at 30 it is 1 to thirteen decimals.
 _LARGEST = 30.0
-# Weights held at a time: 16 MB.
-_CHUNK = 2_000_000
 _COLLINEAR = 1e-6
 
 
@@ -48,77 +53,86 @@ class WinRate(NamedTuple):
     """Of each feature, in log-odds for a standard deviation; none for the raw one."""
 
 
-def win_rate(outcomes: Floats, *, resamples: int, rng: np.random.Generator) -> WinRate | None:
+def win_rate(outcomes: Floats) -> WinRate | None:
     """The mean outcome with its interval; None without prompts."""
-    if not len(outcomes):
-        return None
-    samples = np.concatenate([weights @ outcomes for weights in _resampled(len(outcomes), resamples, rng)])
-    rate = interval(float(outcomes.mean()), samples / len(outcomes))
+    rate = Share(outcomes, np.ones_like(outcomes), float(_ORDERS * len(outcomes))).interval()
     return None if rate is None else WinRate(rate)
 
 
-def controlled_win_rate(
-    outcomes: Floats, features: Floats, *, missing_as_loss: int = 0, resamples: int, rng: np.random.Generator
-) -> WinRate | None:
+def controlled_win_rate(outcomes: Floats, features: Floats, *, missing_as_loss: int = 0) -> WinRate | None:
     """The win rate where all features are zero, with its interval; None where the data cannot say.
 
     Args:
         outcomes: (prompts,), 0 to 1.
         features: (prompts, features), zero where two answers are alike.
         missing_as_loss: prompts lost without an answer: lost at any length, so they scale what the regression says.
-        resamples: of the prompts; each is fitted anew.
-        rng: draws them.
     """
     prompts = len(outcomes)
-    if not prompts or not _identified(features):
+    if prompts < FEWEST_PROMPTS or not _identified(features):
         return None
-    everyone = fit(outcomes, features, np.ones((1, prompts)))
-    every_prompt = prompts + missing_as_loss
-    answered = prompts / every_prompt
-    # How many of a resample have an answer is drawn as well.
-    answered_samples = rng.binomial(every_prompt, answered, size=resamples) / every_prompt
-    # Each fit begins at that of all prompts, which is near: two or three steps rather than ten.
-    samples = [
-        expit(fit(outcomes, features, weights, start=everyone[0])[:, 0])
-        for weights in _resampled(prompts, resamples, rng)
-    ]
-    rate = interval(float(expit(everyone[0, 0])) * answered, np.concatenate(samples) * answered_samples)
-    return None if rate is None else WinRate(rate, tuple(everyone[0, 1:].tolist()))
+    found, curvature = fit(outcomes, features)
+    raw = win_rate(outcomes)
+    if raw is not None and np.ptp(outcomes) == 0:
+        # No residual, so no variance: what is known is how many prompts were alike.
+        rate = raw.rate
+    else:
+        rate = _interval(outcomes, features, found, curvature)
+    answered = Share(
+        np.repeat([1.0, 0.0], [prompts, missing_as_loss]),
+        np.ones(prompts + missing_as_loss),
+        float(prompts + missing_as_loss),
+        simple=True,
+    ).interval()
+    if missing_as_loss and answered is not None:
+        rate = product(rate, answered)
+    return WinRate(rate, tuple(found[1:].tolist()))
 
 
-def fit(outcomes: Floats, features: Floats, weights: Floats, *, start: Floats | None = None) -> Floats:
-    """Fit the regression by Newton's method, once for each row of weights.
+def fit(outcomes: Floats, features: Floats) -> tuple[Floats, Floats]:
+    """Fit the regression by Newton's method.
 
     Args:
         outcomes: (prompts,), 0 to 1.
         features: (prompts, features).
-        weights: (fits, prompts): how often each prompt counts.
-        start: (1 + features,): coefficients to begin with.
 
     Returns:
-        (fits, 1 + features): theta, then phi.
+        The coefficients, theta before phi, shape (1 + features,); and the curvature there, prior included, shape
+        (1 + features, 1 + features).
     """
     x = np.column_stack([np.ones(len(outcomes)), features])
-    count = x.shape[1]
-    products = (x[:, :, None] * x[:, None, :]).reshape(len(x), count * count)
     # No prior on theta: shrunk towards 0, every policy's win rate would be drawn towards a half.
-    precision = np.full(count, PRIOR_DEVIATION**-2)
+    precision = np.full(x.shape[1], PRIOR_DEVIATION**-2)
     precision[0] = 0.0
-    found = np.tile(np.zeros(count) if start is None else start, (len(weights), 1))
+    found = np.zeros(x.shape[1])
+    curvature = np.diag(precision)
     for _ in range(_STEPS):
-        expected = expit(found @ x.T)
-        slope = (weights * (outcomes - expected)) @ x - precision * found
-        curvature = ((weights * expected * (1 - expected)) @ products).reshape(-1, count, count)
+        expected = expit(x @ found)
+        slope = (outcomes - expected) @ x - precision * found
         # The last term: where all are won, nothing bends, and a step of any size is right.
-        step = np.linalg.solve(curvature + np.diag(precision + 1e-9), slope[..., None])[..., 0]
+        curvature = (x.T * (expected * (1 - expected))) @ x + np.diag(precision + 1e-9)
+        step = np.linalg.solve(curvature, slope)
         # Far from the optimum a whole Newton step may overshoot for good.
-        step *= np.minimum(1.0, _LARGEST_STEP / np.maximum(np.abs(step).max(axis=1, keepdims=True), 1e-12))
+        step *= min(1.0, _LARGEST_STEP / max(float(np.abs(step).max()), 1e-12))
         moved = np.clip(found + step, -_LARGEST, _LARGEST)
         done = np.abs(moved - found).max() < 1e-8
         found = moved
         if done:
             break
-    return found
+    return found, curvature
+
+
+def _interval(outcomes: Floats, features: Floats, found: Floats, curvature: Floats) -> Interval:
+    """The win rate at theta, with theta's sandwich variance: each prompt's pull, as if it were left out."""
+    x = np.column_stack([np.ones(len(outcomes)), features])
+    expected = expit(x @ found)
+    inverse = np.linalg.inv(curvature)
+    # How far a prompt pulls the fit to itself: 1 where it alone says what a coefficient is.
+    leverage = expected * (1 - expected) * np.einsum("ij,jk,ik->i", x, inverse, x)
+    pull = x * ((outcomes - expected) / np.maximum(1 - leverage, 1e-6))[:, None]
+    variance = float((inverse @ (pull.T @ pull) @ inverse)[0, 0])
+    half = float(stats.t.ppf(0.975, len(outcomes) - x.shape[1])) * variance**0.5
+    value, low, high = expit([found[0], found[0] - half, found[0] + half]).tolist()
+    return Interval(value, min(low, value), max(high, value))
 
 
 def _identified(features: Floats) -> bool:
@@ -129,14 +143,3 @@ def _identified(features: Floats) -> bool:
     varying = features[:, features.any(axis=0)]
     centred = varying - varying.mean(axis=0)
     return bool((np.linalg.norm(centred, axis=0) > _COLLINEAR * np.linalg.norm(varying, axis=0)).all())
-
-
-def _resampled(prompts: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """How often each prompt is drawn, in chunks of (some resamples, prompts)."""
-    size = max(1, _CHUNK // prompts)
-    for start in range(0, resamples, size):
-        rows = min(size, resamples - start)
-        drawn = rng.integers(prompts, size=(rows, prompts))
-        # Each row counts in a range of its own, so that one bincount does for the chunk.
-        drawn += np.arange(rows)[:, None] * prompts
-        yield np.bincount(drawn.ravel(), minlength=rows * prompts).reshape(rows, prompts).astype(np.float64)

@@ -37,8 +37,6 @@ class WinratePlan:
         out: the run directory.
         judge: asked once for each owed (pair, order).
         by: a column of the references' rows to give every figure by.
-        seed: seeds the bootstrap.
-        resamples: of the bootstrap.
     """
 
     def __init__(
@@ -48,8 +46,6 @@ class WinratePlan:
         judge: Live | Ask,
         *,
         by: str | None = None,
-        seed: int = 0,
-        resamples: int = 2_000,
     ) -> None:
         digest = PairsDigest()
         for pair in comparisons.pairs:
@@ -59,8 +55,6 @@ class WinratePlan:
         self._rows = {pair.id: row for row, pair in enumerate(comparisons.pairs)}
         self._out = out
         self._by = by
-        self._seed = seed
-        self._resamples = resamples
         self.size = len(comparisons.pairs) * len(ORDERS)
         # One small integer a slot (`ralign.metrics.outcomes`), so that no figure reads a judgment back from disk.
         self._verdicts: NDArray[np.int8] = np.full(self.size, UNANSWERED, dtype=np.int8)
@@ -93,10 +87,9 @@ class WinratePlan:
                 file.write(
                     orjson.dumps(one._asdict(), default=Style._asdict, option=orjson.OPT_APPEND_NEWLINE)
                 )
-        rng = np.random.default_rng(self._seed)
         document: dict[str, Any] = {
             "owed": {"judgments": int((self._verdicts == UNANSWERED).sum())},
-            **measure(compared, resamples=self._resamples, rng=rng),
+            **measure(compared),
             "left_out": self._comparisons.left_out,
             "without_reference": self._comparisons.without_reference,
         }
@@ -104,9 +97,7 @@ class WinratePlan:
         if self._by is not None:
             document["by"] = self._by
             document["groups"] = {
-                group: measure(
-                    [one for one in compared if one.group == group], resamples=self._resamples, rng=rng
-                )
+                group: measure([one for one in compared if one.group == group])
                 for group in sorted({one.group for one in compared if one.group is not None})
             }
         return document

@@ -66,7 +66,7 @@ def compare(comparisons: Comparisons, verdicts: NDArray[np.int8], *, by: str | N
     return compared
 
 
-def measure(compared: Sequence[Comparison], *, resamples: int, rng: np.random.Generator) -> dict[str, Any]:
+def measure(compared: Sequence[Comparison]) -> dict[str, Any]:
     """Every figure over some prompts, rates from 0 to 1 and lengths in characters; null where the data cannot say."""
     decided = [one.outcome for one in compared if one.outcome is not None]
     # Without an answer there is no style to hold equal: such a prompt is lost at any length.
@@ -85,9 +85,7 @@ def measure(compared: Sequence[Comparison], *, resamples: int, rng: np.random.Ge
     if judged:
         ours, theirs = [answer for _, answer, _ in judged], [reference for _, _, reference in judged]
         at_length, at_style = (
-            controlled_win_rate(
-                outcomes, features, missing_as_loss=missing_as_loss, resamples=resamples, rng=rng
-            )
+            controlled_win_rate(outcomes, features, missing_as_loss=missing_as_loss)
             for features in (length_difference(ours, theirs), style_difference(ours, theirs))
         )
         answer, reference = (np.array([style.length for style in side]) for side in (ours, theirs))
@@ -98,7 +96,7 @@ def measure(compared: Sequence[Comparison], *, resamples: int, rng: np.random.Ge
         }
         # Equal length is then outside the data, and the controlled figures rest on the regression's shape alone.
         extrapolated = bool((answer > reference).all() or (answer < reference).all())
-    raw = win_rate(np.array(decided, dtype=np.float64), resamples=resamples, rng=rng)
+    raw = win_rate(np.array(decided, dtype=np.float64))
     known = len(decided) + no_verdict
     won = sum(decided)
     return {

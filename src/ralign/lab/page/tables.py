@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from ralign.lab.claims import FEWEST_JUDGES, correlation_cell
+from ralign.lab.claims import FEWEST_JUDGES
 from ralign.lab.config import LabConfig
 from ralign.lab.measure import Split
 from ralign.lab.page.styles import START, Look
@@ -157,25 +157,24 @@ def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Predict
     titles = ("all judges", "trained", "within a seed", "not collapsed")
     rows: list[Html] = []
     for name, prediction in found.items():
-        cells = [Cell(correlation_cell(each.pearson) if each else "–") for each in prediction]
+        cells = [Cell(number(each.pearson, decimals=2) if each else "–") for each in prediction]
         rows.append(_row(tag("th", TITLES[name], scope="row"), titles, cells))
     note = (
-        "Pearson’s r with the policy’s quality, and its 95\N{NARROW NO-BREAK SPACE}% interval over judges. Trained: "
-        "without the base judges. Within a seed: every figure less its seed’s mean. Not collapsed: without judges "
-        f"whose S-Corr is {100 * COLLAPSED:.0f}\N{NARROW NO-BREAK SPACE}% or more."
+        "Pearson’s r with the policy’s quality; judges of one seed are not independent, so it has no interval. "
+        "Trained: without the base judges. Within a seed: every figure less its seed’s mean. Not collapsed: without "
+        f"judges whose S-Corr is {100 * COLLAPSED:.0f}\N{NARROW NO-BREAK SPACE}% or more."
     )
     table = _table(_head("figure of the judge", *titles), rows, style="two")
     return join([table, tag("p", note, class_="under")])
 
 
 def correlation(found: Correlation | None) -> str:
-    """Pearson's r with its interval, in words."""
+    """Pearson's r in words."""
     if found is None:
         return "too few judges that differ for a correlation"
     if found.models < FEWEST_JUDGES:
         return f"{found.models} judges, too few for a correlation"
-    value, low, high = (number(each, decimals=2) for each in found.pearson)
-    return f"r = {value}, 95\N{NARROW NO-BREAK SPACE}% interval {low} to {high}"
+    return f"r = {number(found.pearson, decimals=2)}"
 
 
 def _head(*titles: str) -> list[Html]:
