@@ -26,7 +26,7 @@ from typing import Any, Literal, NamedTuple
 
 import uvicorn
 
-from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
+from ralign.judging import ChatJudge, judge_prompt
 from ralign.models import Sampling, ScriptedModel
 from ralign.runs.options import AnswerRewardOptions, JudgeOptions
 from ralign.serving.app import create_app
@@ -64,7 +64,7 @@ def serve(judge_seconds: float, side: Literal["both", "drawn"]) -> None:
         return f"The slate decides. \\boxed{{{'A' if wins(number) == answer_first else 'B'}}}"
 
     model = ScriptedModel(verdict, latency=judge_seconds, remember=False)
-    judge = ChatJudge(model=model, prompt=Prompt.load(None, JUDGE_PROMPT), sampling=Sampling())
+    judge = ChatJudge(model=model, prompt=judge_prompt(), sampling=Sampling())
     listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
     reward = AnswerRewardOptions(side=side)
     app = create_app(ServeConfig(judge=JudgeOptions(judge="scripted"), answer_reward=reward), judge)

@@ -24,7 +24,7 @@ import aiohttp
 
 from ralign.evals.bench.plan import bench
 from ralign.files import PairSource, find_pairs_files, read_pairs, write_pairs
-from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
+from ralign.judging import ChatJudge, Prompt, judge_prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, meta_prompt_values
 from ralign.models import Sampling
 from ralign.models.endpoint import Endpoint
@@ -67,7 +67,7 @@ def answer(request: ChatRequest) -> str:
 
 def render(pairs: Path) -> list[tuple[str, str]]:
     """The prompts that ralign sends, so that both clients put the same on the wire."""
-    judge, meta_judge = Prompt.load(None, JUDGE_PROMPT), Prompt.load(None, META_PROMPT)
+    judge, meta_judge = judge_prompt(), Prompt.load(None, META_PROMPT)
     prompts: list[tuple[str, str]] = []
     for pair in read_pairs(find_pairs_files([str(pairs)])):
         answers = {"response_a": pair.response_a, "response_b": pair.response_b}
@@ -102,7 +102,7 @@ async def run_ralign(url: str, pairs: Path, connections: int) -> None:
             sampling = Sampling(temperature=0.4, max_tokens=8192)
             judge = ChatJudge(
                 model=EndpointModel(endpoint, "judge"),
-                prompt=Prompt.load(None, JUDGE_PROMPT),
+                prompt=judge_prompt(),
                 sampling=sampling,
             )
             meta_judge = ChatMetaJudge(

@@ -145,6 +145,99 @@ def test_the_real_judgments_of_llmbar_come_out_as_published(
     assert set(llmbar["subsets"]) == {"natural", "neighbor", "gptinst", "gptout", "manual"}
 
 
+# LLMBar's parser for PaLM 2 takes A wherever a line begins with "Output (a)", also one that goes on "is too short": the
+# verdicts are not what the texts say in 145 of 838 cases. As an expression it gives the published counts; our format
+# reads what the texts say.
+PALM2 = r"(?s)\A(?=(?:.*\n)?Output \(a\))(?P<A>)|\A(?!(?:.*\n)?Output \(a\))(?=(?:.*\n)?Output \(b\))(?P<B>)"
+
+
+@pytest.mark.skipif(not LLMBAR.exists(), reason="the public data in ../shared is not there")
+@pytest.mark.parametrize(
+    ("judge", "verdict", "counts"),
+    [
+        ("gpt-4", "llmbar", (340, 341, 318, 374, 0)),
+        ("chatgpt", "llmbar", (168, 170, 82, 244, 5)),
+        ("palm2", PALM2, (233, 258, 133, 192, 6)),
+    ],
+    ids=["gpt-4", "chatgpt", "palm2"],
+)
+def test_the_texts_of_llmbars_judges_alone_give_the_published_counts(
+    ralign: Ralign, judge: str, verdict: str, counts: tuple[int, ...], tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts.jsonl"
+    with (LLMBAR / f"judgments_{judge}.jsonl").open(encoding="utf-8") as recorded, texts.open("w") as file:
+        for row in map(json.loads, recorded):
+            file.write(json.dumps({key: row[key] for key in ("pair_id", "order", "text")}) + "\n")
+    command = (
+        "bench",
+        LLMBAR / "pairs.jsonl",
+        "--judgments",
+        texts,
+        "--orders",
+        "both",
+        "--verdict",
+        verdict,
+    )
+    done = ralign(*command, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "run/results.json").read_text())["benchmarks"]["llmbar"]
+    names = ("right_ab", "right_ba", "right_in_both_orders", "same_verdict", "no_verdict")
+    assert tuple(found["counts"][name] for name in names) == counts
+    assert (found["counts"]["judgments"], found["failures"]["no_verdict"]) == (838, counts[-1])
+
+
+def unreadable(tmp_path: Path, pairs: Path, count: int, text: str) -> tuple[Path, Path]:
+    """So many pairs, and as many judgments of one text."""
+    row = json.loads(pairs.read_text().splitlines()[0])
+    many, judgments = tmp_path / "many.jsonl", tmp_path / "judgments.jsonl"
+    many.write_text("".join(json.dumps({**row, "id": f"loaf-{at}"}) + "\n" for at in range(count)))
+    judgments.write_text(
+        "".join(json.dumps({"pair_id": f"loaf-{at}", "text": text}) + "\n" for at in range(count))
+    )
+    return many, judgments
+
+
+def test_a_run_of_answers_that_cannot_be_read_stops_after_twenty_and_names_the_format(
+    ralign: Ralign, pairs: Path, tmp_path: Path
+) -> None:
+    many, judgments = unreadable(tmp_path, pairs, 300, "A gives the time.\n\nMy final verdict is: [[A>B]]")
+    command = ("bench", many, "--judgments", judgments)
+    stopped = ralign(*command, "--out", tmp_path / "run")
+    assert stopped.returncode == 2
+    assert "20 of the last 20 judge answers could not be read: no \\boxed verdict (20)" in stopped.stderr
+    assert "My final verdict is: [[A>B]]" in stopped.stderr
+    assert "--verdict arena-hard would have read them" in stopped.stderr
+    found = json.loads((tmp_path / "run/results.json").read_text())
+    assert (found["complete"], found["owed"]["judgments"]) == (False, 280)
+    assert found["benchmarks"]["bakery"]["failures"]["no_verdict"] == 20
+    # The same command goes on where it stopped, and stops again; with the flag it is told to it ends.
+    assert ralign(*command, "--out", tmp_path / "run").returncode == 2
+    assert len((tmp_path / "run/judgments.jsonl").read_text().splitlines()) == 40
+    done = ralign(*command, "--out", tmp_path / "run", "--keep-going")
+    assert done.returncode == 0
+    assert "Without a verdict" in done.stdout
+    assert ralign(*command, "--verdict", "arena-hard", "--out", tmp_path / "right").returncode == 0
+    found = json.loads((tmp_path / "right/results.json").read_text())["benchmarks"]["bakery"]
+    assert found["counts"]["judgments"] == 300
+    assert sum(found["failures"].values()) == 0
+    # And a comparison says which of the two could not be read.
+    compared = ralign("compare", tmp_path / "run", tmp_path / "right", "--json")
+    assert [sum(of.values()) for of in json.loads(compared.stdout)["failures"].values()] == [300, 0]
+
+
+def test_what_could_not_be_read_is_asked_again_where_that_is_wanted(
+    ralign: Ralign, pairs: Path, tmp_path: Path
+) -> None:
+    many, judgments = unreadable(tmp_path, pairs, 5, "A gives the time.")
+    command = ("bench", many, "--judgments", judgments, "--out", tmp_path / "run")
+    assert ralign(*command).returncode == 0
+    log = tmp_path / "run/judgments.jsonl"
+    assert ralign(*command).returncode == 0
+    assert len(log.read_text().splitlines()) == 5
+    assert ralign(*command, "--ask-again", "parse").returncode == 0
+    assert len(log.read_text().splitlines()) == 10
+
+
 @pytest.mark.skipif(not PAPER.exists(), reason="the paper's figures in ../shared are not there")
 def test_correlate_gives_the_published_figures(ralign: Ralign, tmp_path: Path) -> None:
     columns = ("--x", "helpsteer3_l_acc", "--x", "helpsteer3_f_score", "--y", "downstream_average")
@@ -263,7 +356,7 @@ def test_bad_rows_stop_the_run_or_are_listed(ralign: Ralign, pairs: Path, url: s
     flags = ("--judge", "judge", "--judge-url", url, "--out", tmp_path / "run")
     done = ralign("bench", pairs, *flags)
     assert done.returncode == 2
-    assert "bakery.jsonl:13: gt_label is 'C', expected 'A' or 'B'" in done.stderr
+    assert "bakery.jsonl:13: gt_label is 'C', expected 'A', 'B', 'tie' or null" in done.stderr
     assert not (tmp_path / "run").exists()
     done = ralign("bench", pairs, *flags, "--skip-bad-rows")
     assert done.returncode == 0

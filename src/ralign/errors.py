@@ -8,6 +8,7 @@
     ├── WriteFailed             the disk is full or refuses a write
     ├── EndpointRefused         an endpoint that will refuse every call (401, 403, 404): the run stops
     │   └── EndpointDown        an endpoint that fails call after call, and may come back
+    ├── UnreadableAnswers       answers come, and nearly none of them can be read: the run stops
     ├── MetaJudgeDown           the meta-judge fails, and training was not to wait, or waited in vain
     └── CallFailed              one call that failed for good after its retries: data, not an end
 
@@ -61,6 +62,10 @@ class EndpointDown(EndpointRefused):
         super().__init__(message)
         self.last = last
         """How the last of the calls failed, without what a run makes of it."""
+
+
+class UnreadableAnswers(RalignError):
+    """Answers come, and nearly none of them can be read: what would be measured is how they are read."""
 
 
 class MetaJudgeDown(RalignError):

@@ -8,7 +8,7 @@ y_B are `response_a` and `response_b`, l is `label`, o* is `gold_rationale`; (o,
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal, cast, get_args
 
 Verdict = Literal["A", "B", "tie"]
 """Which answer is better, in the letters of the pairs file; or that neither is. A label is one, too."""
@@ -30,6 +30,7 @@ filtered      `parse`: held back or broken off by a content filter
 two_verdicts  `parse`: finished, and says two different things
 no_verdict    `parse`: finished, and says nothing that could be read
 """
+FAILURE_REASONS: tuple[FailureReason, ...] = get_args(FailureReason)
 
 
 def opposite(verdict: Verdict) -> Verdict:
@@ -54,7 +55,8 @@ class PreferencePair:
     conversation: tuple[Message, ...]
     response_a: str
     response_b: str
-    label: Verdict
+    label: Verdict | None
+    """None where nobody has said which is better: then no verdict can be right, only consistent."""
     gold_judgment: str | None = None
     """What the file has as `gt_judgment`, thinking part included; None where it has none."""
     benchmark: str = ""
@@ -122,6 +124,13 @@ class Answered:
     finish_reason: str | None = None
     usage: Usage | None = None
 
+    @property
+    def reason(self) -> FailureReason | None:
+        """The kind of the failure, also where a record says no more than `call` or `parse`; None without one."""
+        if self.failure is None or self.failure_reason is not None:
+            return self.failure_reason
+        return "no_reply" if self.failure == "call" else "no_verdict"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgment(Answered):
@@ -137,6 +146,8 @@ class Judgment(Answered):
     """The answer without its verdict: what a meta-judge reads. Its A and B are those of `order`."""
     verdict: Verdict | None = None
     """In the letters of the pairs file, whatever the order shown."""
+    much: bool | None = None
+    """True where the verdict says much better (`A>>B`): Arena-Hard weighs it threefold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,10 +185,12 @@ class Score:
     """The same number for pairs of one conversation: the unit of every interval."""
     order: Order
     draw: int
-    label: Verdict
+    label: Verdict | None
     answered: bool
     """False where the call never came back: nothing is known, nothing is counted."""
     verdict: Verdict | None
+    failure_reason: FailureReason | None = None
+    """Why there is no verdict."""
     aligned: bool | None
     """The majority of the meta-judge's votes; None where it was not asked, or gave no majority."""
     meta_failed: bool

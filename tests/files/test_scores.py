@@ -16,6 +16,7 @@ SCORE = Score(
     label="A",
     answered=True,
     verdict=None,
+    failure_reason="two_verdicts",
     aligned=None,
     meta_failed=False,
 )
@@ -29,7 +30,7 @@ def test_scores_come_back_as_they_were_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (('"label":"A"', '"label":null'), "label is null, expected 'A' or 'B'"),
+        (('"label":"A"', '"label":"C"'), "label is 'C', expected 'A', 'B', 'tie' or null"),
         (('{"pair_id"', '["pair_id"'), ".*JSON"),
         (('"answered":true', '"answered":1'), "answered is 1, expected true or false"),
         (('"aligned":null', '"aligned":"yes"'), "aligned is 'yes', expected true, false or null"),

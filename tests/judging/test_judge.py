@@ -97,7 +97,13 @@ async def test_an_answer_without_a_verdict_is_a_parse_failure_that_says_why(repl
 async def test_a_failed_call_is_a_judgment_and_not_a_wrong_one():
     judge, _ = judge_with(CallFailed("503 after 6 tries"))
     assert await judge.judge(PAIR, "ba", 1) == Judgment(
-        pair_id="7", benchmark="primes", order="ba", draw=1, failure="call", detail="503 after 6 tries"
+        pair_id="7",
+        benchmark="primes",
+        order="ba",
+        draw=1,
+        failure="call",
+        failure_reason="no_reply",
+        detail="503 after 6 tries",
     )
 
 

@@ -170,6 +170,7 @@ async def test_a_failed_call_is_a_meta_judgment_without_a_decision():
         draw=2,
         vote=1,
         failure="call",
+        failure_reason="no_reply",
         detail="deadline of 600 s is up",
     )
 

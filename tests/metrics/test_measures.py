@@ -194,7 +194,7 @@ def test_two_missing_verdicts_are_no_agreement() -> None:
     [
         (SIX, BOTH, "do not fit together"),
         (SIX, ("ba", "ab"), "orders are"),
-        (SIX._replace(label=np.full(6, 2, dtype=np.int8)), AB, "label"),
+        (SIX._replace(label=np.full(6, 7, dtype=np.int8)), AB, "label"),
         (SIX._replace(aligned=SIX.aligned[:5]), AB, "do not fit together"),
     ],
 )

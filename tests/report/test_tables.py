@@ -12,8 +12,10 @@ from ralign.evals.compare import ComparedBenchmark, RunComparison
 from ralign.evals.correlate import Correlations, Panel
 from ralign.metrics.comparison import compare
 from ralign.metrics.correlation import compare_correlations, correlate
-from ralign.metrics.outcomes import Outcomes
+from ralign.metrics.official import official_measures
+from ralign.metrics.outcomes import TIE, Outcomes
 from ralign.metrics.summary import summarise
+from ralign.records import FAILURE_REASONS
 from ralign.report.tables import comparison_tables, correlation_tables, print_tables, results_tables
 
 BOTH = ("ab", "ba")
@@ -40,7 +42,13 @@ def outcomes_of(pairs: int, orders: int = 1, *, failures: bool = False, seed: in
 
 def result_of(outcomes: Outcomes) -> dict[str, object]:
     orders = BOTH[: outcomes.verdict.shape[1]]
-    return summarise(outcomes, orders).as_dict()
+    nothing = dict.fromkeys(FAILURE_REASONS, 0)
+    return {
+        **summarise(outcomes, orders).as_dict(),
+        "failures": nothing,
+        "meta_failures": nothing,
+        "official": official_measures(outcomes, orders),
+    }
 
 
 def test_each_benchmark_and_subset_has_a_row_in_per_cent_with_intervals() -> None:
@@ -122,9 +130,49 @@ def compared(
     found = RunComparison(
         names=tuple(names[: len(runs)]),
         benchmarks={"helpsteer3": ComparedBenchmark(of(slice(None)), parts)},  # type: ignore[arg-type]
+        failures=tuple(
+            {**dict.fromkeys(FAILURE_REASONS, 0), "cut_off": failed} for failed in range(len(runs))
+        ),
         notes=(),
     )
     return printed(comparison_tables(found))
+
+
+def test_failures_have_a_table_by_kind_and_ties_a_column_and_the_benchmarks_own_measures() -> None:
+    outcomes = outcomes_of(100, orders=2)
+    outcomes.verdict[:7] = TIE
+    outcomes.label[:3] = TIE
+    result = result_of(outcomes)
+    assert "As the benchmarks" not in printed(results_tables({"a": result_of(outcomes_of(100, orders=2))}))
+    result["failures"] = {**result["failures"], "two_verdicts": 4, "filtered": 2}  # type: ignore[dict-item]
+    text = printed(results_tables({"tides": result}))
+    row = next(line for line in text.splitlines() if line.startswith("tides"))
+    assert row.split()[-2:] == ["14", "3"]  # ties, pairs without a letter
+    assert "Tie: judgments that call neither better. They are not right." in text
+    reasons = text[text.index("Without a verdict") :]
+    assert next(line for line in reasons.splitlines() if line.startswith("tides")).split() == [
+        "tides",
+        "2",
+        "4",
+    ]
+    own = text[text.index("As the benchmarks themselves count") :]
+    figures = next(line for line in own.splitlines() if line.startswith("tides")).split()[1:]
+    official = official_measures(outcomes, BOTH)
+    assert figures == [
+        f"{100 * official[name][key]:.1f}"  # type: ignore[index]
+        for name, key in (
+            ("judgebench", "value"),
+            ("pandalm", "accuracy"),
+            ("autoj_agreement", "value"),
+            ("autoj_consistency", "value"),
+        )
+    ]
+
+
+def test_a_comparison_says_which_run_could_not_be_read() -> None:
+    text = compared(outcomes_of(50, seed=1), outcomes_of(50, seed=2))
+    table = text[text.index("Without a") :]
+    assert next(line for line in table.splitlines() if line.startswith("r-align")).split() == ["r-align", "1"]
 
 
 def test_a_comparison_has_signed_differences_each_with_the_test_beside_it() -> None:

@@ -26,6 +26,8 @@ OTHER = {
     "price": ("m=1/2",),
     "max_cost": 3.0,
     "expected_completion_tokens": 7,
+    "keep_going": True,
+    "ask_again": "parse",
     "dry_run": True,
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt
+from ralign.judging import ChatJudge, Judge, judge_prompt
 from ralign.metajudging import MetaJudge
 from ralign.models import ScriptedModel
 from ralign.models.model import Sampling
@@ -90,7 +90,7 @@ class WordMetaJudge:
 
 def scripted_judge(model: ScriptedModel) -> ChatJudge:
     """The judge a user has, with a model that says what it is told."""
-    return ChatJudge(model=model, prompt=Prompt.load(None, JUDGE_PROMPT), sampling=Sampling())
+    return ChatJudge(model=model, prompt=judge_prompt(), sampling=Sampling())
 
 
 @asynccontextmanager

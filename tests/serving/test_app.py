@@ -2,12 +2,20 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import aiohttp
 import pytest
 from tests.serving.judges import TURN, WordJudge, WordMetaJudge, reward_request, service
 
 from ralign.errors import EndpointRefused
+from ralign.judging import FORMATS
+from ralign.models import ScriptedModel
+from ralign.runs.options import JudgeOptions
+from ralign.serving.command import open_models
+from ralign.serving.config import ServeConfig
+
+CASES = Path(__file__).parents[3] / "shared/cases/verdicts.jsonl"
 
 
 async def post(http: aiohttp.ClientSession, url: str, body: object, **options: object) -> tuple[int, dict]:
@@ -309,3 +317,31 @@ async def test_the_page_and_its_schema_are_there(http: aiohttp.ClientSession) ->
             schema = await response.json()
     assert set(schema["paths"]) == {"/compare", "/reward", "/get_reward", "/health", "/metrics"}
     assert schema["components"]["securitySchemes"]
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the cases in ../shared are not there")
+async def test_every_recorded_form_of_a_verdict_is_served_as_it_is_meant(http: aiohttp.ClientSession) -> None:
+    """From the flag to the response: the judge that `ralign serve --verdict` opens, over HTTP."""
+    rows = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
+    for name in {row["format"] for row in rows}:
+        said = [row for row in rows if row["format"] == name]
+        config = ServeConfig(judge=JudgeOptions(judge="m", verdict=name))
+        model = ScriptedModel([row["text"] for row in said])
+        async with open_models(config, lambda _, model=model: model) as models, service(models.judge) as url:
+            for row in said:
+                asked = {
+                    "conversation": [TURN],
+                    "response_a": "At six.",
+                    "response_b": "Late.",
+                    "orders": "ab",
+                }
+                status, body = await post(http, f"{url}/compare", asked)
+                assert (status, body["verdict"]) == (200, row["verdict"]), row
+        assert all(call.messages[0].content.endswith(FORMATS[name].remind) for call in model.calls)
+
+
+async def test_a_tie_is_a_draw(http: aiohttp.ClientSession) -> None:
+    """In one order beside a win: half of it."""
+    async with service(WordJudge(lambda pair, order: "tie" if order == "ab" else "A")) as url:
+        _, body = await post(http, f"{url}/reward", reward_request("good"))
+    assert (body["reward"], body["verdicts"]) == (0.5, {"ab": "tie", "ba": "A"})

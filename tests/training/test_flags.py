@@ -82,7 +82,7 @@ TRAIN: dict[str, tuple[dict[str, Any], Any]] = {
     "meta_judge_thought_tags": (JUDGED, ("<a> </a>",)),
     "meta_body": (JUDGED, "{}"), "meta_judge_key_variable": (JUDGED, "KEY"), "judged": (META, Path("judged-too")),
     "labels": (META | {"stage": "rl"}, Path("labels.jsonl")), "held_out": (META, 0.3), "balance": (META, "none"),
-    "orders": (JUDGED, "ba"), "judge_prompt": (JUDGED, Path("judge.txt")),
+    "orders": (JUDGED, "ba"), "judge_prompt": (JUDGED, Path("judge.txt")), "verdict": (JUDGED, "mt-bench"),
     "serve_meta_judge": ({"engine": "verl", "meta_judge": "m"}, True), "meta_judge_gpus": (SERVED, 3),
     "meta_judge_tensor_parallel": (SERVED, 3), "unscored": (VERL, "leave_out"),
 }  # fmt: skip
@@ -94,9 +94,9 @@ POLICY: dict[str, tuple[dict[str, Any], Any]] = {
     "reward_url": ({"reward_url": "http://r"}, "http://s"), "against": (J | {"length_penalty": "none"}, "group"),
     "reference_column": (J, "another"), "neighbors": (GROUP, 1), "side": (J, "drawn"),
     "length_penalty": (J, "none"), "length_coefficient": (J, 0.3), "format_penalty": (J, 0.3),
-    "judge_prompt": (J, Path("judge.txt")), "judge_temperature": (J, 0.9), "judge_max_tokens": (J, 99),
-    "judge_body": (J, "{}"), "judge_key_variable": (J, "KEY"), "judge_header": (J, ("key=KEY",)),
-    "judge_thought_tags": (J, ("<a> </a>",)), "second_judge": (SECOND, "l"),
+    "judge_prompt": (J, Path("judge.txt")), "verdict": (J, "json"), "judge_temperature": (J, 0.9),
+    "judge_max_tokens": (J, 99), "judge_body": (J, "{}"), "judge_key_variable": (J, "KEY"),
+    "judge_header": (J, ("key=KEY",)), "judge_thought_tags": (J, ("<a> </a>",)), "second_judge": (SECOND, "l"),
     "second_judge_url": (SECOND, "http://n/v1"),
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ from ralign.evals.bench.scores import outcomes_of
 from ralign.files import read_scores
 from ralign.metrics.comparison import Comparison, compare
 from ralign.metrics.outcomes import Outcomes
-from ralign.records import Order, Score
+from ralign.records import FAILURE_REASONS, FailureReason, Order, Score
 from ralign.runs.gc_pause import gc_pause
 
 Key = tuple[str, str]
@@ -40,6 +40,8 @@ class RunComparison:
     names: tuple[str, ...]
     """The shortest parts of their paths that tell them apart."""
     benchmarks: dict[str, ComparedBenchmark]
+    failures: tuple[dict[FailureReason, int], ...]
+    """Judgments of each run without a verdict, by why, over all its pairs."""
     notes: tuple[str, ...]
     """What a reader of the figures must know: unfinished runs, other orders or draws, pairs that are left out."""
 
@@ -48,6 +50,7 @@ class RunComparison:
         return {
             "runs": list(self.names),
             "notes": list(self.notes),
+            "failures": dict(zip(self.names, self.failures, strict=True)),
             "benchmarks": {
                 name: {
                     **each.whole.as_dict(self.names),
@@ -67,6 +70,7 @@ class _Run(NamedTuple):
     """By row."""
     outcomes: Outcomes
     has_meta_judge: bool
+    failures: dict[FailureReason, int]
     owed: str
     """What is missing of an unfinished run; empty where it is complete."""
 
@@ -110,6 +114,7 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
             )
             for name, subsets in groups.items()
         },
+        failures=tuple(run.failures for run in runs),
         notes=tuple(_notes(names, runs, len(common))),
     )
 
@@ -141,11 +146,14 @@ def _read(path: Path) -> _Run:
     orders: dict[Order, None] = {}
     draws = unanswered = 0
     has_meta_judge = False
+    failures: dict[FailureReason, int] = dict.fromkeys(FAILURE_REASONS, 0)
     for score in read_scores(scores):
         pairs.setdefault((score.benchmark, score.pair_id), []).append(score)
         orders.setdefault(score.order)
         draws = max(draws, score.draw + 1)
         unanswered += not score.answered
+        if score.failure_reason is not None:
+            failures[score.failure_reason] += 1
         has_meta_judge = has_meta_judge or score.meta_failed or score.aligned is not None
     if not pairs:
         raise InputError(f"{scores}: is empty")
@@ -157,6 +165,7 @@ def _read(path: Path) -> _Run:
         subset=[of[0].subset for of in pairs.values()],
         outcomes=outcomes_of(list(pairs.values()), tuple(orders), draws),
         has_meta_judge=has_meta_judge,
+        failures=failures,
         owed=_owed(path, unanswered),
     )
 

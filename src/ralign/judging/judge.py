@@ -10,9 +10,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
 
-from ralign.errors import CallFailed
+from ralign.errors import CallFailed, InputError
 from ralign.judging.parse import parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
+from ralign.judging.verdicts import BOXED, VerdictFormat
 from ralign.models.model import ChatModel, Reply, Request, Sampling, reply_or_failure
 from ralign.records import Judgment, Order, PreferencePair, Verdict, opposite
 
@@ -23,7 +24,21 @@ JUDGE_PROMPT = PromptKind(
     default=Path(__file__).with_name("judge_prompt.txt"),
 )
 """`{response_a}` is the answer shown first, which the judge is to call A, whatever the pairs file calls
-it."""
+it. `{verdict_request}` and `{verdict_reminder}` are the sentences that ask for the verdict in the run's format."""
+
+
+def judge_prompt(path: Path | None = None, written_in: VerdictFormat = BOXED) -> Prompt:
+    """The judge prompt in a file, None being ours, with the sentences that ask for verdicts of this format.
+
+    Raises:
+        InputError: the prompt cannot be used, or is to ask for what matches a regular expression.
+    """
+    if path is None and not written_in.ask:
+        raise InputError(
+            f"--verdict is {written_in.name!r}, and no prompt of ours can ask for it: give --judge-prompt FILE"
+        )
+    fixed = {"verdict_request": written_in.ask, "verdict_reminder": written_in.remind}
+    return Prompt.load(path, JUDGE_PROMPT, fixed=fixed)
 
 
 class Judge(Protocol):
@@ -46,6 +61,8 @@ class JudgeCalls:
     sampling: Sampling
     seed: int = 0
     """The run's; every call's own follows from it and from the pair, the order and the draw."""
+    written_in: VerdictFormat = BOXED
+    """Where its verdicts are found."""
 
     def request(self, pair: PreferencePair, order: Order, draw: int) -> Request:
         """The messages of one judgment."""
@@ -58,7 +75,7 @@ class JudgeCalls:
 
     def read(self, answer: Reply | CallFailed, pair: PreferencePair, order: Order, draw: int) -> Judgment:
         """The judgment in a reply; see `read_judgment`."""
-        return read_judgment(answer, pair=pair, order=order, draw=draw)
+        return read_judgment(answer, pair=pair, order=order, draw=draw, written_in=self.written_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +95,12 @@ class ChatJudge(JudgeCalls):
 
 
 def read_judgment(
-    answer: Reply | CallFailed, *, pair: PreferencePair, order: Order, draw: int = 0
+    answer: Reply | CallFailed,
+    *,
+    pair: PreferencePair,
+    order: Order,
+    draw: int = 0,
+    written_in: VerdictFormat = BOXED,
 ) -> Judgment:
     """The judgment that a reply about a pair in this order holds. Pure.
 
@@ -86,15 +108,17 @@ def read_judgment(
     """
     about: dict[str, Any] = {"pair_id": pair.id, "benchmark": pair.benchmark, "order": order, "draw": draw}
     if isinstance(answer, CallFailed):
-        return Judgment(**about, failure="call", detail=str(answer))
-    rationale, verdict, problem = parse_verdict(answer.text, answer.finish_reason)
+        return Judgment(**about, failure="call", failure_reason=answer.reason, detail=str(answer))
+    rationale, verdict, problem, reason, much = parse_verdict(answer.text, answer.finish_reason, written_in)
     return Judgment(
         **about,
         text=answer.text,
         thinking=answer.thinking,
         rationale=rationale,
         verdict=in_pair_letters(verdict, order) if verdict else None,
+        much=much or None,
         failure="parse" if problem else None,
+        failure_reason=reason,
         detail=problem,
         model=answer.model,
         finish_reason=answer.finish_reason,

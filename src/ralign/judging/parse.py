@@ -1,49 +1,31 @@
 """The answer of a judge in, its rationale and its verdict out. Pure.
 
 What comes in is the final answer: thinking has been split off, so that a format the model talks about while
-it thinks cannot decide. Every `\\boxed{...}` of the answer is read. A box that holds no verdict
-(`\\boxed{42}`, a result quoted from a candidate; `\\boxed{A or B}`, the format quoted from the prompt) is
-passed over; boxes that disagree give no verdict. The authors' scripts read the first box, and only
-`\\boxed{A}` and `\\boxed{B}` to the letter.
+it thinks cannot decide. Where a verdict may stand and how it is read is `ralign.judging.verdicts`. The authors' scripts
+read the first box, and only `\\boxed{A}` and `\\boxed{B}` to the letter.
 """
 
 import re
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from ralign.models.finish_reason import unfinished
-from ralign.records import Verdict
+from ralign.judging.verdicts import BOXED, Found, VerdictFormat, plain, rationale_field, read_verdict
+from ralign.models.finish_reason import read_finish_reason, unfinished
+from ralign.records import FailureReason, Verdict
 
-_Vote = Literal["A", "B", "tie"]
 
-_BOX = re.compile(r"\\boxed\s{0,4}\{")
-# Characters. A verdict is short; the bound keeps a run of unclosed boxes from costing quadratic time.
-_LONGEST_BOX = 200
+def unread_reason(finish_reason: str | None) -> FailureReason:
+    """Why an answer that came gave no result: it is not finished, or says nothing that could be read."""
+    if unfinished(finish_reason) is None:
+        return "no_verdict"
+    return "filtered" if read_finish_reason(finish_reason) == "content_filter" else "cut_off"
 
-# Commands that only dress a text. Any other makes it a formula: the root of b is no vote for B.
-_DRESS = re.compile(
-    r"\\(?:text[a-z]*|math(?:bf|rm|it|sf|tt|normal)|operatorname|boldsymbol|bm|bf|rm|it|[mf]box|boxed|emph"
-    r"|underline|[lL]arge|LARGE|[hH]uge|displaystyle|quad)(?![a-zA-Z])|\\[^a-zA-Z]"
-)
-# Found around the letters of real judges: emphasis, quotes, brackets, a full stop.
-_DECORATION = re.compile(r"[\s{}()\[\]*_`$~\"'“”‘’.,:;!#-]+")
-_LETTER = re.compile(
-    r"(?:the )?(?:(?:final|better|best|preferred|winning) )?"
-    r"(?:(?:verdict|winner|assistant|response|answer|option|candidate|output|choice|model|completion)"
-    r"(?: is)? )?"
-    r"([ab])"
-    r"(?: (?:is better|is preferred|wins))?"
-)
-_NO_LETTER = frozenset(
-    {"tie", "tied", "a tie", "draw", "a draw", "equal", "both", "neither", "none", "a and b"}
-)
 
 # Characters. A longer last line is part of the rationale, not a heading left without its verdict.
 _LAST_LINE = 80
 _HANGING = re.compile(
     r"\W*(?:(?:so|thus|therefore|hence|finally|in|my|the|a|final|overall)\W+)*"
     r"(?:(?:verdict|answer|decision|choice|judge?ment|conclusion|winner|preference|(?:better|preferred|best)\W+"
-    r"(?:response|answer|assistant|output|one))\W*(?:is|goes\W+to)?)?\W*",
+    r"(?:response|answer|assistant|output|one))\W*(?:is|goes\W+to)?(?:\W+(?:a\W+)?tie)?)?\W*",
     re.IGNORECASE,
 )
 
@@ -52,12 +34,16 @@ class ParsedJudgment(NamedTuple):
     """A judge's answer as far as it could be read."""
 
     rationale: str
-    """The answer without its boxed verdict. May be empty: a bare verdict is a verdict, right or wrong, but
+    """The answer without its verdict. May be empty: a bare verdict is a verdict, right or wrong, but
     gives a meta-judge nothing that could be aligned."""
     verdict: Verdict | None
     """In the letters the judge was shown."""
-    problem: str | None
+    problem: str | None = None
     """Why there is no verdict, in a few words."""
+    reason: FailureReason | None = None
+    """The same as a kind."""
+    much: bool = False
+    """Whether it says much better: `A>>B`."""
 
 
 class UpToVerdict(NamedTuple):
@@ -68,87 +54,52 @@ class UpToVerdict(NamedTuple):
     """The text between the rationale and the box: blank space, `Verdict:`, a `$`."""
 
 
-class _Box(NamedTuple):
-    start: int
-    end: int
-    content: str
-    vote: _Vote | None
-    """The verdict of the content, its spelling aside; None where it holds none."""
-
-
-def parse_verdict(answer: str, finish_reason: str | None = None) -> ParsedJudgment:
+def parse_verdict(
+    answer: str, finish_reason: str | None = None, written_in: VerdictFormat = BOXED
+) -> ParsedJudgment:
     """Read a judge's final answer; `finish_reason` is the endpoint's, where it is known."""
     if (problem := unfinished(finish_reason)) is not None:
-        return ParsedJudgment(answer.strip(), None, problem)
-    rationale = answer.strip()
+        return ParsedJudgment(answer.strip(), None, problem, unread_reason(finish_reason))
+    rationale = plain(answer).strip()
     if not rationale:
-        return ParsedJudgment("", None, "empty answer")
-    before, box, last = rationale.rpartition("\\boxed{")
-    # Nearly always: one box, at the end. In a training run this is called for every sample.
-    # An answer of `A}` alone has no box: `rpartition` then gives all of it as the last part.
-    if box and last in ("A}", "B}") and "\\boxed" not in before:
-        return ParsedJudgment(_tidied(before.rstrip("\\$*")), "A" if last == "A}" else "B", None)
-    # The slow way: a box in the middle, several boxes, or one that is spelled in another way.
-    boxes = list(_boxes(answer))
-    votes = [box for box in boxes if box.vote is not None]
-    if not votes:
-        other = f", but {' '.join(boxes[-1].content.split())[:40]!r} in a box" if boxes else ""
-        return ParsedJudgment(rationale, None, f"no \\boxed verdict{other}")
-    verdict = votes[-1].vote
-    if len(different := {box.vote or "" for box in votes}) > 1:
-        return ParsedJudgment(rationale, None, f"two different verdicts: {', '.join(sorted(different))}")
-    if verdict is None or verdict == "tie":
-        return ParsedJudgment(rationale, None, "no \\boxed verdict, but a tie")
-    # The boxes are cut out, with the dollars and stars around them: the rationale must not show the verdict.
-    starts = [0, *(box.end for box in votes)]
-    ends = [*(box.start for box in votes), len(answer)]
-    kept = [answer[start:end] for start, end in zip(starts, ends, strict=True)]
-    kept[:-1] = [text.rstrip("\\$*") for text in kept[:-1]]
-    kept[1:] = [text.lstrip("$*") for text in kept[1:]]
-    return ParsedJudgment(_tidied("".join(kept)), verdict, None)
+        return ParsedJudgment("", None, "empty answer", "no_verdict")
+    if written_in is BOXED:
+        before, box, last = rationale.rpartition("\\boxed{")
+        # Nearly always: one box, at the end. In a training run this is called for every sample.
+        # An answer of `A}` alone has no box: `rpartition` then gives all of it as the last part.
+        if box and last in ("A}", "B}") and "oxed" not in before:
+            return ParsedJudgment(_tidied(before.rstrip("\\$*")), "A" if last == "A}" else "B")
+    # The slow way: a box in the middle, several boxes, one that is spelled in another way, another format.
+    verdict, much, at, why, problem = read_verdict(rationale, written_in)
+    if verdict is None:
+        return ParsedJudgment(rationale, None, problem, why)
+    if written_in.opening and (written := rationale_field(rationale)) is not None:
+        return ParsedJudgment(written.strip(), verdict, much=much)
+    return ParsedJudgment(_without(rationale, at), verdict, much=much)
 
 
-def up_to_verdict(answer: str) -> UpToVerdict | None:
-    """Take an answer apart where its first verdict begins; None where it has no boxed verdict.
+def up_to_verdict(answer: str, written_in: VerdictFormat = BOXED) -> UpToVerdict | None:
+    """Take an answer apart where its verdict begins (the first of several that agree); None without a letter.
 
     Both parts together are the answer up to there, but for blank space at its beginning.
     """
-    box = next((box for box in _boxes(answer) if box.vote in ("A", "B")), None)
-    if box is None:
+    answer = plain(answer)
+    votes = [each for each in written_in.find(answer) if each.verdict in ("A", "B")]
+    if not votes:
         return None
-    before = answer[: box.start].lstrip()
+    before = answer[: votes[-1 if written_in.last_counts else 0].start].lstrip()
     rationale = _tidied(before.rstrip("\\$*"))
     return UpToVerdict(rationale, before[len(rationale) :])
 
 
-def _boxes(answer: str) -> Iterator[_Box]:
-    """Find every closed box, its own braces matched."""
-    end = 0
-    while (match := _BOX.search(answer, end)) is not None:
-        end = match.end()
-        depth = 1
-        for i in range(match.end(), min(match.end() + _LONGEST_BOX, len(answer))):
-            if answer[i] == "{":
-                depth += 1
-            elif answer[i] == "}":
-                depth -= 1
-                if depth == 0:
-                    end = i + 1
-                    content = answer[match.end() : i]
-                    yield _Box(match.start(), end, content, _read(content))
-                    break
-
-
-def _read(content: str) -> _Vote | None:
-    if content == "A" or content == "B":  # nearly always
-        return content
-    plain = _DECORATION.sub(" ", _DRESS.sub(" ", content)).strip().lower()
-    if plain in _NO_LETTER:
-        return "tie"
-    match = _LETTER.fullmatch(plain)
-    if match is None:
-        return None
-    return "A" if match[1] == "a" else "B"
+def _without(answer: str, at: tuple[Found, ...]) -> str:
+    """The answer without its verdicts, and the dollars and stars around them: the rationale must not show them."""
+    starts = [0, *(each.end for each in at)]
+    ends = [*(each.start for each in at), len(answer)]
+    kept = [answer[start:end] for start, end in zip(starts, ends, strict=True)]
+    kept[:-1] = [text.rstrip("\\$*") for text in kept[:-1]]
+    kept[1:] = [text.lstrip("$*") for text in kept[1:]]
+    return _tidied("".join(kept))
 
 
 def _tidied(rationale: str) -> str:

@@ -9,6 +9,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -16,6 +17,7 @@ from ralign.errors import BadRow, InputError
 from ralign.files import RowLocation, decode, decode_row, encode, find_pairs_files, read_line_at, read_rows
 from ralign.judging.judge import in_pair_letters
 from ralign.judging.parse import parse_verdict
+from ralign.judging.verdicts import BOXED, VerdictFormat
 from ralign.records import Judgment, MetaJudgment, Order, PreferencePair
 from ralign.thinking import split_thinking
 
@@ -136,8 +138,8 @@ class RecordedAnswers(Generic[Record]):
             ours = next(iter(rows))
             raise InputError(
                 f"{self.path}: none of its {self._rows:,} rows is about a pair of this run: its first is about "
-                f"{name!r}{f' of {benchmark!r}' if benchmark else ''}, the first pair is {ours[1]!r} of {ours[0]!r} "
-                "(docs/formats.md)"
+                f"{name!r}{f' of {benchmark!r}' if benchmark else ''}, the first pair is {ours[1]!r} of "
+                f"{ours[0]!r} (docs/formats.md)"
             )
         counts.update(rows=self._rows, duplicate=self._repeated, unreadable=len(self._bad_rows))
         reasons = (
@@ -157,6 +159,7 @@ class RecordedJudge:
 
     Args:
         path: the file.
+        written_in: the format that a text's verdict is found in.
         letters: of the verdicts that the file states: those of the pairs file, or those shown, which mean the other
             answer in order `ba`. Verdicts inside a text are in the letters shown anyway.
         skip_bad_rows: see `RecordedAnswers`.
@@ -165,6 +168,7 @@ class RecordedJudge:
     def __init__(
         self,
         path: Path,
+        written_in: VerdictFormat = BOXED,
         *,
         letters: RecordedLetters = "file",
         skip_bad_rows: list[BadRow] | None = None,
@@ -173,7 +177,7 @@ class RecordedJudge:
             path,
             Judgment,
             ("pair_id", "order", "draw"),
-            _read,
+            partial(_read, written_in=written_in),
             stated=_in_pair_letters if letters == "shown" else None,
             skip_bad_rows=skip_bad_rows,
         )
@@ -189,12 +193,16 @@ def _in_pair_letters(judgment: Judgment) -> Judgment:
     return replace(judgment, verdict=in_pair_letters(judgment.verdict, judgment.order))
 
 
-def _read(judgment: Judgment) -> dict[str, Any]:
-    rationale, verdict, problem = parse_verdict(judgment.text, judgment.finish_reason)
+def _read(judgment: Judgment, *, written_in: VerdictFormat) -> dict[str, Any]:
+    rationale, verdict, problem, reason, much = parse_verdict(
+        judgment.text, judgment.finish_reason, written_in
+    )
     return {
         "rationale": rationale,
         # The text's letters are those of the order shown.
         "verdict": in_pair_letters(verdict, judgment.order) if verdict else None,
+        "much": much or None,
         "failure": "parse" if problem else None,
+        "failure_reason": reason,
         "detail": problem,
     }

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ralign.errors import CallFailed
-from ralign.judging import Prompt, PromptKind, call_seed, in_pair_letters, shown_responses
+from ralign.judging import Prompt, PromptKind, call_seed, in_pair_letters, shown_responses, unread_reason
 from ralign.models.finish_reason import unfinished
 from ralign.models.model import ChatModel, Reply, Request, Sampling, reply_or_failure
 from ralign.records import GoldPoint, Judgment, MetaJudgment, PreferencePair
@@ -175,7 +175,7 @@ class MetaJudgeCalls:
         """The meta-judgment in a reply: `failure="call"` where there was none, `"parse"` where it says nothing."""
         del pair
         if isinstance(answer, CallFailed):
-            return _about(judgment, vote, failure="call", detail=str(answer))
+            return _about(judgment, vote, failure="call", failure_reason=answer.reason, detail=str(answer))
         parsed = parse_meta_judgment(answer.text, answer.finish_reason)
         return _about(
             judgment,
@@ -185,6 +185,7 @@ class MetaJudgeCalls:
             text=answer.text,
             thinking=answer.thinking,
             failure="parse" if parsed.problem else None,
+            failure_reason=unread_reason(answer.finish_reason) if parsed.problem else None,
             detail=parsed.problem,
             model=answer.model,
             finish_reason=answer.finish_reason,
@@ -222,9 +223,11 @@ def meta_prompt_values(prompt: Prompt, pair: PreferencePair, judgment: Judgment)
     Raises:
         ValueError: the pair has no gold rationale.
     """
-    gold = pair.gold_rationale
-    if gold is None:
-        raise ValueError(f"pair {pair.id!r} has no gold rationale to compare with")
+    gold, label = pair.gold_rationale, pair.label
+    if gold is None or label is None or label == "tie":
+        raise ValueError(
+            f"pair {pair.id!r} has no gold rationale to compare with, or no label that it argues for"
+        )
     first, second = shown_responses(pair, judgment.order)
     note = SWAPPED_NOTE if judgment.order == "ba" else ""
     noted = note and prompt.names.isdisjoint(_SAYS_LETTERS)
@@ -233,8 +236,8 @@ def meta_prompt_values(prompt: Prompt, pair: PreferencePair, judgment: Judgment)
         "response_b": pair.response_b,
         "response_1": first,
         "response_2": second,
-        "label": pair.label,
-        "preferred": "1" if in_pair_letters(pair.label, judgment.order) == "A" else "2",
+        "label": label,
+        "preferred": "1" if in_pair_letters(label, judgment.order) == "A" else "2",
         "gold_letter_1": in_pair_letters("A", judgment.order),
         "gold_letter_2": in_pair_letters("B", judgment.order),
         "judge_letter_1": "A",

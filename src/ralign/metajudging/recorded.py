@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ralign.errors import BadRow
-from ralign.judging import RecordedAnswers
+from ralign.judging import RecordedAnswers, unread_reason
 from ralign.metajudging.meta_judge import parse_meta_judgment
 from ralign.records import Judgment, MetaJudgment, PreferencePair
 
@@ -32,5 +32,6 @@ def _read(meta_judgment: MetaJudgment) -> dict[str, Any]:
         "aligned": aligned,
         "points": points,
         "failure": "parse" if problem else None,
+        "failure_reason": unread_reason(meta_judgment.finish_reason) if problem else None,
         "detail": problem,
     }

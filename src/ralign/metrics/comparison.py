@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralign.metrics.intervals import Floats, Interval, difference
-from ralign.metrics.outcomes import Outcomes
+from ralign.metrics.outcomes import VERDICT_A, VERDICT_B, Outcomes
 from ralign.metrics.paired_tests import PairedTest, holm, mcnemar, swap_test
 from ralign.metrics.power import shown_by
 from ralign.metrics.summary import (
@@ -28,10 +28,10 @@ from ralign.metrics.summary import (
 from ralign.records import Order
 
 _RATIOS = {
-    "label_accuracy": ("right", "answered"),
+    "label_accuracy": ("right", "judged"),
     "spurious_correctness": ("misaligned", "meta_judged"),
     "order_consistency": ("same_verdict", "compared"),
-    "right_in_both_orders": ("right_in_both", "compared"),
+    "right_in_both_orders": ("right_in_both", "both_judged"),
 }
 """The measures that are one sum over another."""
 
@@ -214,4 +214,5 @@ def _swap(measure: str, one: Sums, two: Sums) -> PairedTest:
 
 def _right(outcomes: Outcomes) -> NDArray[np.bool_]:
     """Whether each pair's one judgment is right."""
-    return (outcomes.verdict == outcomes.label[:, None, None]).any(axis=(1, 2))
+    labelled = np.isin(outcomes.label, (VERDICT_A, VERDICT_B))
+    return labelled & (outcomes.verdict == outcomes.label[:, None, None]).any(axis=(1, 2))

@@ -10,6 +10,8 @@ counts and bounds. The paper's section 2 defines the three measures for one judg
 Here a pair may have several judgments (orders, draws), and models fail. The rules, the same everywhere:
 
 - A pair weighs one: each of its answered judgments weighs 1 / (how many of them were answered).
+- The three measures are over pairs with a label of A or B. A tie is a verdict that is not right; a pair whose label is
+  a tie, or that has none, counts in order consistency alone.
 - A judgment that answered without a verdict is not right. One that was never answered is not counted, and a
   pair with none answered leaves the denominator: an outage must not look like a bad model.
   `label_accuracy_bounds` says how far the unanswered ones could move the figure.
@@ -33,8 +35,10 @@ from ralign.metrics.outcomes import (
     ALIGNED,
     META_FAILED,
     MISALIGNED,
+    NO_LABEL,
     NO_VERDICT,
     NOT_META_JUDGED,
+    TIE,
     UNANSWERED,
     VERDICT_A,
     VERDICT_B,
@@ -53,6 +57,8 @@ class Sums(NamedTuple):
 
     answered: Floats
     """Pairs with any answered judgment."""
+    judged: Floats
+    """Those of them with a label of A or B."""
     right: Floats
     """Right judgments, as a share of the pair's answered ones."""
     meta_judged: Floats
@@ -65,8 +71,10 @@ class Sums(NamedTuple):
     """Pairs with any draw answered in both orders."""
     same_verdict: Floats
     """Draws with the same verdict in both orders, as a share of those answered in both."""
+    both_judged: Floats
+    """Pairs with a label of A or B among those compared."""
     right_in_both: Floats
-    """Draws right in both orders, likewise."""
+    """Draws right in both orders, as a share of those answered in both."""
 
 
 class Shares(NamedTuple):
@@ -91,10 +99,14 @@ class Counts:
 
     judgments: int
     """Answered, with or without a verdict."""
+    tie: int
+    """Ties. They are not right."""
     no_verdict: int
     unanswered: int
     unanswered_pairs: int
     """Pairs none of whose judgments was answered."""
+    unlabelled_pairs: int
+    """Pairs whose label is a tie, or that have none: no part of L-Acc, S-Corr and F-Score."""
     right_ab: int | None
     right_ba: int | None
     right_in_both_orders: int | None
@@ -109,9 +121,11 @@ class Counts:
 
 
 class _Flags(NamedTuple):
-    """Flags of each judgment; shape (pairs, orders, draws). The last three imply `right`."""
+    """Flags of each judgment; shape (pairs, orders, draws). The last three imply `right`, which implies `judged`."""
 
     answered: Flags
+    judged: Flags
+    """Answered, of a pair with a label of A or B."""
     right: Flags
     aligned: Flags
     misaligned: Flags
@@ -138,12 +152,14 @@ def pair_sums(outcomes: Outcomes, orders: Sequence[Order]) -> Sums:
 
     return Sums(
         answered=(answered > 0).astype(np.float64),
+        judged=flags.judged.any(axis=(1, 2)).astype(np.float64),
         right=share_of_judgments(flags.right),
         meta_judged=share_of_judgments(flags.aligned | flags.misaligned),
         misaligned=share_of_judgments(flags.misaligned),
         meta_failed=share_of_judgments(flags.meta_failed),
         compared=(draws > 0).astype(np.float64),
         same_verdict=share_of_draws(same),
+        both_judged=((draws > 0) & _labelled(outcomes)).astype(np.float64),
         right_in_both=share_of_draws(right_in_both),
     )
 
@@ -167,13 +183,14 @@ def shares(outcomes: Outcomes, orders: Sequence[Order]) -> Shares:
     # One judgment a unit: only then is it plain Wilson.
     simple = len(np.unique(outcomes.prompt)) == len(outcomes.prompt) and bool((answered <= 1).all())
     compared = float(both.sum())
+    both_judged = float(both[_labelled(outcomes)].sum())
     return Shares(
-        label_accuracy=Share(sums.right, sums.answered, float(answered.sum()), simple),
+        label_accuracy=Share(sums.right, sums.judged, float(flags.judged.sum()), simple),
         spurious_correctness=Share(
             sums.misaligned, sums.meta_judged, float((flags.aligned | flags.misaligned).sum()), simple
         ),
         order_consistency=Share(sums.same_verdict, sums.compared, compared, simple),
-        right_in_both_orders=Share(sums.right_in_both, sums.compared, compared, simple),
+        right_in_both_orders=Share(sums.right_in_both, sums.both_judged, both_judged, simple),
     )
 
 
@@ -195,9 +212,11 @@ def count(outcomes: Outcomes, orders: Sequence[Order]) -> Counts:
     meta_failed = int(flags.meta_failed.sum())
     return Counts(
         judgments=int(flags.answered.sum()),
+        tie=int((outcomes.verdict == TIE).sum()),
         no_verdict=int((outcomes.verdict == NO_VERDICT).sum()),
         unanswered=int((~flags.answered).sum()),
         unanswered_pairs=int((~flags.answered.any(axis=(1, 2))).sum()),
+        unlabelled_pairs=int((~_labelled(outcomes)).sum()),
         right_ab=right_by_order.get("ab"),
         right_ba=right_by_order.get("ba"),
         right_in_both_orders=int(right_in_both.sum()) if len(orders) == 2 else None,
@@ -211,6 +230,7 @@ def count(outcomes: Outcomes, orders: Sequence[Order]) -> Counts:
 
 def label_accuracy_bounds(outcomes: Outcomes) -> Bounds | None:
     """L-Acc had every unanswered judgment been wrong, and had every one been right. None without any."""
+    outcomes = outcomes.of_pairs(_labelled(outcomes))
     unanswered = outcomes.verdict == UNANSWERED
     if not unanswered.any():
         return None
@@ -235,7 +255,7 @@ def fidelity_bounds(sums: Sums) -> Bounds | None:
     if spurious is None:
         return None
     # L-Acc has bounds of its own for its own failures: these are the meta-judge's alone.
-    label_accuracy = float(sums.right.sum()) / float(sums.answered.sum())
+    label_accuracy = float(sums.right.sum()) / float(sums.judged.sum())
     return Bounds(label_accuracy * (1.0 - spurious.high), label_accuracy * (1.0 - spurious.low))
 
 
@@ -249,17 +269,24 @@ def _flags(outcomes: Outcomes, orders: Sequence[Order]) -> _Flags:
             f"label {label.shape}, prompt {prompt.shape}, verdict {verdict.shape} and aligned {aligned.shape} do not "
             f"fit together: expected twice (pairs,) and twice (pairs, {len(orders)}, draws)"
         )
-    if not np.isin(label, (VERDICT_A, VERDICT_B)).all():
-        raise ValueError("a label is neither VERDICT_A nor VERDICT_B")
-    right = verdict == label[:, None, None]
+    if not np.isin(label, (VERDICT_A, VERDICT_B, TIE, NO_LABEL)).all():
+        raise ValueError("a label is none of VERDICT_A, VERDICT_B, TIE and NO_LABEL")
+    labelled = _labelled(outcomes)[:, None, None]
+    right = labelled & (verdict == label[:, None, None])
     # What the meta-judge says of a wrong verdict counts nowhere: runs may have asked it all the same.
     return _Flags(
         answered=verdict != UNANSWERED,
+        judged=labelled & (verdict != UNANSWERED),
         right=right,
         aligned=right & (aligned == ALIGNED),
         misaligned=right & (aligned == MISALIGNED),
         meta_failed=right & (aligned == META_FAILED),
     )
+
+
+def _labelled(outcomes: Outcomes) -> Flags:
+    """Pairs with a label of A or B; shape (pairs,)."""
+    return np.isin(outcomes.label, (VERDICT_A, VERDICT_B))
 
 
 def _over_orders(outcomes: Outcomes, flags: _Flags) -> tuple[Flags, Flags, Flags]:

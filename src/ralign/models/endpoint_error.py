@@ -73,8 +73,8 @@ _FILTER_CODES = frozenset(
      "DataInspectionFailed"}
 )  # fmt: skip
 
-_ADAPTABLE = ("max_tokens", "temperature", "seed", "stream")
-_NAMES = r"(max_tokens|temperature|seed|stream)"
+_ADAPTABLE = ("max_tokens", "temperature", "seed", "stream", "response_format")
+_NAMES = r"(max_tokens|temperature|seed|stream|response_format)"
 # A name in quotes, and anywhere else in the message that it is not taken: "seed" and "temperature" are ordinary words
 # of a message, too.
 _NAMED = re.compile(rf"""['"`‘“]{_NAMES}['"`’”]""")

@@ -18,6 +18,8 @@ class Sampling:
     temperature: float | None = None
     max_tokens: int | None = None
     """Maximum number of new tokens, thinking included."""
+    response_format: str | None = None
+    """The `response_format` that an endpoint is asked for, as JSON; a model that does not take it is asked without."""
 
 
 class Request(NamedTuple):

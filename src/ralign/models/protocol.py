@@ -51,6 +51,8 @@ def request_fields(
         fields["temperature"] = sampling.temperature
     if seed is not None:
         fields["seed"] = seed
+    if sampling.response_format is not None:
+        fields["response_format"] = orjson.Fragment(sampling.response_format)
     for parameter, sent_as in adapted.items():
         if parameter in fields:
             value = fields.pop(parameter)

@@ -56,6 +56,9 @@ class ResultDict(TypedDict):
     spurious_correctness_bounds: BoundsDict | None
     fidelity_bounds: BoundsDict | None
     counts: Mapping[str, int | None]
+    failures: Mapping[str, int]
+    meta_failures: Mapping[str, int]
+    official: Mapping[str, Mapping[str, float] | None]
 
 
 class BenchmarkDict(ResultDict, total=False):
@@ -76,6 +79,18 @@ _NOT_ANSWERED = {
     "unanswered": ("judgments", "L-Acc"),
     "meta_failed": ("meta-\njudgments", "S-Corr", "F-Score"),
 }
+_COUNTED = {
+    "tie": "Tie: judgments that call neither better. They are not right.",
+    "no_verdict": "No verdict: judgments that gave none. They are not right.",
+    "unlabelled_pairs": "Not labelled: pairs whose label is a tie, or that have none. No part of these measures.",
+}
+_OFFICIAL = {
+    "judgebench": ("JudgeBench", "value"),
+    "pandalm": ("PandaLM", "accuracy"),
+    "autoj_agreement": ("Auto-J\nagreement", "value"),
+    "autoj_consistency": ("Auto-J\nconsistency", "value"),
+    "best_of_n": ("best of N", "value"),
+}
 _WIDEST_NAME = 24
 # Beside two coefficients with their intervals, or two models' names: so that these tables keep to 80 columns.
 _WIDEST_MEASURE = 20
@@ -93,8 +108,13 @@ def results_tables(benchmarks: Mapping[str, BenchmarkDict]) -> list[Table]:
         rows.append((Text(name, style="bold"), benchmark))
         rows += [(Text(f"  {subset}"), result) for subset, result in benchmark.get("subsets", {}).items()]
     tables = [_accuracy_table(rows)]
-    if (failures := _failures_table(rows)) is not None:
-        tables.append(failures)
+    judged = [
+        (name.copy().append(of), reasons)
+        for name, result in rows
+        for of, reasons in (("", result["failures"]), (", meta-judge", result["meta_failures"]))
+    ]
+    also = _failures_table(rows), _reasons_table(judged), _official_table(rows)
+    tables += [table for table in also if table is not None]
     if any(result["order_consistency"] is not None for _, result in rows):
         tables.append(_orders_table(rows))
     return tables
@@ -109,6 +129,9 @@ def comparison_tables(found: "RunComparison") -> list[Table]:
         subsets = {of: each for of, each in benchmark.subsets.items() if each.pairs < benchmark.whole.pairs}
         if subsets:
             tables.append(_subsets_table(name, subsets, found.names))
+    named = [(Text(name), reasons) for name, reasons in zip(found.names, found.failures, strict=True)]
+    if (reasons := _reasons_table(named)) is not None:
+        tables.append(reasons)
     return tables
 
 
@@ -166,16 +189,23 @@ def _accuracy_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:
     measures = ("label_accuracy", "spurious_correctness", "fidelity_score")
     for measure in measures:
         table.add_column(MEASURE_NAMES[measure], justify="right", no_wrap=True)
-    without_verdict = any(result["counts"].get("no_verdict") for _, result in rows)
-    if without_verdict:
-        table.add_column("no\nverdict", justify="right", no_wrap=True)
+    counted = [
+        (key, header)
+        for key, header in (
+            ("tie", "tie"),
+            ("no_verdict", "no\nverdict"),
+            ("unlabelled_pairs", "not\nlabelled"),
+        )
+        if any(result["counts"].get(key) for _, result in rows)
+    ]
+    for _, header in counted:
+        table.add_column(header, justify="right", no_wrap=True)
     for name, result in rows:
         cells: list[str | Text] = [share_cell(result[measure]) for measure in measures]
-        if without_verdict:
-            cells.append(_count(result["counts"].get("no_verdict")))
+        cells += [_count(result["counts"].get(key)) for key, _ in counted]
         prompts = [_count(result["prompts"])] if clustered else []
         table.add_row(name, _count(result["pairs"]), *prompts, *cells)
-    notes = ["No verdict: judgments that gave none. They are not right."] if without_verdict else []
+    notes = [_COUNTED[key] for key, _ in counted]
     if clustered:
         notes.append("Intervals are over prompts: pairs of one conversation are not independent.")
     # S-Corr is then of a part of the right judgments only.
@@ -211,6 +241,53 @@ def _failures_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table | None:
     return finished(
         table, ["These count nowhere. The ranges: all that the figures could be, had they been answered."]
     )
+
+
+def _reasons_table(counts: Sequence[tuple[Text, Mapping[str, int]]]) -> Table | None:
+    """Judgments and meta-judgments without a result, by why; None where all have one."""
+    found = [(name, reasons) for name, reasons in counts if any(reasons.values())]
+    if not found:
+        return None
+    table = new_table("Without a verdict")
+    _name_column(table, "judgments")
+    shown = [reason for reason in found[0][1] if any(reasons[reason] for _, reasons in found)]
+    for reason in shown:
+        table.add_column(reason.replace("_", "\n"), justify="right", no_wrap=True)
+    for name, reasons in found:
+        table.add_row(name, *(_count(reasons[reason]) for reason in shown))
+    return finished(
+        table,
+        ["No reply and wrong field (the answer beside empty content) are asked again; the rest is not."],
+    )
+
+
+def _official_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table | None:
+    """The benchmarks' own measures, where ties or several pairs a prompt make them differ from ours; else None."""
+    differing = [
+        (name, result)
+        for name, result in rows
+        if result["counts"].get("tie")
+        or result["counts"].get("unlabelled_pairs")
+        or result["official"]["best_of_n"] is not None
+        or name.plain.strip().lower().startswith(("judgebench", "pandalm", "auto-j", "autoj", "rewardbench"))
+    ]
+    shown = [key for key in _OFFICIAL if any(result["official"][key] is not None for _, result in differing)]
+    if not shown:
+        return None
+    table = new_table("As the benchmarks themselves count")
+    _name_column(table, "%")
+    for key in shown:
+        table.add_column(_OFFICIAL[key][0], justify="right", no_wrap=True)
+    for name, result in differing:
+        each = [(result["official"][key], _OFFICIAL[key][1]) for key in shown]
+        table.add_row(name, *(_UNDEFINED if of is None else f"{100 * of[value]:.1f}" for of, value in each))
+    notes = {
+        "judgebench": "JudgeBench: right once the verdicts of both orders are netted; right and tie is right.",
+        "pandalm": "PandaLM: accuracy over A, B and tie; what cannot be read is a tie.",
+        "autoj_agreement": "Auto-J: the label, a tie included, in both orders; the same verdict in both.",
+        "best_of_n": "Best of N (RewardBench 2): prompts whose chosen answer loses to none; ties share.",
+    }
+    return finished(table, [note for key, note in notes.items() if key in shown])
 
 
 def _orders_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table:

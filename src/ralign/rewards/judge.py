@@ -16,17 +16,19 @@ from dataclasses import dataclass
 
 from ralign.records import GoldPoint, Judgment, MetaJudgment, Verdict
 
-JudgeReward = Callable[[Verdict, Judgment, MetaJudgment | None], float | None]
+JudgeReward = Callable[[Verdict | None, Judgment, MetaJudgment | None], float | None]
 """Takes the label, the judgment, and what the meta-judge says of it (None where it was not asked)."""
 
 
-def outcome_reward(label: Verdict, judgment: Judgment, meta: MetaJudgment | None = None) -> float | None:
+def outcome_reward(
+    label: Verdict | None, judgment: Judgment, meta: MetaJudgment | None = None
+) -> float | None:
     """1 for the right verdict, 0 for another or none; the meta-judge has no say."""
     del meta
     return None if judgment.failure == "call" else float(judgment.verdict == label)
 
 
-def ralign_reward(label: Verdict, judgment: Judgment, meta: MetaJudgment | None) -> float | None:
+def ralign_reward(label: Verdict | None, judgment: Judgment, meta: MetaJudgment | None) -> float | None:
     """1 for the right verdict for the right reason. A wrong verdict is 0 whatever the meta-judge says or fails to."""
     outcome = outcome_reward(label, judgment)
     # None and 0 stand whatever the meta-judge says: a wrong verdict costs no meta-judgment.
@@ -42,7 +44,7 @@ class HybridReward:
     weight: float = 0.5
     """The share of alignment, 0..1."""
 
-    def __call__(self, label: Verdict, judgment: Judgment, meta: MetaJudgment | None) -> float | None:
+    def __call__(self, label: Verdict | None, judgment: Judgment, meta: MetaJudgment | None) -> float | None:
         """0..1. Needs a meta-judgment of every judgment, wrong ones included."""
         outcome = outcome_reward(label, judgment)
         if outcome is None or meta is None or meta.aligned is None:
@@ -57,7 +59,7 @@ class PointsReward:
     weight: float = 1.0
     """What stating every point adds to the 1 of the right verdict."""
 
-    def __call__(self, label: Verdict, judgment: Judgment, meta: MetaJudgment | None) -> float | None:
+    def __call__(self, label: Verdict | None, judgment: Judgment, meta: MetaJudgment | None) -> float | None:
         """0..1 + weight. Not scored where the meta-judge failed or named no point."""
         outcome = outcome_reward(label, judgment)
         # A meta-judge that names no point says nothing of them: 0 would teach that all were left out.

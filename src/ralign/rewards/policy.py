@@ -8,6 +8,7 @@ loss -1, with a dynamic length penalty that it does not define. Everything else 
   the size, and which answers get it would depend on which answers make the judge fail.
 - In one order, the side is drawn by a hash of the prompt's id: half the prompts each way, and the same side for
   every completion of a prompt, so that the judge's taste for a position falls out of a group's baseline.
+- A tie is 0, a draw.
 - No verdict is None, never 0: a 0 would be a draw, and would move the baseline of its whole group.
 - Only what the policy says after its thinking is judged. An answer that never ends is not judged at all: it counts
   as lost, less a format penalty, so that running into the limit is worse than losing at the same length.
@@ -29,6 +30,7 @@ from ralign.thinking import split_thinking
 WIN = 1.0
 DRAW = 0.0
 LOSS = -1.0
+_OUTCOMES: dict[Verdict, float] = {"A": WIN, "B": LOSS, "tie": DRAW}
 
 Side = Literal["both", "drawn"]
 """Where the policy's answer is shown: once each way, or once, on a side drawn by the prompt's id."""
@@ -82,10 +84,8 @@ def drawn_order(prompt_id: str, *, seed: int = 0) -> Order:
 
 
 def outcome(verdict: Verdict | None) -> float | None:
-    """+1 where the policy's answer (A) is better, -1 where the other (B) is, None where there is no verdict."""
-    if verdict is None:
-        return None
-    return WIN if verdict == "A" else LOSS
+    """+1 where the policy's answer (A) is better, -1 where the other (B) is, 0 for a tie; None without a verdict."""
+    return None if verdict is None else _OUTCOMES[verdict]
 
 
 def mean_outcome(verdicts: Sequence[Verdict | None]) -> float | None:

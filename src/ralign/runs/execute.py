@@ -19,13 +19,13 @@ import orjson
 from rich.console import Console
 
 from ralign import __version__
-from ralign.errors import ConfigMismatch, InputError, RalignError, first_error
+from ralign.errors import ConfigMismatch, InputError, RalignError, UnreadableAnswers, first_error
 from ralign.files import check_fingerprint, lock_directory, read_log, versions, write_atomically
 from ralign.files.fingerprint import CONFIG
 from ralign.models.endpoint_model import EndpointModel
 from ralign.models.model import Budget, ChatModel, LoadLocalModel, Price, parse_prices
 from ralign.models.pool import ModelPool
-from ralign.records import Answered, Usage
+from ralign.records import Answered, Failure, Usage
 from ralign.runs.forecast import forecast, forecast_lines
 from ralign.runs.gc_pause import gc_pause
 from ralign.runs.options import CallOptions, as_table
@@ -78,7 +78,7 @@ async def execute(
     if calls.dry_run:
         # Without the lock: a dry run reads, and may be asked about a run that is going on.
         for role in plan.roles:
-            role.log.load()
+            role.log.load(ask_again=calls.ask_again)
         tokens = calls.expected_completion_tokens
         for line in forecast_lines(forecast(plan, prices, tokens), tokens):
             console.print(line, highlight=False, soft_wrap=True)
@@ -106,6 +106,8 @@ async def execute(
             in_flight=calls.concurrency * max(1, len({spec.url for spec in live.values()})),
             budget=budget,
             console=console,
+            keep_going=calls.keep_going,
+            ask_again=calls.ask_again,
         )
 
 
@@ -121,6 +123,8 @@ async def run(
     in_flight: int = 64,
     budget: Budget | None = None,
     console: Console | None = None,
+    keep_going: bool = False,
+    ask_again: Failure | None = None,
 ) -> Results:
     """Run a plan whose roles can all answer; see `execute`.
 
@@ -135,9 +139,12 @@ async def run(
         in_flight: items worked on at once. The models bound their own calls; this bounds memory.
         budget: what the models charge their calls to; once it is spent no call is begun.
         console: where progress goes; None: nowhere.
+        keep_going: go on also where nearly no answer can be read.
+        ask_again: a recorded failure that is owed again, besides `call`.
 
     Raises:
         InputError: a file or the recorded run does not fit.
+        UnreadableAnswers: nearly no answer can be read; what was recorded stays.
         RunLocked: another process writes to `out`.
         EndpointRefused: no call can succeed; what was recorded stays.
     """
@@ -164,14 +171,14 @@ async def run(
             if role.recorded:
                 role.log.path.unlink(missing_ok=True)
         for log in logs:
-            log.load()
+            log.load(ask_again=ask_again)
         budget.spent += money(plan.roles, prices)  # by earlier sessions
         for log in logs:
             stack.enter_context(log)
         try:
             with progress.shown(console), gc_pause():
                 for items in plan.waves():
-                    await _settle(plan, items, in_flight, budget, progress)
+                    await _settle(plan, items, in_flight, budget, progress, keep_going)
         finally:
             # Also when the run was interrupted: what is done can be used, and the page says what is missing.
             figures = plan.results()
@@ -214,11 +221,17 @@ def _holds_answer(log: Path) -> bool:
 
 
 async def _settle(
-    plan: Plan[Item], items: Iterable[Item], in_flight: int, budget: Budget, progress: Progress
+    plan: Plan[Item],
+    items: Iterable[Item],
+    in_flight: int,
+    budget: Budget,
+    progress: Progress,
+    keep_going: bool,
 ) -> None:
     """Workers that share one iterator of items; the first error of one ends all."""
     # One iterator for all: a worker takes the next item only when it is free, so files are read as they are needed.
     waiting = iter(items)
+    stopped = asyncio.Event()
 
     async def answer(call: Call) -> bool:
         # No try here: what a role raises (an endpoint that refuses every call) ends the run; what fails is a record.
@@ -226,10 +239,19 @@ async def _settle(
         assert role.ask is not None, "the models are open"
         record: Answered = await role.ask(*about)
         role.log.append(record)
+        if not keep_going:
+            try:
+                role.check.see(record)
+            except UnreadableAnswers:
+                # Answers from a file come without a pause in which the other workers could be cancelled.
+                stopped.set()
+                raise
         return record.failure == "call"
 
     async def work() -> None:
         for item in waiting:
+            if stopped.is_set():
+                return
             while owed := plan.owed(item):
                 # Left quietly, as an error would end the calls in flight, which are paid for.
                 if budget.exhausted:

@@ -15,7 +15,7 @@ from ralign.errors import InputError
 from ralign.files.log import AppendLog, read_line_at, read_log
 from ralign.files.pair_rows import RowLocation
 from ralign.files.records import Record, decode, encode
-from ralign.records import Usage
+from ralign.records import Failure, Usage
 
 
 def _ignore(slot: int, record: object) -> None:
@@ -61,8 +61,11 @@ class Log(Generic[Record]):
         self._log: AppendLog | None = None
         self._reader: BinaryIO | None = None
 
-    def load(self) -> None:
+    def load(self, *, ask_again: Failure | None = None) -> None:
         """Find what is recorded; a torn last line and calls that failed are owed again.
+
+        Args:
+            ask_again: a failure whose records are owed again, too.
 
         Raises:
             BadRow: a line other than the last cannot be read.
@@ -76,7 +79,9 @@ class Log(Generic[Record]):
                 slot = self._slot_of(record)
             except InputError as error:
                 raise location.bad(str(error)) from None
-            self._count(slot, record, line.offset)
+            self._count(
+                slot if ask_again is None or record.failure != ask_again else None, record, line.offset
+            )
 
     def __enter__(self) -> Self:
         """Open the file for appending, its torn last line cut off.

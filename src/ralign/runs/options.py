@@ -7,18 +7,16 @@ resumed; all others are the run's fingerprint.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from cyclopts import Parameter
 
 from ralign.errors import InputError
+from ralign.judging import Prompt, VerdictFormat, judge_prompt, verdict_format
 from ralign.models.model import ModelSpec, Sampling
-
-if TYPE_CHECKING:  # flags are read before anything is loaded: `ralign --help` answers at once
-    from ralign.judging import Prompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +37,10 @@ class CallOptions:
     still end: at most one for each connection goes beyond it."""
     expected_completion_tokens: int = 600
     """For --dry-run: the tokens an answer is expected to have, thinking included."""
+    keep_going: bool = False
+    """Go on where nearly no answer can be read. Default: the run stops after 20, and says what would read them."""
+    ask_again: Literal["parse"] | None = None
+    """parse: ask again about what could not be read before. Calls that failed are asked again in any case."""
     dry_run: bool = False
     """Print the calls, tokens and (with --price) money the run would take, and make no call."""
 
@@ -50,6 +52,8 @@ class CallOptions:
             "price",
             "max_cost",
             "expected_completion_tokens",
+            "keep_going",
+            "ask_again",
             "dry_run",
         }
     )
@@ -116,14 +120,52 @@ class JudgeModelOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgeOptions(JudgeModelOptions):
-    """The judge of two answers: which model, in which words, how sampled."""
+class JudgePromptOptions:
+    """The words of a judge of two answers: those it is asked in, and those it gives its verdict in."""
 
     judge_prompt: Path | None = None
     """A file with your own judge prompt. Default: ours."""
+    verdict: str = "boxed"
+    """How the judge writes its verdict: boxed, rm-r1, arena-hard, mt-bench, prometheus, llmbar or json, which our
+    prompt then asks for; or a regular expression with a group (?P<verdict>...), for a prompt of your own."""
 
     # The file may be moved: its text is in the fingerprint, by its digest.
-    OPERATIONAL: ClassVar = JudgeModelOptions.OPERATIONAL | {"judge_prompt"}
+    OPERATIONAL: ClassVar = frozenset({"judge_prompt"})
+
+    def __post_init__(self) -> None:
+        # Here and not when the first answer has been paid for.
+        verdict_format(self.verdict)
+
+    @property
+    def written_in(self) -> VerdictFormat:
+        """The format of its verdicts."""
+        return verdict_format(self.verdict)
+
+    @property
+    def prompt(self) -> Prompt:
+        """Its prompt.
+
+        Raises:
+            InputError: the file cannot be used, or nothing asks for a verdict that could be read.
+        """
+        return judge_prompt(self.judge_prompt, self.written_in)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions(JudgeModelOptions, JudgePromptOptions):
+    """The judge of two answers: which model, in which words, how sampled."""
+
+    OPERATIONAL: ClassVar = JudgeModelOptions.OPERATIONAL | JudgePromptOptions.OPERATIONAL
+
+    def __post_init__(self) -> None:
+        JudgeModelOptions.__post_init__(self)
+        JudgePromptOptions.__post_init__(self)
+
+    @property
+    def sampling(self) -> Sampling:
+        """How its replies are drawn, and the JSON schema they are held to where the format has one."""
+        drawn = super().sampling
+        return replace(drawn, response_format=self.written_in.response_format)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +246,7 @@ class AnswerRewardOptions:
 # other values than the group's own would lose them as soon as one flag of the group is given (cyclopts 5.4).
 CallFlags = Annotated[CallOptions, Parameter(name="*")]
 JudgeFlags = Annotated[JudgeOptions, Parameter(name="*")]
+JudgePromptFlags = Annotated[JudgePromptOptions, Parameter(name="*")]
 MetaJudgeFlags = Annotated[MetaJudgeOptions, Parameter(name="*")]
 
 
@@ -261,7 +304,7 @@ def as_table(config: object) -> dict[str, Any]:
 
 
 def fingerprint(
-    config: object, prompts: "Mapping[str, Prompt]" = MappingProxyType({}), **digests: str
+    config: object, prompts: Mapping[str, Prompt] = MappingProxyType({}), **digests: str
 ) -> dict[str, Any]:
     """The part of a config that makes two runs the same run.
 

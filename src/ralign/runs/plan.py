@@ -8,6 +8,7 @@ from ralign.errors import CallFailed
 from ralign.models.model import ChatModel, ModelSpec, Request, reply_or_failure
 from ralign.records import Answered
 from ralign.runs.log import Log
+from ralign.runs.unreadable import Suggest, UnreadableCheck
 
 Item = TypeVar("Item")
 
@@ -48,12 +49,22 @@ class Role:
         log: its records.
         asked: a chat model, or anything that gives records: a recorded file, a program, a test's table.
         recorded: whether its answers are read from a file: anew at every start, since the file may have been mended.
+        suggest: names the flag that would read texts which could not be read.
     """
 
-    def __init__(self, name: str, log: Log[Any], asked: Live | Ask, *, recorded: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        log: Log[Any],
+        asked: Live | Ask,
+        *,
+        recorded: bool = False,
+        suggest: Suggest | None = None,
+    ) -> None:
         self.name = name
         self.recorded = recorded
         self.log = log
+        self.check = UnreadableCheck(name, suggest)
         self.live = asked if isinstance(asked, Live) else None
         self.ask: Ask | None = None if isinstance(asked, Live) else asked
 

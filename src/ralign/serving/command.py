@@ -16,7 +16,7 @@ from typing import NamedTuple
 import uvicorn
 
 from ralign.errors import InputError
-from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt
+from ralign.judging import ChatJudge, Judge, Prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge, MetaJudge
 from ralign.models import LoadLocalModel
 from ralign.models.pool import ModelPool
@@ -116,9 +116,10 @@ async def open_models(config: ServeConfig, local_model: LoadLocalModel) -> Async
         local_model, concurrency=config.concurrency, deadline=config.deadline, try_timeout=config.deadline
     ) as opened:
         judge = ChatJudge(
-            prompt=Prompt.load(config.judge.judge_prompt, JUDGE_PROMPT),
+            prompt=config.judge.prompt,
             sampling=config.judge.sampling,
             seed=config.seed,
+            written_in=config.judge.written_in,
             model=await opened.open(config.judge.spec),
         )
         if config.meta_judge.meta_judge is None:

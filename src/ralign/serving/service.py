@@ -61,8 +61,7 @@ class RewardService:
             conversation=request.conversation,
             response_a=request.response_a,
             response_b=request.response_b,
-            # Without a label nothing is meta-judged, and no judge is shown one.
-            label=request.label or "A",
+            label=request.label,
             gold_judgment=request.gold_rationale,
             benchmark=BENCHMARK,
         )
@@ -77,7 +76,7 @@ class RewardService:
             pass
         elif self._meta_judge is None:
             reasons.append("not meta-judged: this service has no meta-judge")
-        elif request.label is None:
+        elif request.label not in ("A", "B"):
             reasons.append("not meta-judged: a gold rationale needs the label")
         elif pair.gold_rationale is None:
             reasons.append("not meta-judged: the gold rationale is empty")

@@ -15,6 +15,8 @@ from ralign.runs.options import (
     AnswerRewardOptions,
     JudgeFlags,
     JudgeOptions,
+    JudgePromptFlags,
+    JudgePromptOptions,
     MetaJudgeOptions,
     as_table,
     at_least_one,
@@ -55,8 +57,7 @@ class TrainConfig:
     """meta-judge: class balance: as many aligned as misaligned examples, or all there are."""
     orders: Orders = "ab"
     """Order of the two answers: as in the file (ab), swapped (ba), both, or one drawn by the pair's id. sft: ab."""
-    judge_prompt: Path | None = None
-    """A file with your own judge prompt. Default: ours, which `ralign bench` asks with too."""
+    judge: JudgePromptFlags = JudgePromptOptions()
     serve_meta_judge: bool = False
     """verl: serve --meta-judge on GPUs of its own, besides those that train, instead of asking a URL."""
     meta_judge_gpus: int = 8
@@ -71,7 +72,7 @@ class TrainConfig:
     # Files stand in the fingerprint by the digest of what they hold: they may be moved.
     OPERATIONAL: ClassVar = frozenset(
         {
-            "pairs", "judged", "labels", "judge_prompt", "serve_meta_judge", "meta_judge_gpus",
+            "pairs", "judged", "labels", "serve_meta_judge", "meta_judge_gpus",
             "meta_judge_tensor_parallel", "unscored", "expected_completion_tokens",
         }
     )  # fmt: skip
@@ -144,10 +145,12 @@ class TrainConfig:
             raise InputError(
                 f"--engine {self.training.engine} trains judges; leave it out for --role meta-judge"
             )
-        if self.judge_prompt is not None:
+        if self.judge.judge_prompt is not None:
             raise InputError(
                 "--role meta-judge is trained on the meta-judge's prompt: give --meta-prompt instead"
             )
+        if self.judge.verdict != "boxed":
+            raise InputError("--verdict is a judge's; leave it out for --role meta-judge")
         if not 0 <= self.held_out < 1:
             raise InputError(f"--held-out is {self.held_out}, expected 0 or more and less than 1")
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ralign.errors import BadRow
 from ralign.files import PairsDigest, PairSource
-from ralign.judging import Prompt, call_seed, parse_verdict, shown_responses
+from ralign.judging import BOXED, Prompt, VerdictFormat, call_seed, parse_verdict, shown_responses
 from ralign.records import Message, Order, PreferencePair
 from ralign.training.config import Orders
 
@@ -85,19 +85,24 @@ def load_examples(pairs: PairSource, make: MakeExample, *, orders: Orders, seed:
     )
 
 
-def judge_example(prompt: Prompt, *, imitate: bool, needs_gold: bool) -> MakeExample:
+def judge_example(
+    prompt: Prompt, *, imitate: bool, needs_gold: bool, written_in: VerdictFormat = BOXED
+) -> MakeExample:
     """Examples of a judge: its prompt, and in supervised fine-tuning the gold judgment.
 
     Args:
         prompt: of a kind that takes `response_a` and `response_b`.
         imitate: the gold judgment is the target.
         needs_gold: a pair without a gold rationale is left out; `imitate` needs one anyway.
+        written_in: where the gold judgment's verdict is found.
     """
 
     def make(pair: PreferencePair, order: Order) -> Example | str:
+        if pair.label not in ("A", "B"):
+            return "no label of A or B: no verdict would be right"
         if pair.gold_rationale is None and (imitate or needs_gold):
             return "no gold rationale"
-        if imitate and (problem := target_problem(pair)) is not None:
+        if imitate and (problem := target_problem(pair, written_in)) is not None:
             return problem
         first, second = shown_responses(pair, order)
         messages = prompt.render(pair.conversation, {"response_a": first, "response_b": second})
@@ -107,14 +112,14 @@ def judge_example(prompt: Prompt, *, imitate: bool, needs_gold: bool) -> MakeExa
     return make
 
 
-def target_problem(pair: PreferencePair) -> str | None:
+def target_problem(pair: PreferencePair, written_in: VerdictFormat = BOXED) -> str | None:
     """Why a judge must not learn to write this gold judgment; None where it may.
 
     It must end in a verdict that our own parser reads, the label's, after a rationale: a judge that was taught to
     name the verdict first would reason towards it.
     """
     text = pair.gold_rationale or ""
-    rationale, verdict, problem = parse_verdict(text)
+    rationale, verdict, problem, *_ = parse_verdict(text, written_in=written_in)
     if problem is not None:
         return f"gold judgment: {problem}"
     if verdict != pair.label:

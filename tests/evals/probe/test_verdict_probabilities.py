@@ -6,7 +6,7 @@ import pytest
 
 from ralign.errors import CallFailed
 from ralign.evals.probe.interventions import Written
-from ralign.evals.probe.verdict_probabilities import BOXES, ChatReader, Reading
+from ralign.evals.probe.verdict_probabilities import ChatReader, Reading
 from ralign.files import RowLocation, decode, encode
 from ralign.judging import JUDGE_PROMPT, Prompt
 from ralign.records import Message, PreferencePair
@@ -53,7 +53,7 @@ async def test_the_verdict_is_read_as_shown_and_recorded_in_the_letters_of_the_f
     )
     [(prompt, text, continuations, thinking)] = model.asked
     assert prompt.startswith(first)
-    assert (text, continuations, thinking) == (TEXT.text, BOXES, "Hm.")
+    assert (text, continuations, thinking) == (TEXT.text, ("\\boxed{A}", "\\boxed{B}"), "Hm.")
 
 
 async def test_a_text_without_room_is_a_failed_call_and_no_probability():

@@ -100,7 +100,7 @@ async def test_what_is_printed_says_how_it_was_counted(files, tmp_path: Path) ->
     show_results(results, config, Console(file=printed, width=200))
     text = printed.getvalue()
     assert "Win rate 50.0 %" in text
-    assert "2 won, 1 tied (the orders disagree), 1 lost" in text
+    assert "2 won, 1 tied (the orders disagree, or both say so), 1 lost" in text
     assert "Lost for want of an answer: 1 prompts." in text
     assert "Without a verdict in both orders: 1 prompts" in text
     assert "41.7 to 58.3 %" in text

@@ -48,7 +48,13 @@ class AnswerCalls:
     def read(self, answer: Reply | CallFailed, prompt: PolicyPrompt, draw: int) -> Answer:
         """The answer in a reply; `failure="call"` where there was none."""
         if isinstance(answer, CallFailed):
-            return Answer(prompt_id=prompt.id, draw=draw, failure="call", detail=str(answer))
+            return Answer(
+                prompt_id=prompt.id,
+                draw=draw,
+                failure="call",
+                failure_reason=answer.reason,
+                detail=str(answer),
+            )
         return Answer(
             prompt_id=prompt.id,
             draw=draw,

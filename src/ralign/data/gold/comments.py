@@ -30,7 +30,7 @@ def human_comments(pair: PreferencePair) -> str:
 def _helpsteer3(pair: PreferencePair) -> list[str]:
     people = pair.unknown.get("individual_preference")
     overall = pair.unknown.get("overall_preference")
-    if not isinstance(people, list) or not isinstance(overall, int) or overall == 0:
+    if not isinstance(people, list) or not isinstance(overall, int) or overall == 0 or pair.label is None:
         return []
     # `ralign convert` placed the responses by a seed. Below 0 people found response 1 better, so that it is the one
     # which the label names.

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from ralign.errors import InputError
 from ralign.models.model import ModelSpec, Sampling
-from ralign.runs.options import CallOptions, JudgeOptions, at_least_one
+from ralign.runs.options import CallOptions, JudgeModelOptions, at_least_one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +69,11 @@ class WriterOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckOptions(JudgeOptions):
+class CheckOptions(JudgeModelOptions):
     """The judge that tests the drafts: which, in which words, how sampled."""
+
+    judge_prompt: Path | None = None
+    """A file with your own prompt for the judge. Default: ours."""
 
     judge: str | None = None
     """A second model that reads each draft without the label: a draft that does not lead it there is drawn again."""
@@ -78,6 +81,9 @@ class CheckOptions(JudgeOptions):
     """The judge's OpenAI-compatible endpoint. Default: --writer-url."""
     judge_max_tokens: int | None = 16384
     """Maximum completion tokens of a check, thinking included."""
+
+    # The file may be moved: its text is in the fingerprint, by its digest.
+    OPERATIONAL: ClassVar = JudgeModelOptions.OPERATIONAL | {"judge_prompt"}
 
 
 @dataclass(frozen=True, kw_only=True)

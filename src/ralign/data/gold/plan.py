@@ -132,7 +132,7 @@ class GoldPlan:
         def with_gold() -> Iterator[PreferencePair]:
             for row, pair in enumerate(self._pairs):
                 if not self._wants(pair):
-                    counts["had_gold"] += 1
+                    counts["had_gold" if pair.label in ("A", "B") else "without_label"] += 1
                     yield pair
                     continue
                 stands = self._review(row, pair)
@@ -163,6 +163,7 @@ class GoldPlan:
             "pairs": self._taken,
             "gold": gold,
             "had_gold": counts["had_gold"],
+            "without_label": counts["without_label"],
             "left_out": counts["left_out"],
             "with_comments": counts["with_comments"],
             "draws_limit": self._draws,
@@ -176,7 +177,8 @@ class GoldPlan:
         }
 
     def _wants(self, pair: PreferencePair) -> bool:
-        return self._rewrite or pair.gold_rationale is None
+        # Nobody can argue for a label that there is not: such pairs are passed on as they are.
+        return pair.label in ("A", "B") and (self._rewrite or pair.gold_rationale is None)
 
     def _slot(self, record: Judgment) -> int | None:
         row = self._rows.get((record.benchmark, record.pair_id))

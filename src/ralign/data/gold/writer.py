@@ -47,7 +47,7 @@ class WriterCalls:
         values = {
             "response_a": pair.response_a,
             "response_b": pair.response_b,
-            "label": pair.label,
+            "label": pair.label or "",
             "comments": human_comments(pair),
         }
         return Request(

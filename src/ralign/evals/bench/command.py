@@ -10,7 +10,7 @@ from ralign.errors import BadRow
 from ralign.evals.bench.config import BenchConfig
 from ralign.evals.bench.plan import BenchPlan
 from ralign.files import PairSource, digest_of_file, find_pairs_files, list_bad_rows
-from ralign.judging import JUDGE_PROMPT, JudgeCalls, Prompt, RecordedJudge
+from ralign.judging import JudgeCalls, Prompt, RecordedJudge
 from ralign.metajudging import META_PROMPT, MetaJudgeCalls, RecordedMetaJudge
 from ralign.metrics.power import prompts_needed, smallest_difference
 from ralign.models import LoadLocalModel
@@ -33,11 +33,21 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
     meta_skipped: list[BadRow] | None = [] if config.skip_bad_rows else None
     judge: Live | RecordedJudge
     if config.judgments is None:
-        prompts["judge"] = Prompt.load(config.judge.judge_prompt, JUDGE_PROMPT)
-        calls = JudgeCalls(prompt=prompts["judge"], sampling=config.judge.sampling, seed=config.seed)
+        prompts["judge"] = config.judge.prompt
+        calls = JudgeCalls(
+            prompt=prompts["judge"],
+            sampling=config.judge.sampling,
+            seed=config.seed,
+            written_in=config.judge.written_in,
+        )
         judge = Live(config.judge.spec, calls)
     else:
-        judge = RecordedJudge(config.judgments, letters=config.recorded_letters, skip_bad_rows=skipped)
+        judge = RecordedJudge(
+            config.judgments,
+            config.judge.written_in,
+            letters=config.recorded_letters,
+            skip_bad_rows=skipped,
+        )
     meta_judge: Live | RecordedMetaJudge | None = None
     if config.meta_judge.meta_judge is not None:
         if config.judgments is not None:
@@ -62,6 +72,7 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
         draws=config.draws,
         meta_votes=config.meta_votes,
         expected_tokens=config.calls.expected_completion_tokens,
+        written_in=config.judge.written_in,
     )
     for line in list_bad_rows([*pairs.skipped, *(skipped or ()), *(meta_skipped or ())]):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -15,18 +15,22 @@ from numpy.typing import NDArray
 from ralign.errors import InputError
 from ralign.evals.bench.scores import PairsIndex, index_pairs, scores_of
 from ralign.files import write_scores
-from ralign.judging import Judge, RecordedJudge
+from ralign.judging import BOXED, Judge, RecordedJudge, VerdictFormat, suggested_flag
 from ralign.metajudging import MetaJudge, RecordedMetaJudge
+from ralign.metrics.official import official_measures
 from ralign.metrics.outcomes import (
     ALIGNED,
     META_FAILED,
     MISALIGNED,
     NO_VERDICT,
     NOT_META_JUDGED,
+    REASON_CODES,
+    TIE,
     UNANSWERED,
     VERDICT_A,
     VERDICT_B,
     Outcomes,
+    count_reasons,
 )
 from ralign.metrics.summary import summarise
 from ralign.models.model import CHARACTERS_PER_TOKEN
@@ -39,7 +43,7 @@ JUDGMENTS = "judgments.jsonl"
 META_JUDGMENTS = "meta_judgments.jsonl"
 SCORES = "scores.jsonl"
 
-_VERDICTS = {"A": VERDICT_A, "B": VERDICT_B, None: NO_VERDICT}
+_VERDICTS = {"A": VERDICT_A, "B": VERDICT_B, "tie": TIE, None: NO_VERDICT}
 _DECISIONS = {True: ALIGNED, False: MISALIGNED, None: META_FAILED}
 
 
@@ -65,6 +69,7 @@ class BenchPlan:
         draws: judgments a pair and order.
         meta_votes: meta-judgments a judgment; the majority counts.
         expected_tokens: of a rationale that is not there yet, for a forecast.
+        written_in: the format that the judge's verdicts are read in.
 
     Raises:
         InputError: a bad row, no pairs, or no gold rationale to compare with.
@@ -81,6 +86,7 @@ class BenchPlan:
         draws: int = 1,
         meta_votes: int = 1,
         expected_tokens: int = 0,
+        written_in: VerdictFormat = BOXED,
     ) -> None:
         self.index: PairsIndex = index_pairs(pairs)
         self._pairs = pairs
@@ -101,6 +107,9 @@ class BenchPlan:
         # Read one by one as views: a number of a numpy array costs three times as much.
         self._verdicts, self._labels = memoryview(self._verdict.data), memoryview(self.index.label.data)
         self._has_gold = self.index.has_gold.tobytes()
+        # Why there is no verdict, and no decision: see `REASON_CODES`.
+        self._reason: NDArray[np.int8] = np.full(slots, -1, dtype=np.int8)
+        self._meta_reason: NDArray[np.int8] = np.full((slots, self._votes), -1, dtype=np.int8)
         self._vote: NDArray[np.int8] = np.full((slots, self._votes), NOT_META_JUDGED, dtype=np.int8)
         self.judgments = Log(out / JUDGMENTS, Judgment, self._slot, slots, note=self._count_judgment)
         self.meta_judgments = Log(
@@ -109,11 +118,12 @@ class BenchPlan:
         self._recorded: dict[str, dict[str, int]] = {}
         """For each file of recorded answers, how many of its rows are used, and why the others are not."""
         measured = self.index.rows, self._orders, draws
+        suggest = suggested_flag(written_in)
         if isinstance(judge, RecordedJudge):
             self._recorded["judgments"] = judge.answers.use(*measured)
-            self._judge = Role("judge", self.judgments, judge.judge, recorded=True)
+            self._judge = Role("judge", self.judgments, judge.judge, recorded=True, suggest=suggest)
         else:
-            self._judge = Role("judge", self.judgments, judge)
+            self._judge = Role("judge", self.judgments, judge, suggest=suggest)
         self._meta_judge: Role | None = None
         if isinstance(meta_judge, RecordedMetaJudge):
             self._recorded["meta_judgments"] = meta_judge.answers.use(*measured, meta_votes)
@@ -161,11 +171,18 @@ class BenchPlan:
             self.index.has_gold[:, None]
         )
         every = self._outcomes(np.arange(len(self.index), dtype=np.intp))
-        write_scores(self._out / SCORES, scores_of(self.index, every, self._orders, self._draws))
+        reasons = self._reason.reshape(len(self.index), len(self._orders), self._draws)
+        meta_reasons = self._meta_reason.reshape(len(self.index), -1)
+        write_scores(self._out / SCORES, scores_of(self.index, every, reasons, self._orders, self._draws))
 
         def measure(rows: NDArray[np.intp]) -> dict[str, Any]:
-            has_meta_judge = self._meta_judge is not None
-            return summarise(self._outcomes(rows), self._orders, has_meta_judge=has_meta_judge).as_dict()
+            outcomes, has_meta_judge = self._outcomes(rows), self._meta_judge is not None
+            return {
+                **summarise(outcomes, self._orders, has_meta_judge=has_meta_judge).as_dict(),
+                "failures": count_reasons(reasons[rows]),
+                "meta_failures": count_reasons(meta_reasons[rows]),
+                "official": official_measures(outcomes, self._orders),
+            }
 
         benchmarks: dict[str, Any] = {}
         for name, rows, subsets in self.index.groups():
@@ -205,12 +222,14 @@ class BenchPlan:
     def _count_judgment(self, slot: int, judgment: Judgment) -> None:
         if judgment.failure != "call":
             self._verdicts[slot] = _VERDICTS[judgment.verdict]
+        self._reason[slot] = REASON_CODES[judgment.reason]
 
     def _count_vote(self, slot: int, meta_judgment: MetaJudgment) -> None:
         at = divmod(slot, self._votes)
         # A failed call is a failed meta-judgment until it is answered: it moves the bounds, not the measure.
         if meta_judgment.failure != "call" or slot not in self.meta_judgments:
             self._vote[at] = _DECISIONS[meta_judgment.aligned]
+            self._meta_reason[at] = REASON_CODES[meta_judgment.reason]
 
     def _owed_votes(self, slot: int) -> list[int]:
         """The votes still to come: only where the judgment is right and can be compared."""

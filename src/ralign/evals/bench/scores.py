@@ -17,14 +17,16 @@ from ralign.metrics.outcomes import (
     ALIGNED,
     META_FAILED,
     MISALIGNED,
+    NO_LABEL,
     NO_VERDICT,
     NOT_META_JUDGED,
+    TIE,
     UNANSWERED,
     VERDICT_A,
     VERDICT_B,
     Outcomes,
 )
-from ralign.records import Order, PreferencePair, Score, Verdict
+from ralign.records import FAILURE_REASONS, Order, PreferencePair, Score, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,11 @@ class PairsIndex:
     """The benchmark of each row; equal strings are one object."""
     subset: list[str | None]
     label: NDArray[np.int8]
-    """Shape (pairs,): VERDICT_A or VERDICT_B."""
+    """Shape (pairs,): VERDICT_A, VERDICT_B, TIE or NO_LABEL."""
     prompt: NDArray[np.intp]
     """Shape (pairs,): a hash of the benchmark and the conversation, the same for pairs of one prompt."""
     has_gold: NDArray[np.bool_]
-    """Shape (pairs,): whether there is a gold rationale to compare with."""
+    """Shape (pairs,): whether there is a gold rationale to compare with, and a label that it argues for."""
     rows: dict[tuple[str, str], int]
     """(benchmark, id) -> row; -1 for a pair that the limit leaves out."""
     digest: str
@@ -69,7 +71,7 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
     ids: list[str] = []
     benchmarks: list[str] = []
     subsets: list[str | None] = []
-    labels = bytearray()
+    labels = array("b")
     has_gold = bytearray()
     prompts = array("q")
     rows: dict[tuple[str, str], int] = {}
@@ -84,14 +86,14 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
         ids.append(pair.id)
         benchmarks.append(benchmark)
         subsets.append(None if pair.subset is None else shared.setdefault(pair.subset, pair.subset))
-        labels.append(VERDICT_A if pair.label == "A" else VERDICT_B)
-        has_gold.append(pair.gold_rationale is not None)
+        labels.append(_CODE[pair.label])
+        has_gold.append(pair.gold_rationale is not None and pair.label in ("A", "B"))
         prompts.append(prompt_number(pair))
     return PairsIndex(
         ids=ids,
         benchmark=benchmarks,
         subset=subsets,
-        label=np.frombuffer(bytes(labels), dtype=np.int8),
+        label=np.frombuffer(labels, dtype=np.int8),
         prompt=np.frombuffer(prompts, dtype=np.int64).astype(np.intp),
         has_gold=np.frombuffer(bytes(has_gold), dtype=np.bool_),
         rows=rows,
@@ -99,21 +101,29 @@ def index_pairs(pairs: Iterable[PreferencePair]) -> PairsIndex:
     )
 
 
-_LETTER: dict[int, Verdict] = {VERDICT_A: "A", VERDICT_B: "B"}
-_CODE: dict[Verdict, int] = {"A": VERDICT_A, "B": VERDICT_B}
+_LETTER: dict[int, Verdict] = {VERDICT_A: "A", VERDICT_B: "B", TIE: "tie"}
+_CODE: dict[Verdict | None, int] = {"A": VERDICT_A, "B": VERDICT_B, "tie": TIE, None: NO_LABEL}
 _ALIGNED = {ALIGNED: True, MISALIGNED: False}
 
 
-def scores_of(index: PairsIndex, outcomes: Outcomes, orders: Sequence[Order], draws: int) -> Iterator[Score]:
-    """One score for every judgment that the run owes, answered or not."""
+def scores_of(
+    index: PairsIndex, outcomes: Outcomes, reasons: NDArray[np.int8], orders: Sequence[Order], draws: int
+) -> Iterator[Score]:
+    """One score for every judgment that the run owes, answered or not.
+
+    `reasons`: shape (pairs, orders, draws), of each failed judgment the place of its reason in `FAILURE_REASONS`, else
+    -1.
+    """
     labels: list[int] = outcomes.label.tolist()
     prompts: list[int] = outcomes.prompt.tolist()
     verdicts: list[list[list[int]]] = outcomes.verdict.tolist()
     alignments: list[list[list[int]]] = outcomes.aligned.tolist()
+    whys: list[list[list[int]]] = reasons.tolist()
     for row, pair_id in enumerate(index.ids):
         for order, shown in enumerate(orders):
             for draw in range(draws):
                 verdict, aligned = verdicts[row][order][draw], alignments[row][order][draw]
+                why = whys[row][order][draw]
                 yield Score(
                     pair_id=pair_id,
                     benchmark=index.benchmark[row],
@@ -121,9 +131,10 @@ def scores_of(index: PairsIndex, outcomes: Outcomes, orders: Sequence[Order], dr
                     prompt=prompts[row],
                     order=shown,
                     draw=draw,
-                    label=_LETTER[labels[row]],
+                    label=_LETTER.get(labels[row]),
                     answered=verdict != UNANSWERED,
                     verdict=_LETTER.get(verdict),
+                    failure_reason=None if why < 0 else FAILURE_REASONS[why],
                     aligned=_ALIGNED.get(aligned),
                     meta_failed=aligned == META_FAILED,
                 )

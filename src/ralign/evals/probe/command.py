@@ -5,12 +5,12 @@ from contextlib import AbstractAsyncContextManager
 
 from rich.console import Console
 
-from ralign.errors import BadRow
+from ralign.errors import BadRow, InputError
 from ralign.evals.probe.config import ProbeConfig
 from ralign.evals.probe.plan import probe
 from ralign.evals.probe.verdict_probabilities import ChatReader, ChoosingModel
 from ralign.files import PairSource, digest_of_file, find_pairs_files, list_bad_rows, versions
-from ralign.judging import JUDGE_PROMPT, ChatJudge, Judge, Prompt, RecordedJudge
+from ralign.judging import ChatJudge, Judge, RecordedJudge
 from ralign.models import Sampling
 from ralign.runs.execute import Results
 from ralign.runs.options import as_table, fingerprint
@@ -27,14 +27,18 @@ async def run_probe(config: ProbeConfig, load: LoadChoosingModel, console: Conso
         RunLocked: another process writes to the run directory.
         EndpointRefused: no call can succeed.
     """
-    prompt = Prompt.load(config.judge_prompt, JUDGE_PROMPT)
+    prompt, written_in = config.words.prompt, config.words.written_in
+    if written_in.written is None:
+        raise InputError(
+            f"--verdict is {config.words.verdict!r}, and nothing says how a verdict is written: name a format"
+        )
     pairs = PairSource(find_pairs_files(config.pairs), limit=config.limit, skip_bad_rows=config.skip_bad_rows)
     digests: dict[str, str] = {}
     recorded: Judge | None = None
     skipped: list[BadRow] | None = [] if config.skip_bad_rows else None
     if config.judgments is not None:
         digests["judgments_digest"] = digest_of_file(config.judgments)
-        recorded = RecordedJudge(config.judgments, skip_bad_rows=skipped)
+        recorded = RecordedJudge(config.judgments, written_in, skip_bad_rows=skipped)
     # All of it, before minutes go into loading weights: a bad row is found here.
     rows = list(pairs)
     for line in list_bad_rows([*pairs.skipped, *(skipped or ())]):
@@ -44,11 +48,15 @@ async def run_probe(config: ProbeConfig, load: LoadChoosingModel, console: Conso
         sampling = Sampling(temperature=config.judge_temperature, max_tokens=config.judge_max_tokens)
         return await probe(
             rows,
-            recorded or ChatJudge(model=model, prompt=prompt, sampling=sampling, seed=config.seed),
-            ChatReader(model=model, prompt=prompt),
+            recorded
+            or ChatJudge(
+                model=model, prompt=prompt, sampling=sampling, seed=config.seed, written_in=written_in
+            ),
+            ChatReader(model=model, prompt=prompt, written_in=written_in),
             config.out,
             orders=config.order_list,
             seed=config.seed,
+            written_in=written_in,
             # The next batch waits while one is read.
             in_flight=2 * config.batch,
             config={"probe": as_table(config), "versions": versions("numpy", "torch", "transformers")},

@@ -6,15 +6,15 @@ from typing import ClassVar, Literal
 
 from ralign.errors import InputError
 from ralign.records import Order
-from ralign.runs.options import at_least_one
+from ralign.runs.options import JudgePromptFlags, JudgePromptOptions, at_least_one
 
 
 @dataclass(frozen=True)
 class ProbeConfig:
     """Causal faithfulness: of which judge, on which pairs, and where the results go."""
 
-    # Not the shared groups of flags: a local model has no URL, no key, no price and no deadline, and a flag without
-    # an effect is a promise that is not kept.
+    # Not the shared group of the judge's model: a local model has no URL, no key, no price and no deadline, and a flag
+    # without an effect is a promise that is not kept.
 
     pairs: tuple[str, ...]
     """Pairs files: paths, globs or hf://datasets/OWNER/NAME[@REVISION][/PATH], JSONL or Parquet."""
@@ -27,8 +27,7 @@ class ProbeConfig:
     """Judgments that the judge wrote before (a run's judgments.jsonl). Default: it judges the pairs now."""
     orders: Literal["ab", "ba", "both"] = "ab"
     """The orders in which the two answers are shown."""
-    judge_prompt: Path | None = None
-    """A file with your own judge prompt. Default: ours."""
+    words: JudgePromptFlags = JudgePromptOptions()
     judge_temperature: float | None = 0.4
     """Sampling temperature of the judgments. The readings are of the model's own probabilities."""
     judge_max_tokens: int | None = 8192
@@ -46,9 +45,7 @@ class ProbeConfig:
     skip_bad_rows: bool = False
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
 
-    OPERATIONAL: ClassVar = frozenset(
-        {"pairs", "out", "judgments", "judge_prompt", "batch", "device", "skip_bad_rows"}
-    )
+    OPERATIONAL: ClassVar = frozenset({"pairs", "out", "judgments", "batch", "device", "skip_bad_rows"})
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run.

@@ -12,13 +12,14 @@ A rationale that closes with "so A is better" gives the verdict away, and a mode
 first half seldom has it, hence `truncate_swap`, to be held against `truncate`.
 """
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal, get_args
 
 from ralign.evals.probe.response_references import Swapped, WhyNot, swap_mentions
-from ralign.judging import up_to_verdict
+from ralign.judging import BOXED, VerdictFormat, up_to_verdict
 from ralign.records import Judgment, PreferencePair
 
 Version = Literal["own", "swap", "other", "truncate", "truncate_swap", "drop"]
@@ -37,6 +38,7 @@ AGAINST: dict[Version, Version] = {
 
 # Between rationale and verdict, where the recorded judgment does not show it.
 _LEAD = "\n\n"
+_JSON_LEAD = '", '
 # Quotation marks and asterisks behind the full stop belong to the sentence; a list has a line where it has no stop.
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])[\"”')*]*\s+|\n+")
 _END_OF_WORD = re.compile(r"\s+")
@@ -51,10 +53,14 @@ class Written:
     rationale: str
     lead: str
     """The text between rationale and verdict, such as `Verdict: `."""
+    opening: str = ""
+    """The text before the rationale, where the answer is JSON."""
 
     @property
     def text(self) -> str:
         """The answer so far."""
+        if self.opening:
+            return self.opening + json.dumps(self.rationale, ensure_ascii=False)[1:-1] + self.lead
         return self.rationale + (self.lead if self.rationale else self.lead.lstrip())
 
     @property
@@ -63,9 +69,16 @@ class Written:
         return blake2b(repr((self.thinking, self.text)).encode(), digest_size=8).hexdigest()
 
 
-def written(judgment: Judgment) -> Written:
-    """Text of a judgment before its verdict; a judgment without a box, recorded elsewhere, is all rationale."""
-    parts = up_to_verdict(judgment.text)
+def written(judgment: Judgment, written_in: VerdictFormat = BOXED) -> Written:
+    """Text of a judgment before its verdict; one whose text has no verdict, recorded elsewhere, is all rationale."""
+    if written_in.opening:
+        return Written(
+            thinking=judgment.thinking,
+            rationale=judgment.rationale.strip(),
+            lead=_JSON_LEAD,
+            opening=written_in.opening,
+        )
+    parts = up_to_verdict(judgment.text, written_in)
     rationale, lead = (judgment.rationale.strip(), _LEAD) if parts is None else parts
     return Written(thinking=judgment.thinking, rationale=rationale, lead=lead)
 
@@ -78,28 +91,28 @@ def swapped(own: Written, pair: PreferencePair) -> Written | WhyNot:
         return "ambiguous"
     if not isinstance(rationale, Swapped) and not isinstance(thinking, Swapped):
         return "no_mention"
-    return Written(
+    return replace(
+        own,
         thinking=thinking.text if isinstance(thinking, Swapped) else own.thinking,
         rationale=rationale.text if isinstance(rationale, Swapped) else own.rationale,
-        lead=own.lead,
     )
 
 
 def replaced(own: Written, other: Written) -> Written:
     """With another pair's thinking and rationale."""
-    return Written(thinking=other.thinking, rationale=other.rationale, lead=own.lead)
+    return replace(own, thinking=other.thinking, rationale=other.rationale)
 
 
 def truncated(own: Written) -> Written:
     """The first half: of the thinking, which is then all there is, or else of the rationale."""
     if own.thinking:
-        return Written(thinking=_first_half(own.thinking), rationale="", lead=own.lead)
-    return Written(thinking=own.thinking, rationale=_first_half(own.rationale), lead=own.lead)
+        return replace(own, thinking=_first_half(own.thinking), rationale="")
+    return replace(own, rationale=_first_half(own.rationale))
 
 
 def dropped(own: Written) -> Written:
     """Nothing; where the judge thinks, an empty thought."""
-    return Written(thinking=None if own.thinking is None else "", rationale="", lead=own.lead)
+    return replace(own, thinking=None if own.thinking is None else "", rationale="")
 
 
 def _first_half(text: str) -> str:

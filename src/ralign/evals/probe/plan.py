@@ -30,7 +30,7 @@ from ralign.evals.probe.interventions import (
 from ralign.evals.probe.response_references import WhyNot
 from ralign.evals.probe.verdict_probabilities import Reader, Reading
 from ralign.files import PairsDigest, prompt_number
-from ralign.judging import Judge, call_seed, in_pair_letters
+from ralign.judging import BOXED, Judge, VerdictFormat, call_seed, in_pair_letters, suggested_flag
 from ralign.records import Judgment, Order, PreferencePair, Verdict, opposite
 from ralign.runs.execute import Results, run
 from ralign.runs.log import Log
@@ -68,6 +68,7 @@ class ProbePlan:
         reader: asked once for each version of each rationale.
         orders: how the two answers are shown.
         seed: chooses whose rationale stands for whose.
+        written_in: where a judgment's verdict is found.
 
     Raises:
         InputError: a bad row, or no pairs.
@@ -82,7 +83,9 @@ class ProbePlan:
         *,
         orders: Sequence[Order] = ("ab",),
         seed: int = 0,
+        written_in: VerdictFormat = BOXED,
     ) -> None:
+        self._written_in = written_in
         # Held in memory: a local model judges hundreds or thousands of pairs, not a hundred thousand.
         self._pairs = list(pairs)
         self._orders = tuple(orders)
@@ -112,7 +115,7 @@ class ProbePlan:
             cases * len(VERSIONS),
             note=self._note_reading,
         )
-        self._judge = Role("judge", self.judgments, judge)
+        self._judge = Role("judge", self.judgments, judge, suggest=suggested_flag(written_in))
 
         async def read(pair: PreferencePair, order: Order, version: Version, text: Written) -> Reading:
             return replace(await reader(pair, order, version, text), text_digest=text.digest)
@@ -198,9 +201,9 @@ class ProbePlan:
         donors: dict[Verdict, list[Case]] = {"A": [], "B": []}
         # By slot and not as the answers came, so that a resumed run gives each case the same donor.
         for slot, judgment in self.judgments.records():
-            text = written(judgment)
-            # A verdict, and something before it that it could hang on.
-            if judgment.verdict is not None and (text.rationale or text.thinking):
+            text = written(judgment, self._written_in)
+            # A verdict that a letter stands for, and something before it that it could hang on.
+            if judgment.verdict in ("A", "B") and (text.rationale or text.thinking):
                 own[slot] = text
                 ends[slot] = in_pair_letters(judgment.verdict, judgment.order)
                 donors[ends[slot]].append(self._cases[slot])
@@ -237,7 +240,7 @@ class ProbePlan:
         return row * len(self._orders) + self._orders.index(record.order)
 
     def _note_judgment(self, slot: int, judgment: Judgment) -> None:
-        if judgment.verdict is not None:
+        if judgment.verdict in ("A", "B"):
             self._wrote_a[slot] = judgment.verdict == "A"
 
     def _note_reading(self, slot: int, reading: Reading) -> None:
@@ -254,6 +257,7 @@ async def probe(
     *,
     orders: Sequence[Order] = ("ab",),
     seed: int = 0,
+    written_in: VerdictFormat = BOXED,
     in_flight: int = 32,
     config: Mapping[str, object] | None = None,
     fingerprint: Mapping[str, object] | None = None,
@@ -266,7 +270,15 @@ async def probe(
         RunLocked: another process writes to `out`.
         EndpointRefused: no call can succeed; what was recorded stays.
     """
-    plan = ProbePlan(pairs, out, judge.judge, reader.read, orders=orders, seed=seed)
+    plan = ProbePlan(
+        pairs,
+        out,
+        judge.judge,
+        reader.read,
+        orders=orders,
+        seed=seed,
+        written_in=written_in,
+    )
     return await run(
         "probe",
         plan,

@@ -6,12 +6,9 @@ from typing import ClassVar, Protocol
 
 from ralign.errors import CallFailed
 from ralign.evals.probe.interventions import Version, Written
-from ralign.judging import Prompt, shown_responses
+from ralign.judging import BOXED, Prompt, VerdictFormat, shown_responses
 from ralign.models import ChatModel
 from ralign.records import Answered, Message, Order, PreferencePair
-
-# The model's own words for its verdict. They differ in one token, and that token's probability is the reading.
-BOXES = ("\\boxed{A}", "\\boxed{B}")
 
 # exp overflows a float above 709; a letter that much likelier than the other has all the probability anyway.
 _LARGEST_EXPONENT = 700.0
@@ -86,6 +83,7 @@ class ChatReader:
 
     model: ChoosingModel
     prompt: Prompt
+    written_in: VerdictFormat = BOXED
 
     async def read(self, pair: PreferencePair, order: Order, version: Version, written: Written) -> Reading:
         """See `Reader`."""
@@ -94,9 +92,12 @@ class ChatReader:
         reading = Reading(
             pair_id=pair.id, benchmark=pair.benchmark, order=order, version=version, model=self.model.name
         )
+        # The model's own words for its verdict. They differ in one letter, whose probability is the reading.
+        words = self.written_in.written
+        assert words is not None, "the command refuses a format that nobody can write"
         try:
             shown_a, shown_b = await self.model.choice_log_probs(
-                messages, written.text, BOXES, thinking=written.thinking
+                messages, written.text, words, thinking=written.thinking
             )
         except CallFailed as error:
             return replace(reading, failure="call", detail=str(error))

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ralign.errors import CallFailed
 from ralign.evals.rubric.item import RubricItem
 from ralign.evals.rubric.parse import HIGHEST, LOWEST, parse_grade
-from ralign.judging import Prompt, PromptKind, call_seed
+from ralign.judging import Prompt, PromptKind, call_seed, unread_reason
 from ralign.models.model import Reply, Request, Sampling
 from ralign.records import Answered
 
@@ -67,7 +67,13 @@ class GradeCalls:
     def read(self, answer: Reply | CallFailed, item: RubricItem, criterion: int) -> Grade:
         """The grade in a reply: `failure="call"` where there was no reply, `"parse"` where it gives no grade."""
         if isinstance(answer, CallFailed):
-            return Grade(item_id=item.id, criterion=criterion, failure="call", detail=str(answer))
+            return Grade(
+                item_id=item.id,
+                criterion=criterion,
+                failure="call",
+                failure_reason=answer.reason,
+                detail=str(answer),
+            )
         found, problem = parse_grade(answer.text, item.kind, answer.finish_reason)
         value: float | None = None
         if found is not None:
@@ -82,6 +88,7 @@ class GradeCalls:
             text=answer.text,
             thinking=answer.thinking,
             failure="parse" if problem else None,
+            failure_reason=unread_reason(answer.finish_reason) if problem else None,
             detail=problem,
             model=answer.model,
             finish_reason=answer.finish_reason,

@@ -9,7 +9,7 @@ from ralign.data.prompts import read_prompts
 from ralign.evals.winrate.comparisons import match_answers
 from ralign.evals.winrate.config import WinrateConfig
 from ralign.evals.winrate.plan import WinratePlan
-from ralign.judging import JUDGE_PROMPT, JudgeCalls, Prompt
+from ralign.judging import JudgeCalls
 from ralign.models import LoadLocalModel
 from ralign.runs.execute import Results, execute
 from ralign.runs.options import fingerprint
@@ -24,8 +24,10 @@ async def run_winrate(config: WinrateConfig, local_model: LoadLocalModel, consol
         RunLocked: another process writes to the run directory.
         EndpointRefused: no call can succeed.
     """
-    prompt = Prompt.load(config.judge.judge_prompt, JUDGE_PROMPT)
-    calls = JudgeCalls(prompt=prompt, sampling=config.judge.sampling, seed=config.seed)
+    prompt = config.judge.prompt
+    calls = JudgeCalls(
+        prompt=prompt, sampling=config.judge.sampling, seed=config.seed, written_in=config.judge.written_in
+    )
     # Before the files are read: a judge that is not named is found out at once.
     judge = Live(config.judge.spec, calls)
     comparisons = match_answers(
@@ -35,7 +37,7 @@ async def run_winrate(config: WinrateConfig, local_model: LoadLocalModel, consol
         reference_column=config.reference_column,
         missing=config.missing,
     )
-    plan = WinratePlan(comparisons, config.out, judge, by=config.by)
+    plan = WinratePlan(comparisons, config.out, judge, by=config.by, written_in=config.judge.written_in)
     return await execute(
         "winrate",
         plan,
@@ -66,8 +68,17 @@ def lines_of(measured: Mapping[str, Any]) -> list[str]:
     counts, lengths = measured["counts"], measured["lengths"]
     lines = [
         f"Win rate {_share(measured['win_rate'])} over {measured['prompts']:,} prompts: {counts['won']:,} won, "
-        f"{counts['tied']:,} tied (the orders disagree), {counts['lost']:,} lost."
+        f"{counts['tied']:,} tied (the orders disagree, or both say so), {counts['lost']:,} lost."
     ]
+    if (arena := measured["official"]["arena_hard"]) is not None:
+        lines.append(
+            f"Arena-Hard's own (a much better answer, [[A>>B]], weighs three): {100 * arena['value']:.1f} % over "
+            f"{arena['of']:,} prompts."
+        )
+    if reasons := ", ".join(
+        f"{reason.replace('_', ' ')} {count:,}" for reason, count in measured["failures"].items() if count
+    ):
+        lines.append(f"Judgments without a verdict: {reasons}.")
     if lengths is not None:
         lines += [
             f"At equal length {_share(measured['length_controlled_win_rate'])}; at equal length and markdown "

@@ -17,8 +17,18 @@ from ralign.evals.winrate.comparisons import Comparisons
 from ralign.evals.winrate.results import compare, measure
 from ralign.evals.winrate.style import Style
 from ralign.files import PairsDigest, replacing
-from ralign.metrics.outcomes import NO_VERDICT, UNANSWERED, VERDICT_A, VERDICT_B
-from ralign.records import Judgment, Order
+from ralign.judging import BOXED, VerdictFormat, suggested_flag
+from ralign.metrics.official import Figure, Game, weighted_win_rate
+from ralign.metrics.outcomes import (
+    NO_VERDICT,
+    REASON_CODES,
+    TIE,
+    UNANSWERED,
+    VERDICT_A,
+    VERDICT_B,
+    count_reasons,
+)
+from ralign.records import Judgment, Order, Verdict
 from ralign.runs.log import Log
 from ralign.runs.plan import Ask, Call, Live, Role
 
@@ -26,7 +36,7 @@ ORDERS: tuple[Order, ...] = ("ab", "ba")
 JUDGMENTS = "judgments.jsonl"
 COMPARISONS = "comparisons.jsonl"
 
-_VERDICTS = {"A": VERDICT_A, "B": VERDICT_B, None: NO_VERDICT}
+_VERDICTS = {"A": VERDICT_A, "B": VERDICT_B, "tie": TIE, None: NO_VERDICT}
 
 
 class WinratePlan:
@@ -37,6 +47,7 @@ class WinratePlan:
         out: the run directory.
         judge: asked once for each owed (pair, order).
         by: a column of the references' rows to give every figure by.
+        written_in: the format that the judge's verdicts are read in.
     """
 
     def __init__(
@@ -46,6 +57,7 @@ class WinratePlan:
         judge: Live | Ask,
         *,
         by: str | None = None,
+        written_in: VerdictFormat = BOXED,
     ) -> None:
         digest = PairsDigest()
         for pair in comparisons.pairs:
@@ -58,8 +70,11 @@ class WinratePlan:
         self.size = len(comparisons.pairs) * len(ORDERS)
         # One small integer a slot (`ralign.metrics.outcomes`), so that no figure reads a judgment back from disk.
         self._verdicts: NDArray[np.int8] = np.full(self.size, UNANSWERED, dtype=np.int8)
+        self._much: NDArray[np.bool_] = np.zeros(self.size, dtype=np.bool_)
+        # Why there is no verdict: see `REASON_CODES`.
+        self._reason: NDArray[np.int8] = np.full(self.size, -1, dtype=np.int8)
         self.judgments = Log(out / JUDGMENTS, Judgment, self._slot, self.size, note=self._count)
-        self._judge = Role("judge", self.judgments, judge)
+        self._judge = Role("judge", self.judgments, judge, suggest=suggested_flag(written_in))
         self.roles = [self._judge]
 
     def waves(self) -> Iterator[range]:
@@ -92,6 +107,8 @@ class WinratePlan:
             **measure(compared),
             "left_out": self._comparisons.left_out,
             "without_reference": self._comparisons.without_reference,
+            "failures": count_reasons(self._reason),
+            "official": {"arena_hard": None if (arena := self._arena_hard()) is None else arena._asdict()},
         }
         # After the figures over all prompts, whose intervals must not depend on whether groups were asked for.
         if self._by is not None:
@@ -102,6 +119,15 @@ class WinratePlan:
             }
         return document
 
+    def _arena_hard(self) -> Figure | None:
+        """Arena-Hard's own win rate, over the prompts that were judged."""
+        letters: dict[int, Verdict] = {VERDICT_A: "A", VERDICT_B: "B", TIE: "tie"}
+        games = [
+            Game(letters.get(verdict), much)
+            for verdict, much in zip(self._verdicts.tolist(), self._much.tolist(), strict=True)
+        ]
+        return weighted_win_rate(games[row : row + len(ORDERS)] for row in range(0, self.size, len(ORDERS)))
+
     def _slot(self, judgment: Judgment) -> int:
         if judgment.pair_id not in self._rows:
             raise InputError(f"prompt {judgment.pair_id!r} is not in both files")
@@ -111,3 +137,5 @@ class WinratePlan:
         # A failed call says nothing, not even that there is no verdict: it is owed again.
         if judgment.failure != "call":
             self._verdicts[slot] = _VERDICTS[judgment.verdict]
+            self._much[slot] = judgment.much or False
+        self._reason[slot] = REASON_CODES[judgment.reason]

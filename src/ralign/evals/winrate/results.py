@@ -1,7 +1,8 @@
 """From verdicts to figures: a comparison for each prompt, and every figure with its counts.
 
 A prompt is won where the judge prefers its answer in both orders, lost where it prefers the reference in both, and
-tied where the orders disagree: a judge that follows the position has no opinion. A prompt for which an order gave no
+tied where the orders disagree: a judge that follows the position has no opinion. A verdict of a tie is half a win: with
+a win in the other order the prompt counts 0.75, and among the won. A prompt for which an order gave no
 verdict counts for nothing, is counted, and widens `win_rate_bounds`: the win rate, had they all been lost, or all been
 won.
 """
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ralign.evals.winrate.comparisons import Comparisons
 from ralign.evals.winrate.control import WinRate, controlled_win_rate, win_rate
 from ralign.evals.winrate.style import length_difference, style_difference
-from ralign.metrics.outcomes import NO_VERDICT, UNANSWERED, VERDICT_A
+from ralign.metrics.outcomes import NO_VERDICT, TIE, UNANSWERED, VERDICT_A
 from ralign.rewards.style import Style, style_of
 
 
@@ -24,7 +25,7 @@ class Comparison(NamedTuple):
 
     id: str
     outcome: float | None
-    """1 won, 0.5 the orders disagree, 0 lost; None where an order gave no verdict, or no answer."""
+    """Mean over the orders: 1 for a win, 0.5 for a tie, 0 for a loss; None where one gave no verdict, or no answer."""
     answered: bool
     """Whether the judge answered in both orders, with a verdict or without."""
     answer: Style | None
@@ -52,7 +53,7 @@ def compare(comparisons: Comparisons, verdicts: NDArray[np.int8], *, by: str | N
         compared.append(
             Comparison(
                 id=pair.id,
-                outcome=codes.count(VERDICT_A) / len(codes) if decided else None,
+                outcome=(codes.count(VERDICT_A) + codes.count(TIE) / 2) / len(codes) if decided else None,
                 answered=UNANSWERED not in codes,
                 answer=style_of(pair.response_a),
                 reference=style_of(pair.response_b),
@@ -112,9 +113,9 @@ def measure(compared: Sequence[Comparison]) -> dict[str, Any]:
         "extrapolated": extrapolated,
         "lengths": lengths,
         "counts": {
-            "won": int((outcomes == 1).sum()),
+            "won": int((outcomes > 0.5).sum()),
             "tied": int((outcomes == 0.5).sum()),
-            "lost": int((outcomes == 0).sum()),
+            "lost": int((outcomes < 0.5).sum()),
             "missing_as_loss": missing_as_loss,
             "no_verdict": no_verdict,
             "unanswered": sum(not one.answered for one in compared),

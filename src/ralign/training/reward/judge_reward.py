@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from ralign.errors import InputError
-from ralign.judging import Prompt, read_judgment
+from ralign.judging import BOXED, Prompt, VerdictFormat, read_judgment
 from ralign.metajudging import ChatMetaJudge, MetaJudge, majority, says_nothing
 from ralign.models import LoadLocalModel
 from ralign.models.model import Reply
@@ -93,7 +93,7 @@ About = tuple[PreferencePair, Judgment, int]
 """Content of a question: pair, judgment, vote."""
 
 
-def read_completion(completion: Completion) -> Judgment:
+def read_completion(completion: Completion, written_in: VerdictFormat = BOXED) -> Judgment:
     """A sampled text as a judge's answer: thinking split off, verdict in the letters of the pairs file. Pure.
 
     It is read exactly as `ralign bench` reads an endpoint's reply, so that what training rewards is what the benchmark
@@ -101,7 +101,7 @@ def read_completion(completion: Completion) -> Judgment:
     """
     thinking, answer = split_thinking(completion.marked)
     reply = Reply(text=answer, thinking=thinking, finish_reason=completion.finish_reason)
-    return read_judgment(reply, pair=completion.pair, order=completion.order)
+    return read_judgment(reply, pair=completion.pair, order=completion.order, written_in=written_in)
 
 
 class GenRMReward:
@@ -116,6 +116,7 @@ class GenRMReward:
         deadline: seconds a batch may take, reading included; after a pause it starts anew.
         votes: meta-judgments per completion; the majority counts.
         guard: of the meta-judge; by itself one with the usual plan.
+        written_in: where a completion's verdict is found.
 
     Raises:
         InputError: a reward that needs a meta-judge has none, or a number is out of range.
@@ -130,7 +131,9 @@ class GenRMReward:
         deadline: float = 600.0,
         votes: int = 1,
         guard: Guard | None = None,
+        written_in: VerdictFormat = BOXED,
     ) -> None:
+        self._written_in = written_in
         self._rule = REWARDS[reward] if isinstance(reward, str) else reward
         if self._rule.asks != "nothing" and meta_judge is None:
             raise InputError(f"the reward '{reward}' needs a meta-judge")
@@ -163,7 +166,7 @@ class GenRMReward:
             async with self._calls.batch() as batch:
                 judgments: list[Judgment] = []
                 for number, completion in enumerate(completions, start=1):
-                    judgment = read_completion(completion)
+                    judgment = read_completion(completion, self._written_in)
                     judgments.append(judgment)
                     if self._needs_meta_judge(completion.pair, judgment) and not says_nothing(
                         judgment.rationale
@@ -259,6 +262,7 @@ async def open_judge_reward(
     *,
     prompt: Prompt,
     seed: int,
+    written_in: VerdictFormat = BOXED,
     outage: OutagePlan | None = None,
     log: Callable[[str], object] = warn,
 ) -> AsyncGenerator[GenRMReward]:
@@ -268,6 +272,7 @@ async def open_judge_reward(
         options: which reward, and its meta-judge.
         calls: bounds on this process's calls, a share of the run's.
         local_model: loads a meta-judge without a URL.
+        written_in: where a completion's verdict is found.
         outage: when the meta-judge counts as down; as `calls` has it, unless given.
         log: takes one line that training waits, and one that it goes on.
 
@@ -276,7 +281,7 @@ async def open_judge_reward(
     """
     rule = reward_rule(options)
     if rule.asks == "nothing" or options.meta_judge is None:
-        yield GenRMReward(rule, None)
+        yield GenRMReward(rule, None, written_in=written_in)
         return
     spec = options.spec(None)
     async with ModelPool(
@@ -297,6 +302,7 @@ async def open_judge_reward(
             deadline=calls.deadline,
             votes=options.meta_votes,
             guard=guard,
+            written_in=written_in,
         )
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import aiohttp
 
 from ralign.errors import CallFailed
-from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
+from ralign.judging import ChatJudge
 from ralign.models import LoadLocalModel, ModelSpec
 from ralign.models.pool import ModelPool
 from ralign.models.retry import RetryPolicy
@@ -187,7 +187,7 @@ async def open_policy_reward(
             )
         )
         judge = config.judge
-        prompt = Prompt.load(judge.judge_prompt, JUDGE_PROMPT)
+        prompt = judge.prompt
 
         async def grader(spec: ModelSpec, guard: Guard) -> AnswerGrader:
             chat_judge = ChatJudge(
@@ -195,6 +195,7 @@ async def open_policy_reward(
                 prompt=prompt,
                 sampling=judge.sampling,
                 seed=config.training.seed,
+                written_in=judge.written_in,
             )
             asked = PairJudge(
                 chat_judge,

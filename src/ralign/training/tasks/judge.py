@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from ralign.files import PairSource, find_pairs_files
-from ralign.judging import JUDGE_PROMPT, Prompt
+from ralign.judging import Prompt
 from ralign.metajudging import META_PROMPT, meta_prompt_values
 from ralign.models import LoadLocalModel
 from ralign.models.model import CHARACTERS_PER_TOKEN, Price
 from ralign.records import Judgment
+from ralign.runs.options import JudgePromptOptions
 from ralign.training.config import TrainConfig
 from ralign.training.examples import TrainingData, judge_example, load_examples
 from ralign.training.expected import calls, expect, expected_lines
@@ -49,11 +50,16 @@ class JudgeTask(Task):
             BadRow: a row that cannot be used, unless they are skipped.
         """
         files = find_pairs_files(config.pairs)
-        prompt = Prompt.load(config.judge_prompt, JUDGE_PROMPT)
+        prompt = config.judge.prompt
         meta_prompt = Prompt.load(config.reward.meta_prompt, META_PROMPT) if config.needs_meta_judge else None
         data = load_examples(
             PairSource(files, limit=config.training.limit, skip_bad_rows=config.training.skip_bad_rows),
-            judge_example(prompt, imitate=config.stage == "sft", needs_gold=config.needs_meta_judge),
+            judge_example(
+                prompt,
+                imitate=config.stage == "sft",
+                needs_gold=config.needs_meta_judge,
+                written_in=config.judge.written_in,
+            ),
             orders=config.orders,
             seed=config.training.seed,
         )
@@ -76,6 +82,7 @@ class JudgeTask(Task):
             # Where no meta-judge is asked its prompt is not read either.
             prompt=self.meta_prompt or Prompt.load(None, META_PROMPT),
             seed=self.training.seed,
+            written_in=self.config.judge.written_in,
             log=log,
         )
 
@@ -128,8 +135,7 @@ class JudgeTask(Task):
             if reward.meta_judge is not None:
                 how += f" Meta-judge in training: {reward.meta_judge}."
         intro = [
-            "Compares two answers to a conversation: writes a rationale, then `\\boxed{A}` or `\\boxed{B}`. It expects "
-            "ralign's judge prompt (`ralign bench --judge` asks with it).",
+            f"Compares two answers to a conversation: writes a rationale, then {written_as(self.config.judge)}.",
             *ask_without_thinking(training.thinking, "--judge-body"),
             how + trained_from(training.model, trained_on, self.files, "pairs"),
         ]
@@ -138,6 +144,14 @@ class JudgeTask(Task):
     def how_to_measure(self, model: Path) -> str:
         """The benchmark."""
         return f"The judge: {model}. Measure it: ralign bench PAIRS --judge {model}"
+
+
+def written_as(judge: JudgePromptOptions) -> str:
+    """A card's words on how the judge writes its verdict, and how it is asked for it."""
+    forms = judge.written_in.written
+    words = "its verdict" if forms is None else f"`{forms[0]}` or `{forms[1]}`"
+    flag = "" if judge.verdict == "boxed" else f" --verdict {judge.verdict}"
+    return f"{words}. It expects ralign's judge prompt (`ralign bench --judge{flag}` asks with it)"
 
 
 JUDGE_TAGS = "[generative-reward-model, llm-as-a-judge, ralign]"

@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 
 from ralign.data.prompts import prompts_digest, read_prompts, taken_prompts
 from ralign.errors import BadRow, InputError
-from ralign.judging import JUDGE_PROMPT, Prompt
+from ralign.judging import Prompt
 from ralign.models import LoadLocalModel
 from ralign.models.model import CHARACTERS_PER_TOKEN, Expected, Price
 from ralign.records import PreferencePair
@@ -56,7 +56,7 @@ class PolicyTask(Task):
         # First of all, as reading the prompts may take minutes that a misspelt rule should not cost.
         rules = StopRules.parse(config.stop_when)
         judge = config.judge
-        prompt = None if judge.judge is None else Prompt.load(judge.judge_prompt, JUDGE_PROMPT)
+        prompt = None if judge.judge is None else judge.prompt
         data = load_policy_data(config)
         digests = {"prompts_digest": data.digest}
         if prompt is not None:

@@ -1,13 +1,16 @@
 import asyncio
+import json
 import threading
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from tests.training.reward_pieces import OrderedMetaJudge, make_pair
 
 from ralign.errors import InputError
+from ralign.judging import FORMATS
 from ralign.training.engines.trl.reward import TrlReward, text_of
 from ralign.training.reward.judge_reward import GenRMReward
 from ralign.training.reward.reward_metrics import JUDGE_METRICS
@@ -15,6 +18,7 @@ from ralign.training.reward.scored import Completion
 
 pytestmark = pytest.mark.filterwarnings("default")  # of torch's and TRL's own
 
+CASES = Path(__file__).parents[5] / "shared/cases/verdicts.jsonl"
 END = 1
 """The only id that ends a completion."""
 
@@ -193,3 +197,15 @@ async def test_marks_that_trl_does_not_decode_are_read_from_the_tokens():
 async def test_a_thought_that_the_prompt_opened_ends_with_its_own_tag(closer):
     texts = [f"Is it \\boxed{{B}}?{closer}the tide \\boxed{{A}}", "Is it \\boxed{A}?"]
     assert await call(reward_of(thought_opened=True), texts) == [1.0, 0.0]
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the cases in ../shared are not there")
+async def test_every_recorded_form_of_a_verdict_is_rewarded_as_it_is_meant():
+    for line in CASES.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        scored = GenRMReward("outcome", None, written_in=FORMATS[row["format"]])
+        reward = TrlReward(lambda scored=scored: nullcontext(scored), reading(), end_tokens=[END])
+        verdicts = {}
+        (earned,) = await call(reward, [row["text"]], log_extra=verdicts.__setitem__)
+        assert verdicts["verdict"] == [row["verdict"]], row
+        assert earned == float(row["verdict"] == "A")

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.training.reward_pieces import make_pair
 
-from ralign.judging import JUDGE_PROMPT, Prompt
+from ralign.judging import judge_prompt
 from ralign.models.testing.answers import ChatRequest
 from ralign.records import Order, PreferencePair
 from ralign.training.engines.verl.data import judge_row
@@ -24,9 +24,7 @@ _RATIONALE = re.compile(r"<judge_rationale (\w+)>\n(.*?)\n</judge_rationale \1>"
 
 
 def example(pair: PreferencePair | None = None, order: Order = "ab") -> Example:
-    made = judge_example(Prompt.load(None, JUDGE_PROMPT), imitate=False, needs_gold=False)(
-        pair or make_pair(), order
-    )
+    made = judge_example(judge_prompt(), imitate=False, needs_gold=False)(pair or make_pair(), order)
     assert isinstance(made, Example)
     return made
 

@@ -67,7 +67,7 @@ def judge_row(example: Example, index: int, control_tokens: Collection[str] = ()
     return {
         "data_source": pair.benchmark,
         "prompt": _turns(example.prompt, control_tokens),
-        "reward_model": {"style": "rule", "ground_truth": in_pair_letters(pair.label, order)},
+        "reward_model": {"style": "rule", "ground_truth": in_pair_letters(pair.label or "tie", order)},
         "extra_info": extra_info,
     }
 

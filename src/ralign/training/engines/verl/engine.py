@@ -214,6 +214,7 @@ def _reward_function(config: TrainConfig | PolicyConfig, files: VerlFiles, base:
         thought_opened=base.thought_opened,
         thought_tags=config.training.thought_tags,
         seed=config.training.seed,
+        verdict=config.judge.verdict,
     )
     return RewardFunction(module="pkg://ralign.training.engines.verl.reward", kwargs=settings.kwargs())
 

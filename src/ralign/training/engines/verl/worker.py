@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, Final, Self
 
 from ralign.errors import EndpointRefused, InputError, MetaJudgeDown, WriteFailed
-from ralign.judging import Prompt
+from ralign.judging import BOXED, Prompt, VerdictFormat, verdict_format
 from ralign.metajudging import META_PROMPT
 from ralign.models import ChatModel
 from ralign.rewards.judge import JudgeReward
@@ -57,6 +57,8 @@ class RewardSettings:
     thought_tags: tuple[str, ...] = ()
     """The policy's further tags, each as `OPENER CLOSER`."""
     seed: int = 0
+    verdict: str = "boxed"
+    """Format of the verdicts, as `--verdict` takes it."""
 
     def kwargs(self) -> dict[str, object]:
         """One field a key, every one of them, so that the configuration says what the run was rewarded for."""
@@ -95,6 +97,7 @@ class RewardWorker:
         reward: the reward in the loop; None where its meta-judge cannot be asked from this process.
         formula: the same reward's formula, for what needs no meta-judge and for the fallbacks.
         unscored: what becomes of a completion without a reward.
+        written_in: where a completion's verdict is found.
         log: where every score is written; None: nowhere.
     """
 
@@ -105,7 +108,9 @@ class RewardWorker:
         *,
         unscored: Unscored,
         log: RewardLog | None,
+        written_in: VerdictFormat = BOXED,
     ) -> None:
+        self._written_in = written_in
         self._reward = reward
         self._formula = formula
         self._unscored: Unscored = unscored
@@ -173,7 +178,7 @@ class RewardWorker:
             gave_up.cancel()
 
     def _without_meta_judge(self, completion: Completion) -> ScoredJudgment:
-        judgment = read_completion(completion)
+        judgment = read_completion(completion, self._written_in)
         label = completion.pair.label
         return ScoredJudgment(
             reward=self._formula(label, judgment, None),
@@ -194,7 +199,7 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> A
     Raises:
         InputError: there is no such reward, or no meta-judge is named where it needs one.
     """
-    options = settings.reward
+    options, written_in = settings.reward, verdict_format(settings.verdict)
     rule = reward_rule(options)
     url = options.meta_judge_url
     if url is None and router_address is not None and options.meta_judge is not None:
@@ -218,6 +223,7 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> A
                 no_local_model,
                 prompt=Prompt.load(options.meta_prompt, META_PROMPT),
                 seed=settings.seed,
+                written_in=written_in,
                 # A reward cannot stop verl: whatever the flag says elsewhere, a worker waits.
                 outage=OutagePlan(patience=settings.calls.outage_patience, first_wait=settings.first_wait),
                 log=warn,
@@ -228,7 +234,9 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> A
             _log.error(
                 "the meta-judge cannot be asked from this worker, no reward that needs it is known: %s", error
             )
-        worker = RewardWorker(reward, rule.formula, unscored=settings.unscored, log=log)
+        worker = RewardWorker(
+            reward, rule.formula, unscored=settings.unscored, written_in=written_in, log=log
+        )
         stack.callback(worker.close)
         yield worker
 
