@@ -87,6 +87,14 @@ def test_a_call_that_failed_is_owed_again_and_an_unreadable_answer_is_not(tmp_pa
     assert (0 in log, 1 in log, log.answered) == (False, True, 1)
 
 
+def test_what_could_not_be_read_is_owed_again_where_that_is_wanted(tmp_path: Path) -> None:
+    usage = Usage(completion_tokens=5)
+    written(tmp_path, Said(number=0, text="none"), Said(number=1, text="Er", failure="parse", usage=usage))
+    log = a_log(tmp_path)
+    log.load(ask_again="parse")
+    assert (0 in log, 1 in log, log.answered, log.usage) == (True, False, 1, usage)
+
+
 def test_a_record_of_something_that_the_run_does_not_have_is_named_by_file_and_line(tmp_path: Path) -> None:
     written(tmp_path, Said(number=0, text="none"))
     with (tmp_path / "said.jsonl").open("a") as file:

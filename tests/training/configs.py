@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ralign.runs.options import JudgeOptions
+from ralign.runs.options import JudgeOptions, JudgePromptOptions
 from ralign.training.config import PolicyConfig, PolicyRewardOptions, TrainConfig
 from ralign.training.options import JudgeRewardOptions, RewardCalls, TrainingOptions
 
@@ -35,8 +35,11 @@ def _grouped(given: dict[str, Any], kind: type) -> dict[str, dict[str, Any]]:
 
 
 def train_config(pairs: Sequence[str] = ("pairs.jsonl",), **given: Any) -> TrainConfig:
+    # The judge that is trained has words alone; a policy's judge, by the same names, is a model besides.
+    prompt = {name: given.pop(name) for name in ("judge_prompt", "verdict") if name in given}
     parts = _grouped({"model": "start", "out": Path("out"), "stage": "rl"} | given, TrainConfig)
     groups = {name: GROUPS[name](**parts.pop(name)) for name in ("training", "reward", "calls")}
+    groups["judge"] = JudgePromptOptions(**prompt)
     return TrainConfig(tuple(pairs), **parts[""], **groups)
 
 

@@ -248,5 +248,5 @@ async def test_every_flag_of_policy_changes_what_an_engine_is_given(flag: str, s
 def test_no_flag_is_left_out() -> None:
     train, policy = as_table(train_config(reward="outcome")), as_table(policy_config(judge="j"))
     assert train.keys() - ABOUT_THE_RUN.keys() == TRAIN.keys()
-    shared = train.keys() & policy.keys() - {"judge_prompt"}
+    shared = train.keys() & policy.keys() - {"judge_prompt", "verdict"}
     assert policy.keys() - ABOUT_THE_RUN.keys() - shared == POLICY.keys()

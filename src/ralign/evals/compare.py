@@ -19,7 +19,7 @@ from ralign.evals.bench.scores import outcomes_of
 from ralign.files import read_scores
 from ralign.metrics.comparison import Comparison, compare
 from ralign.metrics.outcomes import Outcomes
-from ralign.records import FAILURE_REASONS, FailureReason, Order, Score
+from ralign.records import FAILURE_REASONS, Order, Score
 from ralign.runs.gc_pause import gc_pause
 
 Key = tuple[str, str]
@@ -40,7 +40,7 @@ class RunComparison:
     names: tuple[str, ...]
     """The shortest parts of their paths that tell them apart."""
     benchmarks: dict[str, ComparedBenchmark]
-    failures: tuple[dict[FailureReason, int], ...]
+    failures: tuple[dict[str, int], ...]
     """Judgments of each run without a verdict, by why, over all its pairs."""
     notes: tuple[str, ...]
     """What a reader of the figures must know: unfinished runs, other orders or draws, pairs that are left out."""
@@ -70,7 +70,7 @@ class _Run(NamedTuple):
     """By row."""
     outcomes: Outcomes
     has_meta_judge: bool
-    failures: dict[FailureReason, int]
+    failures: dict[str, int]
     owed: str
     """What is missing of an unfinished run; empty where it is complete."""
 
@@ -146,7 +146,7 @@ def _read(path: Path) -> _Run:
     orders: dict[Order, None] = {}
     draws = unanswered = 0
     has_meta_judge = False
-    failures: dict[FailureReason, int] = dict.fromkeys(FAILURE_REASONS, 0)
+    failures: dict[str, int] = dict.fromkeys(FAILURE_REASONS, 0)
     for score in read_scores(scores):
         pairs.setdefault((score.benchmark, score.pair_id), []).append(score)
         orders.setdefault(score.order)

@@ -152,7 +152,7 @@ def pair_sums(outcomes: Outcomes, orders: Sequence[Order]) -> Sums:
 
     return Sums(
         answered=(answered > 0).astype(np.float64),
-        judged=flags.judged.any(axis=(1, 2)).astype(np.float64),
+        judged=(flags.judged.sum(axis=(1, 2)) > 0).astype(np.float64),
         right=share_of_judgments(flags.right),
         meta_judged=share_of_judgments(flags.aligned | flags.misaligned),
         misaligned=share_of_judgments(flags.misaligned),

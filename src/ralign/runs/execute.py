@@ -123,7 +123,7 @@ async def run(
     in_flight: int = 64,
     budget: Budget | None = None,
     console: Console | None = None,
-    keep_going: bool = False,
+    keep_going: bool = True,
     ask_again: Failure | None = None,
 ) -> Results:
     """Run a plan whose roles can all answer; see `execute`.
@@ -175,10 +175,12 @@ async def run(
         budget.spent += money(plan.roles, prices)  # by earlier sessions
         for log in logs:
             stack.enter_context(log)
+        through = False
         try:
             with progress.shown(console), gc_pause():
                 for items in plan.waves():
                     await _settle(plan, items, in_flight, budget, progress, keep_going)
+            through = True
         finally:
             # Also when the run was interrupted: what is done can be used, and the page says what is missing.
             figures = plan.results()
@@ -187,7 +189,7 @@ async def run(
             document: dict[str, Any] = {
                 "ralign": __version__,
                 "command": command,
-                "complete": not any(owed.values()),
+                "complete": through and not any(owed.values()),
                 "owed": owed,
                 **figures,
                 "usage": {
