@@ -59,7 +59,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judged(folder: Path) -> list[object]:
     return [
-        "--judgments", folder / "judgments.jsonl", "--orders", "both", "--meta-prompt", folder / "meta_prompt.txt"
+        # An untrained meta-judge is hardly ever read.
+        "--judgments", folder / "judgments.jsonl", "--orders", "both", "--keep-going",
+        "--meta-prompt", folder / "meta_prompt.txt",
     ]  # fmt: skip
 
 
