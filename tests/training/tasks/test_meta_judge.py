@@ -59,15 +59,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judged(folder: Path) -> list[object]:
     return [
-        # An untrained meta-judge is hardly ever read.
-        "--judgments", folder / "judgments.jsonl", "--orders", "both", "--keep-going",
-        "--meta-prompt", folder / "meta_prompt.txt",
+        "--judgments", folder / "judgments.jsonl", "--orders", "both", "--meta-prompt", folder / "meta_prompt.txt"
     ]  # fmt: skip
 
 
 def agreement(folder: Path, bench: list[str], out: Path) -> Agreement:
     """Of a local meta-judge with the strong one, on the pairs that were held out; `bench` is the command."""
-    ralign(*bench, "--meta-temperature", 0, "--meta-max-tokens", 24, "--out", out)
+    # The start is hardly ever read.
+    ralign(*bench, "--meta-temperature", 0, "--meta-max-tokens", 24, "--keep-going", "--out", out)
     return agreement_of_runs(folder / "strong", out)
 
 
