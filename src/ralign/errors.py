@@ -15,6 +15,8 @@ A model's failure is data: `CallFailed` is caught by the judge, which records `f
 cannot be parsed raises nothing; it is recorded as `failure="parse"`.
 """
 
+from typing import Literal
+
 
 class RalignError(Exception):
     """Anything ralign raises on purpose. The message says where, what was found, and what to do."""
@@ -65,6 +67,11 @@ class MetaJudgeDown(RalignError):
 
 class CallFailed(RalignError):
     """One call failed for good: its retries or its deadline are used up, or it was refused as malformed."""
+
+    def __init__(self, message: str, *, reason: Literal["no_reply", "wrong_field"] = "no_reply") -> None:
+        super().__init__(message)
+        self.reason: Literal["no_reply", "wrong_field"] = reason
+        """The kind of the failure; see `ralign.records.FailureReason`."""
 
 
 def first_error(errors: BaseExceptionGroup[RalignError]) -> RalignError:

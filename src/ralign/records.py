@@ -10,19 +10,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, cast
 
-Verdict = Literal["A", "B"]
-"""Which answer is better, in the letters of the pairs file."""
+Verdict = Literal["A", "B", "tie"]
+"""Which answer is better, in the letters of the pairs file; or that neither is. A label is one, too."""
 
 Order = Literal["ab", "ba"]
 """How a judge was shown the two answers: `ab` as in the pairs file, `ba` swapped."""
 
 Failure = Literal["call", "parse"]
-"""Why a model gave no result: no answer came back, or no result could be read from the answer."""
+"""What a model's failure asks for: no answer came back, so the call is owed again (`call`); or an answer came back and
+no result could be read from it, so the same call would most likely be paid for in vain (`parse`)."""
+
+FailureReason = Literal["no_reply", "wrong_field", "cut_off", "filtered", "two_verdicts", "no_verdict"]
+"""Why there is no result, the one list of kinds that every count, table and comparison tells apart.
+
+no_reply      `call`: the endpoint failed, refused this call, or sent nothing that is an answer
+wrong_field   `call`: the answer came where none belongs (in the reasoning, beside null content): the server's fault
+cut_off       `parse`: the answer is not finished: the token limit, an abort, a finish reason that nobody knows
+filtered      `parse`: held back or broken off by a content filter
+two_verdicts  `parse`: finished, and says two different things
+no_verdict    `parse`: finished, and says nothing that could be read
+"""
 
 
 def opposite(verdict: Verdict) -> Verdict:
-    """The other letter."""
-    return "B" if verdict == "A" else "A"
+    """The other letter; a tie is its own opposite."""
+    return verdict if verdict == "tie" else "B" if verdict == "A" else "A"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +54,8 @@ class PreferencePair:
     conversation: tuple[Message, ...]
     response_a: str
     response_b: str
-    label: Verdict
+    label: Verdict | None
+    """None where nobody has said which is better: then no verdict can be right, only consistent."""
     gold_judgment: str | None = None
     """What the file has as `gt_judgment`, thinking part included; None where it has none."""
     benchmark: str = ""
@@ -98,6 +111,8 @@ class Answered:
     """The answer as it came, without the thinking part."""
     thinking: str | None = None
     failure: Failure | None = None
+    failure_reason: FailureReason | None = None
+    """Where there is a failure: its kind. None in records of others, and in those of earlier versions."""
     detail: str | None = None
     """Where there is a failure: what happened, in one line."""
     model: str | None = None

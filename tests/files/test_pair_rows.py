@@ -86,17 +86,21 @@ def test_a_row_that_cannot_be_used_says_what_was_found_and_what_was_expected(row
     assert problem(row) == expected
 
 
-@pytest.mark.parametrize("label", ["a", "D", " A", "", 1, True, ["A"]])
+@pytest.mark.parametrize("label", ["a", "D", " A", "", 1, True, ["A"], "C", "Tie"])
 def test_a_label_is_the_letter_itself(label: object):
-    assert problem(a_row(gt_label=label)).endswith(", expected 'A' or 'B'")
+    assert problem(a_row(gt_label=label)).endswith(", expected 'A', 'B', 'tie' or null")
 
 
-@pytest.mark.parametrize(
-    ("label", "shown"), [("C", "'C'"), ("tie", "'tie'"), ("Tie", "'Tie'"), (None, "null")]
-)
-def test_a_tie_carries_no_preference(label: object, shown: str):
-    expected = f"gt_label is {shown}, expected 'A' or 'B' (a tie carries no preference)"
-    assert problem(a_row(gt_label=label)) == expected
+def test_a_tie_is_a_label_and_a_pair_may_have_none():
+    assert pair_from_row(a_row(gt_label="tie"), PLACE, benchmark="b").label == "tie"
+    assert pair_from_row(a_row(gt_label=None), PLACE, benchmark="b").label is None
+    without = {key: value for key, value in a_row().items() if key != "gt_label"}
+    assert pair_from_row(without, PLACE, benchmark="b").label is None
+
+
+def test_a_conversation_may_end_with_what_a_tool_gave_back():
+    turns = [{"role": "user", "content": "Time?"}, {"role": "tool", "content": "09:15"}]
+    assert pair_from_row(a_row(conversations=turns), PLACE, benchmark="b").conversation[-1].role == "tool"
 
 
 def test_one_empty_answer_is_a_poor_answer_and_two_are_nothing_to_compare():

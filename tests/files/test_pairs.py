@@ -69,7 +69,7 @@ def test_bad_rows_are_listed_and_passed_over_where_a_list_is_given(tmp_path: Pat
     pairs = list(read_pairs(find_pairs_files([str(path)]), skip_bad_rows=bad_rows))
     assert [pair.id for pair in pairs] == ["p1", "p3"]
     assert [bad_row.line for bad_row in bad_rows] == [2, 3]
-    assert bad_rows[0].problem == "gt_label is 'C', expected 'A' or 'B' (a tie carries no preference)"
+    assert bad_rows[0].problem == "gt_label is 'C', expected 'A', 'B', 'tie' or null"
 
 
 def test_rows_of_any_schema_are_read_with_their_places(tmp_path: Path):

@@ -9,9 +9,10 @@ field has changed since.
 What counts as a row that can be used:
 
 - `id` is a string that is not blank, or an integer.
-- `conversations` has at least one message, and the last one is the user's: x ends with the last user turn.
+- `conversations` has at least one message, and the last one is the user's, or what a tool gave back: x ends with what
+  is answered.
 - One empty answer is a poor answer; two blank ones leave nothing to compare.
-- `gt_label` is `A` or `B`. A tie carries no preference, so no judge can be right about it.
+- `gt_label` is `A`, `B` or `tie`; null or missing, nobody has said which is better.
 - `gt_judgment` may be missing, null or blank: the pair then counts in L-Acc only.
 - `source` may be missing, a string, or an object, whose `benchmark`, where it has one, is a string.
 
@@ -25,7 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar, cast
 
 from ralign.errors import BadRow
-from ralign.records import Message, PreferencePair
+from ralign.records import Message, PreferencePair, Verdict
 
 Row = dict[str, object]
 Choice = TypeVar("Choice", bound=str)
@@ -200,6 +201,7 @@ def optional_choice(
 
 
 KNOWN_COLUMNS = ("id", "conversations", "response_A", "response_B", "gt_label", "gt_judgment", "source")
+_LABELS: tuple[Verdict, ...] = ("A", "B", "tie")
 PROMPT_COLUMNS = ("conversation", "conversations", "prompt")
 
 
@@ -216,15 +218,13 @@ def pair_from_row(row: Row, location: RowLocation, *, benchmark: str) -> Prefere
     """
     pair_id = identifier(row, "id", location)
     # A blank question is let through here: the pair still has a better answer, and its label says which.
-    conversation = _user_last(read_messages(row, "conversations", location), "conversations", location)
+    conversation = _user_last(
+        read_messages(row, "conversations", location), "conversations", location, roles=("user", "tool")
+    )
     response_a, response_b = string(row, "response_A", location), string(row, "response_B", location)
     if not response_a.strip() and not response_b.strip():
         raise location.bad("response_A and response_B are both empty, expected at least one answer")
-    label = row.get("gt_label")
-    if label != "A" and label != "B":
-        is_tie = label is None or (isinstance(label, str) and label.strip().lower() in ("c", "tie"))
-        reason = " (a tie carries no preference)" if is_tie else ""
-        raise expected(row, "gt_label", f"'A' or 'B'{reason}", location)
+    label = optional_choice(row, "gt_label", _LABELS, location)
     gold_judgment = optional_string(row, "gt_judgment", location)
     if gold_judgment is not None and not gold_judgment.strip():
         gold_judgment = None
@@ -249,7 +249,7 @@ def pair_from_row(row: Row, location: RowLocation, *, benchmark: str) -> Prefere
         conversation=conversation,
         response_a=response_a,
         response_b=response_b,
-        label="A" if label == "A" else "B",
+        label=label,
         gold_judgment=gold_judgment,
         benchmark=benchmark,
         source=source,
@@ -339,8 +339,10 @@ def read_messages(row: Row, key: str, location: RowLocation) -> tuple[Message, .
     return tuple(messages)
 
 
-def _user_last(turns: tuple[Message, ...], key: str, location: RowLocation) -> tuple[Message, ...]:
-    """The turns as they are, once the last is known to be the user's."""
-    if turns[-1].role != "user":
+def _user_last(
+    turns: tuple[Message, ...], key: str, location: RowLocation, *, roles: Sequence[str] = ("user",)
+) -> tuple[Message, ...]:
+    """The turns as they are, once the last is known to be the user's, or another's who is answered."""
+    if turns[-1].role not in roles:
         raise location.bad(f"the last message of {key} is from {shown(turns[-1].role)}, expected 'user'")
     return turns
