@@ -7,7 +7,7 @@ others stay with the pair as they came.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from ralign.data.convert.chosen_rejected import (
     ChosenRejected,
@@ -48,12 +48,25 @@ class Schema(NamedTuple):
     """Columns that say which answer is better, and are read."""
     kept: bool = False
     """Whether the two answers have places of their own, A and B, where they stay."""
-    holds: Callable[[Row], bool] | None = None
-    """What a row has to be besides, where columns alone do not tell."""
+    absent: frozenset[str] = frozenset()
+    """Columns that a row of this schema does not have."""
+    chosen: Literal["list", "text", "transcript"] | None = None
+    """What `chosen` holds, where columns alone do not tell."""
 
     def fits(self, row: Row) -> bool:
         """Whether a row looks like one of this schema."""
-        return self.columns <= row.keys() and (self.holds is None or self.holds(row))
+        if not self.columns <= row.keys() or self.absent & row.keys():
+            return False
+        chosen = row.get("chosen")
+        match self.chosen:
+            case None:
+                return True
+            case "list":
+                return isinstance(chosen, list)
+            case "text":
+                return isinstance(chosen, str)
+            case "transcript":
+                return is_transcript(chosen)
 
 
 def read_helpsteer3(row: Row, location: RowLocation) -> Sequence[Comparison]:
@@ -150,32 +163,6 @@ def read_math_dpo(row: Row, location: RowLocation) -> Sequence[Comparison]:
     ]
 
 
-def _has_lists(row: Row) -> bool:
-    return isinstance(row["chosen"], list)
-
-
-def _has_texts(row: Row) -> bool:
-    return isinstance(row["chosen"], str)
-
-
-def _has_conversations_alone(row: Row) -> bool:
-    return _has_lists(row) and len(row) == 3
-
-
-def _has_transcripts(row: Row) -> bool:
-    return is_transcript(row["chosen"]) and "prompt" not in row
-
-
-def _has_no_time(row: Row) -> bool:
-    # chatbot_arena_conversations has MT-bench's columns, and when each battle was.
-    return "tstamp" not in row
-
-
-def _has_battle(row: Row) -> bool:
-    sides = ({"conversation_a", "conversation_b"}, {"prompt", "response_a", "response_b"})
-    return any(side <= row.keys() for side in sides) and bool({"winner", "winner_model_a"} & row.keys())
-
-
 def _columns(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
@@ -222,7 +209,8 @@ _SCHEMAS: Final[Mapping[Format, Schema]] = {
         _columns("question_id conversation_a conversation_b winner turn judge"),
         _WINNER,
         kept=True,
-        holds=_has_no_time,
+        # chatbot_arena_conversations has the same columns, and when each battle was.
+        absent=_columns("tstamp"),
     ),
     "arena": Schema(
         "Chatbot-Arena",
@@ -230,7 +218,6 @@ _SCHEMAS: Final[Mapping[Format, Schema]] = {
         _columns("model_a model_b"),
         _columns("winner winner_model_a winner_model_b winner_tie"),
         kept=True,
-        holds=_has_battle,
     ),
     "code-preference-pairs": Schema(
         "Code-Preference-Pairs", read_code_preference_pairs, _columns("input accepted rejected")
@@ -238,13 +225,14 @@ _SCHEMAS: Final[Mapping[Format, Schema]] = {
     "math-dpo": Schema("Math-DPO-10K", read_math_dpo, _columns("prompt full_chosen full_rejected")),
     "nectar": Schema("Nectar", read_nectar, _columns("prompt answers num_responses")),
     "rm-bench": Schema(
-        "RM-Bench", read_rm_bench, _columns("id prompt chosen rejected domain"), holds=_has_lists
+        "RM-Bench", read_rm_bench, _columns("id prompt chosen rejected domain"), chosen="list"
     ),
     "hh-rlhf": Schema(
         "HH-RLHF",
         read_hh_rlhf,
         _columns("chosen rejected"),
-        holds=_has_transcripts,
+        absent=_columns("prompt"),
+        chosen="transcript",
     ),
     "sharegpt": Schema(
         "ShareGPT", ChosenRejected(prompt="conversations").read, _columns("conversations chosen rejected")
@@ -253,25 +241,26 @@ _SCHEMAS: Final[Mapping[Format, Schema]] = {
         "UltraFeedback",
         ChosenRejected(id_column=None).read,
         _columns("prompt prompt_id chosen rejected score_chosen score_rejected"),
-        holds=_has_lists,
+        chosen="list",
     ),
     "orpo-mix": Schema(
         "orpo-dpo-mix",
         ChosenRejected(subset_column="source").read,
         _columns("source prompt chosen rejected question"),
-        holds=_has_lists,
+        chosen="list",
     ),
     "rewardbench": Schema(
         "RewardBench",
         ChosenRejected(id_column="id", subset_column="subset").read,
         _columns("id prompt chosen rejected chosen_model rejected_model subset"),
-        holds=_has_texts,
+        chosen="text",
     ),
     "skywork": Schema(
         "Skywork-Reward-Preference-80K",
         ChosenRejected(subset_column="source").read,
         _columns("source chosen rejected"),
-        holds=_has_conversations_alone,
+        absent=_columns("prompt id"),
+        chosen="list",
     ),
 }
 
@@ -281,7 +270,7 @@ def schemas(config: ConvertConfig) -> dict[Format, Schema]:
     seeded = partial(read_rewardbench2, seed=config.seed)
     found: dict[Format, Schema] = {
         "rewardbench2": Schema(
-            "RewardBench2", seeded, _columns("id prompt chosen rejected num_correct"), holds=_has_lists
+            "RewardBench2", seeded, _columns("id prompt chosen rejected num_correct"), chosen="list"
         ),
         **_SCHEMAS,
     }

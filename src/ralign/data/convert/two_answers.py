@@ -104,7 +104,7 @@ def read_pandalm(row: Row, location: RowLocation) -> Sequence[Comparison]:
     (label, most), *_ = votes.most_common()
     return [
         Comparison(
-            id=None if row.get("idx") is None else _index(row, "idx", location),
+            id=None if row.get("idx") is None else identifier(row, "idx", location),
             conversation=conversation_of(row, "instruction", location),
             first=string(row, "response1", location),
             second=string(row, "response2", location),
@@ -239,14 +239,6 @@ def _battle(row: Row, location: RowLocation) -> str | None:
         return "/".join(str(row.get(key)) for key in judged)
     key = next((key for key in ("id", "question_id") if row.get(key) is not None), None)
     return None if key is None else identifier(row, key, location)
-
-
-def _index(row: Row, key: str, location: RowLocation) -> str:
-    # Through pandas a row's number may have become a fraction.
-    value = row[key]
-    return (
-        str(int(value)) if isinstance(value, float) and value.is_integer() else identifier(row, key, location)
-    )
 
 
 def _one_answer(row: Row, key: str, location: RowLocation) -> str:
