@@ -39,7 +39,6 @@ BEHAVIOURS = {
     "examples/test_train_micro_judge.py",
     "files/test_atomic.py",
     "files/test_files.py",
-    "files/test_rows.py",
     "files/test_scores.py",
     "files/test_sources.py",
     "judging/test_delimiters.py",

@@ -153,7 +153,7 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
 @app.command
 def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
     """Ask whether a local judge's verdicts hang on its rationales: change those, and read the verdict again."""
-    _needs("local", "torch", "transformers")
+    _needs("local", "torch", "transformers", "peft")
     from ralign.evals.probe.command import run_probe
     from ralign.models.local import LocalModel
     from ralign.report.probing_table import probing_table
@@ -179,11 +179,14 @@ def gold(config: Annotated[GoldConfig, Parameter(name="*")]) -> int:
 
 @app.command
 def convert(config: Annotated[ConvertConfig, Parameter(name="*")]) -> None:
-    """Convert preference data of another schema to pairs, A and B placed by a seed."""
+    """Convert preference data of another schema to pairs: two answers with a label, or a better and a worse one."""
     from ralign.data.convert.command import convert as convert_files
-    from ralign.data.convert.command import show_converted
+    from ralign.data.convert.command import detect, show_converted
 
-    show_converted(convert_files(config), config, _console())
+    if config.format == "detect":
+        detect(config, _console())
+    else:
+        show_converted(convert_files(config), config, _console())
 
 
 @app.command

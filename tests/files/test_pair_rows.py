@@ -98,6 +98,11 @@ def test_a_tie_is_a_label_and_a_pair_may_have_none():
     assert pair_from_row(without, PLACE, benchmark="b").label is None
 
 
+def test_a_conversation_may_end_with_what_a_tool_gave_back():
+    turns = [{"role": "user", "content": "Time?"}, {"role": "tool", "content": "09:15"}]
+    assert pair_from_row(a_row(conversations=turns), PLACE, benchmark="b").conversation[-1].role == "tool"
+
+
 def test_one_empty_answer_is_a_poor_answer_and_two_are_nothing_to_compare():
     assert pair_from_row(a_row(response_B=""), PLACE, benchmark="b").response_b == ""
     expected = "response_A and response_B are both empty, expected at least one answer"

@@ -19,6 +19,10 @@ GROUPS = {
 }
 
 
+# An engine is given numbers, whether a user or the model says them.
+LIMITS = {"max_prompt_tokens": 8192, "max_completion_tokens": 4096}
+
+
 def _grouped(given: dict[str, Any], kind: type) -> dict[str, dict[str, Any]]:
     """The settings by their group, and under "" the command's own."""
     own = {field.name for field in dataclasses.fields(kind)}
@@ -37,14 +41,14 @@ def _grouped(given: dict[str, Any], kind: type) -> dict[str, dict[str, Any]]:
 def train_config(pairs: Sequence[str] = ("pairs.jsonl",), **given: Any) -> TrainConfig:
     # The judge that is trained has words alone; a policy's judge, by the same names, is a model besides.
     prompt = {name: given.pop(name) for name in ("judge_prompt", "verdict") if name in given}
-    parts = _grouped({"model": "start", "out": Path("out"), "stage": "rl"} | given, TrainConfig)
+    parts = _grouped({"model": "start", "out": Path("out"), "stage": "rl"} | LIMITS | given, TrainConfig)
     groups = {name: GROUPS[name](**parts.pop(name)) for name in ("training", "reward", "calls")}
     groups["judge"] = JudgePromptOptions(**prompt)
     return TrainConfig(tuple(pairs), **parts[""], **groups)
 
 
 def policy_config(prompts: Sequence[str] = ("prompts.jsonl",), **given: Any) -> PolicyConfig:
-    parts = _grouped({"model": "start", "out": Path("run")} | given, PolicyConfig)
+    parts = _grouped({"model": "start", "out": Path("run")} | LIMITS | given, PolicyConfig)
     groups = {
         name: GROUPS[name](**parts.pop(name)) for name in ("training", "calls", "judge", "answer_reward")
     }

@@ -1,5 +1,6 @@
 """The only place where records meet disk.
 
+    rows            files of rows: JSONL, JSON arrays, CSV, Parquet, Arrow
     pairs           files of preference pairs -> PreferencePair, and back     (JSONL, Parquet; path, glob, hf://)
     records         one line of JSON <-> a record of a model's call, or what one counts for (`scores.jsonl`)
     sample          which of the pairs a limit takes
@@ -22,16 +23,9 @@ from ralign.files.log import (
     write_atomically,
 )
 from ralign.files.pair_rows import RowLocation, list_bad_rows
-from ralign.files.pairs import (
-    PairsFile,
-    PairSource,
-    find_pairs_files,
-    mark_taken,
-    read_pairs,
-    read_rows,
-    write_pairs,
-)
+from ralign.files.pairs import PairSource, find_pairs_files, mark_taken, read_pairs, write_pairs
 from ralign.files.records import Decoded, decode, decode_row, encode, read_scores, write_scores
+from ralign.files.rows import PairsFile, read_rows
 from ralign.files.table import Table, read_table, write_table
 
 __all__ = [

@@ -9,7 +9,8 @@ field has changed since.
 What counts as a row that can be used:
 
 - `id` is a string that is not blank, or an integer.
-- `conversations` has at least one message, and the last one is the user's: x ends with the last user turn.
+- `conversations` has at least one message, and the last one is the user's, or what a tool gave back: x ends with what
+  is answered.
 - One empty answer is a poor answer; two blank ones leave nothing to compare.
 - `gt_label` is `A`, `B` or `tie`; null or missing, nobody has said which is better.
 - `gt_judgment` may be missing, null or blank: the pair then counts in L-Acc only.
@@ -217,7 +218,9 @@ def pair_from_row(row: Row, location: RowLocation, *, benchmark: str) -> Prefere
     """
     pair_id = identifier(row, "id", location)
     # A blank question is let through here: the pair still has a better answer, and its label says which.
-    conversation = _user_last(read_messages(row, "conversations", location), "conversations", location)
+    conversation = _user_last(
+        read_messages(row, "conversations", location), "conversations", location, roles=("user", "tool")
+    )
     response_a, response_b = string(row, "response_A", location), string(row, "response_B", location)
     if not response_a.strip() and not response_b.strip():
         raise location.bad("response_A and response_B are both empty, expected at least one answer")
@@ -336,8 +339,10 @@ def read_messages(row: Row, key: str, location: RowLocation) -> tuple[Message, .
     return tuple(messages)
 
 
-def _user_last(turns: tuple[Message, ...], key: str, location: RowLocation) -> tuple[Message, ...]:
-    """The turns as they are, once the last is known to be the user's."""
-    if turns[-1].role != "user":
+def _user_last(
+    turns: tuple[Message, ...], key: str, location: RowLocation, *, roles: Sequence[str] = ("user",)
+) -> tuple[Message, ...]:
+    """The turns as they are, once the last is known to be the user's, or another's who is answered."""
+    if turns[-1].role not in roles:
         raise location.bad(f"the last message of {key} is from {shown(turns[-1].role)}, expected 'user'")
     return turns

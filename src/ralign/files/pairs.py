@@ -8,37 +8,27 @@ import glob
 import gzip
 import json
 import re
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
 from ralign.errors import BadRow, InputError
 from ralign.files.log import replacing
-from ralign.files.pair_rows import Row, RowLocation, pair_from_row, parse_row, row_from_pair
+from ralign.files.pair_rows import Row, RowLocation, pair_from_row, row_from_pair
+from ralign.files.rows import PAIRS_SUFFIXES, TABLE_SUFFIXES, PairsFile, read_rows
 from ralign.files.sample import Key, sample
 from ralign.records import PreferencePair
 
-PAIRS_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 _HUB_PREFIX = "hf://"
 
 # The hub's naming of a table cut in pieces: train-00000-of-00002.parquet. The pieces are one benchmark.
 _SHARD = re.compile(r"-\d{5}-of-\d{5}(?=\.)")
 
 
-class PairsFile(NamedTuple):
-    """One file of preference pairs."""
-
-    path: Path
-    """Where it lies on this machine."""
-    name: str
-    """Its name in messages: as the user gave it, or as the glob or the hub found it."""
-    benchmark: str
-    """The benchmark of its pairs whose `source` names none."""
-
-
-def find_pairs_files(sources: Sequence[str], *, cache_dir: Path | None = None) -> list[PairsFile]:
+def find_pairs_files(
+    sources: Sequence[str], *, suffixes: Sequence[str] = PAIRS_SUFFIXES, cache_dir: Path | None = None
+) -> list[PairsFile]:
     """Find the files that the sources mean: each once, in the order of the sources, a glob's sorted by path.
 
     A file's benchmark is its name without its ending. Where two files would share it, both take as many of
@@ -46,6 +36,7 @@ def find_pairs_files(sources: Sequence[str], *, cache_dir: Path | None = None) -
 
     Args:
         sources: paths, globs (`**` spans folders), or `hf://datasets/OWNER/NAME[@REVISION]/[PATH or GLOB]`.
+        suffixes: how their names must end.
         cache_dir: where files of the hub go; the hub library's own cache where None.
 
     Raises:
@@ -57,32 +48,33 @@ def find_pairs_files(sources: Sequence[str], *, cache_dir: Path | None = None) -
         if source.startswith(_HUB_PREFIX):
             from ralign.files import hub  # the exception the package's docstring tells of
 
-            for file in hub.fetch(source, PAIRS_SUFFIXES, cache_dir=cache_dir):
+            for file in hub.fetch(source, suffixes, cache_dir=cache_dir):
+                # Not rows, but what the hub's library says about them.
+                if file.path.name in ("dataset_info.json", "dataset_infos.json"):
+                    continue
                 key = PurePosixPath(file.repository) / file.path_in_repository
                 found.setdefault(key, (file.path, file.name))
         else:
-            for path in _on_disk(source):
+            for path in _on_disk(source, tuple(suffixes)):
                 # Not resolved: in the hub's cache two files with the same content are links to one blob.
                 found.setdefault(PurePosixPath(path.absolute().as_posix()), (path, str(path)))
     names = _benchmark_names(list(found))
     return [PairsFile(path, name, names[key]) for key, (path, name) in found.items()]
 
 
-def _on_disk(source: str) -> list[Path]:
+def _on_disk(source: str, suffixes: tuple[str, ...]) -> list[Path]:
     path = Path(source).expanduser()
     if path.is_file():
-        if not path.name.endswith(PAIRS_SUFFIXES):
-            raise InputError(f"{source}: not a file of pairs, expected {', '.join(PAIRS_SUFFIXES)}")
+        if not path.name.endswith(suffixes):
+            raise InputError(f"{source}: not a file of pairs, expected {', '.join(suffixes)}")
         paths = [path]
     elif path.is_dir():
         raise InputError(f"{source}: a folder, expected a file or a glob such as {path / '*.jsonl'}")
     else:
         matched = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  (Path.glob takes no absolute glob)
-        paths = [Path(match) for match in matched if match.endswith(PAIRS_SUFFIXES) and Path(match).is_file()]
+        paths = [Path(match) for match in matched if match.endswith(suffixes) and Path(match).is_file()]
     if not paths:
-        raise InputError(
-            f"{source}: no such file, expected {', '.join(PAIRS_SUFFIXES)}, a glob or hf://datasets/…"
-        )
+        raise InputError(f"{source}: no such file, expected {', '.join(suffixes)}, a glob or hf://datasets/…")
     return paths
 
 
@@ -95,7 +87,7 @@ def _benchmark_names(paths: Sequence[PurePosixPath]) -> dict[PurePosixPath, str]
         endings: dict[PurePosixPath, str] = {}
         for table in set(tables.values()):
             stem = table.name
-            for suffix in PAIRS_SUFFIXES:
+            for suffix in sorted(TABLE_SUFFIXES, key=len, reverse=True):
                 stem = stem.removesuffix(suffix)
             parents = [part for part in table.parent.parts if part != "/"]
             endings[table] = "/".join([*parents[max(0, len(parents) - folders) :], stem])
@@ -108,7 +100,6 @@ def _benchmark_names(paths: Sequence[PurePosixPath]) -> dict[PurePosixPath, str]
 
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_pairs(
@@ -145,31 +136,6 @@ def read_pairs(
                 yield pair
 
 
-def read_rows(
-    files: Sequence[PairsFile], *, skip_bad_rows: list[BadRow] | None = None
-) -> Iterator[tuple[RowLocation, Row]]:
-    """Read the rows of files of any schema, one at a time, in order: what converters start from.
-
-    Args:
-        files: from `find_pairs_files`.
-        skip_bad_rows: None raises the first row that is no JSON object. A list takes them all, and reading goes on.
-
-    Raises:
-        BadRow: a row that is no JSON object, where `skip_bad_rows` is None.
-        InputError: a file that cannot be read at all.
-    """
-    for file in files:
-        for location, content in _lines(file):
-            try:
-                row = parse_row(content, location) if isinstance(content, bytes) else content
-            except BadRow as bad_row:
-                if skip_bad_rows is None:
-                    raise
-                skip_bad_rows.append(bad_row)
-            else:
-                yield location, row
-
-
 def write_pairs(path: Path, pairs: Iterable[PreferencePair]) -> None:
     """Write the pairs, in the format that the path's ending says; the file is there complete or not at all.
 
@@ -191,26 +157,6 @@ def write_pairs(path: Path, pairs: Iterable[PreferencePair]) -> None:
                 _write_lines(cast(BinaryIO, packed), rows)
         else:
             _write_lines(file, rows)
-
-
-def _lines(file: PairsFile) -> Iterator[tuple[RowLocation, bytes | Row]]:
-    """Each row where it stands: still text where the file is JSONL, an object where it is Parquet."""
-    if file.path.name.endswith(".parquet"):
-        from ralign.files import parquet  # the exception the package's docstring tells of
-
-        for number, row in parquet.read_rows(file.path, file.name):
-            yield RowLocation(file.name, number), row
-        return
-    # A byte-order mark and blank lines are passed over, but counted: `file:line` is what an editor shows.
-    opened = gzip.open if file.path.name.endswith(".gz") else open
-    try:
-        with opened(file.path, "rb") as lines:
-            for number, line in enumerate(cast(BinaryIO, lines), start=1):
-                text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
-                if not text.isspace():
-                    yield RowLocation(file.name, number), text
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{file.name}: cannot be read: {error}") from error
 
 
 def _write_lines(file: BinaryIO, rows: Iterable[Row]) -> None:

@@ -1,4 +1,5 @@
-"""Rows of a Parquet file, streamed in and out. Imported only where there is one: pyarrow is heavy.
+"""Rows of a Parquet file, streamed in and out, and of an Arrow file, in. Imported only where there is one: pyarrow is
+heavy.
 
 Parquet has one type a column, and no way to leave a key out; JSON rows have neither rule. So:
 
@@ -40,23 +41,40 @@ def read_rows(path: Path, name: str) -> Iterator[tuple[int, Row]]:
         name: what messages call it.
 
     Raises:
-        InputError: not a Parquet file, or a damaged one.
+        InputError: not such a file, or a damaged one.
     """
     number = 0
+    kind = "Parquet" if path.name.endswith(".parquet") else "Arrow"
     try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-                json_columns = [field.name for field in batch.schema if isinstance(field.type, pa.JsonType)]
-                for values in batch.to_pylist():
-                    number += 1
-                    row = cast(Row, _without_nulls(values))
-                    for column in json_columns:
-                        if column in row:
-                            row[column] = json.loads(cast(str, row[column]))
-                    yield number, row
+        for batch in _parquet_batches(path) if kind == "Parquet" else _arrow_batches(path):
+            json_columns = [field.name for field in batch.schema if isinstance(field.type, pa.JsonType)]
+            for values in batch.to_pylist():
+                number += 1
+                row = cast(Row, _without_nulls(values))
+                for column in json_columns:
+                    if column in row:
+                        row[column] = json.loads(cast(str, row[column]))
+                yield number, row
     except (pa.ArrowException, OSError, json.JSONDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{name}: not readable as Parquet after row {number}: {reason}") from error
+        raise InputError(f"{name}: not readable as {kind} after row {number}: {reason}") from error
+
+
+def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(batch_size=_BATCH_ROWS)
+
+
+def _arrow_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    with pa.memory_map(str(path)) as source:
+        # Feather (version 2) and Arrow files begin alike; the cache of Hugging Face's datasets holds streams.
+        if source.read(6) == b"ARROW1":
+            with pa.ipc.open_file(source) as file:
+                yield from (file.get_batch(index) for index in range(file.num_record_batches))
+        else:
+            source.seek(0)
+            with pa.ipc.open_stream(source) as stream:
+                yield from stream
 
 
 def write_rows(file: BinaryIO, rows: Iterable[Row]) -> None:

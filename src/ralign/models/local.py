@@ -13,8 +13,6 @@ from typing import Any, NamedTuple, Self, cast
 import torch
 from jinja2 import TemplateError
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
@@ -27,6 +25,7 @@ from transformers import (
 from ralign.errors import CallFailed, EndpointRefused, InputError, RalignError
 from ralign.models.batching import Batcher
 from ralign.models.model import Reply, Sampling
+from ralign.models.pretrained import drops_system, load_pretrained, load_weights, refused
 from ralign.records import Message, Usage
 from ralign.thinking import CLOSER, OPENER, marked_decoder, split_thinking
 
@@ -57,7 +56,8 @@ class LocalModel:
     every call.
 
     Args:
-        path: a directory, or a name on the hub, with weights, tokenizer and chat template.
+        path: a directory, or a name on the hub, with weights, tokenizer and chat template; or with a LoRA adapter,
+            which is merged into its base.
         name: the model's name; `path` where None.
         device: a torch device; None takes a GPU where there is one.
         dtype: of the weights, such as `bfloat16`; `auto` takes the one they are stored in.
@@ -66,7 +66,7 @@ class LocalModel:
         template_kwargs: variables for the chat template, such as `enable_thinking`.
 
     Raises:
-        InputError: there is no model at `path`, or it has no chat template.
+        InputError: there is no model at `path`, or it cannot chat.
     """
 
     def __init__(
@@ -82,13 +82,9 @@ class LocalModel:
     ) -> None:
         self._name = name or str(path)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        try:
-            self._tokenizer = cast(Any, AutoTokenizer).from_pretrained(path, padding_side="left")
-            self._model = cast(Any, AutoModelForCausalLM).from_pretrained(path, dtype=dtype)
-        except (OSError, ValueError) as error:
-            raise InputError(f"no model can be loaded from '{path}': {error}") from error
-        if not self._tokenizer.chat_template:
-            raise InputError(f"the tokenizer in '{path}' has no chat template, so '{self._name}' cannot chat")
+        self._pretrained = load_pretrained(str(path), padding_side="left")
+        self._tokenizer = cast(Any, self._pretrained.tokenizer)
+        self._model = cast(Any, load_weights(self._pretrained, dtype=dtype))
         self._model.to(self._device).eval()
         # Chat models often end a turn with another token than a text: the model's own list comes first.
         ends: int | list[int] | None = self._model.generation_config.eos_token_id
@@ -100,7 +96,7 @@ class LocalModel:
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token_id = min(self._ends)
         # In tokens; a model without fixed positions has no limit of its own.
-        self._context: int = getattr(self._model.config, "max_position_embeddings", None) or 2**31
+        self._context = self._pretrained.context or 2**31
         # Where the marks of a thought are special tokens, decoding without those would glue it to the answer.
         self._decode = marked_decoder(self._tokenizer) or partial(
             self._tokenizer.decode, skip_special_tokens=True
@@ -110,6 +106,8 @@ class LocalModel:
         self._batcher = Batcher[_Request | _Fork, Reply | Choice | RalignError](
             self._run_batch, max_size=max_batch
         )
+        self._takes_system: bool | None = None
+        """Whether the chat template shows a system message; None: not asked for yet."""
         self._forward_arguments = inspect.signature(self._model.forward).parameters.keys()
 
     async def __aenter__(self) -> Self:
@@ -217,6 +215,16 @@ class LocalModel:
         return outcomes
 
     def _tokens(self, chat: list[dict[str, str]]) -> list[int]:
+        if chat[0]["role"] == "system" and self._takes_system is None:
+            try:
+                self._takes_system = not drops_system(self._pretrained, self._name, **self._template_kwargs)
+            except InputError as error:
+                raise EndpointRefused(str(error)) from None
+        # Half a prompt would be judged by, and nobody would know.
+        if chat[0]["role"] == "system" and not self._takes_system:
+            raise EndpointRefused(
+                f"the chat template of '{self._name}' leaves system messages out; give a prompt without a [system] part"
+            )
         try:
             return self._tokenizer.apply_chat_template(
                 chat,
@@ -226,10 +234,8 @@ class LocalModel:
                 sanitize_control_tokens=True,
                 **self._template_kwargs,
             )
-        except TemplateError as error:
-            raise EndpointRefused(
-                f"the chat template of '{self._name}' refuses the messages: {error}"
-            ) from None
+        except (TemplateError, ValueError, TypeError) as error:
+            raise EndpointRefused(str(refused(self._name, error))) from None
 
     @torch.inference_mode()
     def _generate(

@@ -26,7 +26,8 @@ class TrainingOptions:
     """Optimization, sampling, engine and checkpoints of one training run."""
 
     model: str
-    """Base model: a Hugging Face model with a chat template (path or hub name)."""
+    """Base model: a Hugging Face model with a chat template (path or hub name), or a LoRA adapter, which is merged
+    into its base and trained on from there."""
     out: Path
     """Run directory. The same command again resumes from its last complete checkpoint."""
     engine: Engine = "trl"
@@ -71,10 +72,12 @@ class TrainingOptions:
     """rl, with --mini-batch: upper clipping range (DAPO's clip-higher). Default: as --clip."""
     temperature: float = 1.0
     """rl: sampling temperature of the rollout."""
-    max_prompt_tokens: int = 8192
-    """Maximum prompt length in tokens. Longer prompts are left out and listed; nothing is truncated."""
-    max_completion_tokens: int = 4096
-    """Maximum completion length in tokens, thinking included. sft: longer targets are left out and listed."""
+    max_prompt_tokens: int | None = None
+    """Maximum prompt length in tokens. Longer prompts are left out and listed; nothing is truncated. Default: what the
+    model can read, less --max-completion-tokens."""
+    max_completion_tokens: int | None = None
+    """Maximum completion length in tokens, thinking included. sft: longer targets are left out and listed. Default:
+    what the model can read, less --max-prompt-tokens; without either, a third of it."""
     lora_rank: int = 0
     """LoRA rank of adapters on all linear layers; 0 trains the full weights."""
     lora_alpha: int | None = None
@@ -208,6 +211,13 @@ class TrainingOptions:
                 )
             if name == "clip" and not 0 <= value <= 1:
                 raise InputError(f"--clip is {value}, expected 0 to 1")
+
+    @property
+    def context(self) -> int:
+        """Longest prompt and completion together, in tokens; both are numbers by the time an engine asks."""
+        assert self.max_prompt_tokens is not None
+        assert self.max_completion_tokens is not None
+        return self.max_prompt_tokens + self.max_completion_tokens
 
     @property
     def updates(self) -> int:

@@ -77,6 +77,11 @@ class TrainingRun:
         return self.training.out / LOG
 
     @property
+    def start(self) -> Path:
+        """Folder of the weights that training starts from, where they had to be made: a LoRA adapter's, merged."""
+        return self.training.out / "start"
+
+    @property
     def unfinished(self) -> Path:
         """Folder where the engine puts weights and tokenizer at the end."""
         return self.training.out / "model.unfinished"
@@ -90,6 +95,11 @@ class TrainingRun:
         """Print a line that asks for attention, in the process that writes."""
         if self.main:
             self.console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    def tell(self, line: str) -> None:
+        """Print a line as it is, in the process that writes."""
+        if self.main:
+            self.say(line)
 
     def say(self, line: str) -> None:
         """Print a line as it is."""

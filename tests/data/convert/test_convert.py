@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -149,10 +150,13 @@ def test_helpsteer3_has_its_subset_and_its_comments_in_the_right_letters(seed: i
     )
 
 
-def test_helpsteer3_prefers_response_2_above_0_and_leaves_ties_out(tmp_path: Path) -> None:
-    rows = [HELPSTEER3 | {"overall_preference": 1}, HELPSTEER3 | {"overall_preference": 0}]
-    (pair,), converted = run("helpsteer3", rows, tmp_path)
-    assert sides(pair) == ("Rosemary.", "Mint likes shade.")
+def test_helpsteer3_prefers_response_2_above_0_and_has_ties_at_0(tmp_path: Path) -> None:
+    rows = [HELPSTEER3 | {"overall_preference": score, "response1": f"Mint {score}."} for score in (1, 0)]
+    (pair, tie), _ = run("helpsteer3", rows, tmp_path)
+    assert sides(pair) == ("Rosemary.", "Mint 1.")
+    assert tie.label == "tie"
+    (tmp_path / "again").mkdir()
+    (_,), converted = run("helpsteer3", rows, tmp_path / "again", ties="leave-out")
     assert converted.left_out == {"tie": 1}
 
 
@@ -184,9 +188,8 @@ def test_rewardbench2_gives_ties_no_more_weight_than_their_rejected_answers(tmp_
     [("model_a", "Rosemary."), ("model_b", "Mint."), ("tie", None), ("tie (bothbad)", None)],
 )
 def test_ppe_reads_its_winner(winner: str, better: str | None, tmp_path: Path) -> None:
-    pairs, converted = run("ppe", [PPE | {"winner": winner}], tmp_path)
-    assert [sides(pair)[0] for pair in pairs] == ([] if better is None else [better])
-    assert converted.left_out == ({"tie": 1} if better is None else {})
+    (pair,), _ = run("ppe", [PPE | {"winner": winner}], tmp_path)
+    assert pair.label == "tie" if better is None else sides(pair)[0] == better
 
 
 def test_ppe_takes_a_conversation_for_a_prompt(tmp_path: Path) -> None:
@@ -266,7 +269,7 @@ BAD_ROWS: list[tuple[Format, dict[str, Any], str]] = [
     ("helpsteer3", HELPSTEER3 | {"response2": None}, "response2 is null, expected a string"),
     ("rewardbench2", REWARDBENCH2 | {"rejected": []}, "rejected is a list, expected a list of one or more"),
     ("rewardbench2", REWARDBENCH2 | {"chosen": [3]}, r"chosen\[0\] is not a string"),
-    ("ppe", PPE | {"winner": "m1"}, "winner is 'm1', expected 'model_a', 'model_b' or a tie"),
+    ("ppe", PPE | {"winner": "m1"}, "winner is 'm1', expected 'A', 'B' or 'tie'"),
     ("ppe", PPE | {"prompt": " "}, "prompt is blank"),
     (
         "skywork",
@@ -274,11 +277,19 @@ BAD_ROWS: list[tuple[Format, dict[str, Any], str]] = [
         "last message of chosen is from 'user', expected 'assistant'",
     ),
     ("skywork", {"chosen": "Mint.", "rejected": "Moss."}, "prompt is missing, expected the prompt too"),
-    ("skywork", SKYWORK | {"rejected": talk("", "x")[1:]}, "rejected has no message of the user's"),
+    (
+        "skywork",
+        SKYWORK | {"rejected": talk("", "x")[1:]},
+        "rejected is one answer and chosen a conversation",
+    ),
     ("code-preference-pairs", CODE | {"input": "", "instruction": ""}, "input is blank"),
     ("math-dpo", {"prompt": "x", "full_chosen": "y"}, "full_rejected is missing, expected a string"),
     ("chosen-rejected", {"prompt": "x", "chosen": "", "rejected": " "}, "both answers are empty"),
-    ("chosen-rejected", {"prompt": "x", "chosen": talk("a", "b"), "rejected": "c"}, "chosen has 2 messages"),
+    (
+        "chosen-rejected",
+        {"prompt": "x", "chosen": talk("a", "b"), "rejected": "c"},
+        "rejected is one answer and chosen a conversation",
+    ),
 ]
 
 
@@ -320,8 +331,8 @@ def test_the_order_of_the_rows_changes_no_pair(tmp_path: Path) -> None:
     forwards, converted = run("chosen-rejected", rows, tmp_path)
     backwards, _ = run("chosen-rejected", rows[::-1], tmp_path / "back")
     assert forwards == backwards[::-1]
-    assert converted.label_a == sum(pair.label == "A" for pair in forwards)
-    assert 8 < converted.label_a < 32
+    assert converted.labels["A"] == sum(pair.label == "A" for pair in forwards)
+    assert 8 < converted.labels["A"] < 32
 
 
 def test_limit_counts_pairs(tmp_path: Path) -> None:
@@ -345,3 +356,39 @@ def test_a_file_that_exists_is_not_written_over(tmp_path: Path) -> None:
 def test_another_benchmark_name_can_be_given(tmp_path: Path) -> None:
     (pair,), _ = run("ppe", [PPE], tmp_path, benchmark="arena")
     assert pair.benchmark == "arena"
+
+
+def test_nothing_is_left_out_without_being_counted_in_the_report(tmp_path: Path) -> None:
+    image = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}
+    plain = {"prompt": "Which?", "chosen": "Mint.", "rejected": "Moss."}
+    rows = [plain, plain, plain | {"prompt": [image]}, plain | {"rejected": "Mint."}, plain | {"prompt": 3}]
+    _, converted = run("chosen-rejected", rows, tmp_path, skip_bad_rows=True)
+    report = json.loads((tmp_path / "out.report.json").read_text())
+    assert report["left_out"] == {
+        "the same pair again": 1,
+        "a message has a part that is no text: image_url": 1,
+        "the two answers are the same": 1,
+    }
+    assert len(report["bad_rows"]) == 1
+    assert report["rows"] == 5 == report["pairs"] + sum(report["left_out"].values()) + len(report["bad_rows"])
+    assert report["labels"]["A"] + report["labels"]["B"] == converted.pairs == 1
+
+
+def test_a_date_of_a_parquet_file_is_written_as_text(tmp_path: Path) -> None:
+    (pair,), _ = run("ppe", [PPE | {"when": datetime(2026, 1, 2, tzinfo=UTC)}], tmp_path, suffix=".parquet")
+    assert str(pair.unknown["when"]).startswith("2026-01-02 00:00:00")
+
+
+def test_a_csv_file_is_converted_with_lists_and_labels_as_text(tmp_path: Path) -> None:
+    (tmp_path / "arena.csv").write_text(
+        "id,model_a,model_b,prompt,response_a,response_b,winner_model_a,winner_model_b,winner_tie\n"
+        '7,x,y,"[""Which?""]","[""Mint.""]","[""Moss.""]",0,0,1\n'
+        '8,x,y,"[""Which?""]","[null]","[""Moss.""]",0,1,0\n'
+    )
+    converted = convert(ConvertConfig("arena", (str(tmp_path / "arena.csv"),), out=tmp_path / "out.jsonl"))
+    pairs = list(read_pairs(find_pairs_files([str(tmp_path / "out.jsonl")])))
+    assert [(pair.id, pair.label, pair.response_a) for pair in pairs] == [
+        ("7", "tie", "Mint."),
+        ("8", "B", ""),
+    ]
+    assert converted.labels == {"tie": 1, "B": 1}

@@ -191,7 +191,7 @@ async def test_convert_then_gold_makes_a_rationale_aware_benchmark(tmp_path: Pat
     }
     source.write_text("".join(json.dumps(row | {"overall_preference": score}) + "\n" for score in (-1, 0)))
     pairs = tmp_path / "pairs.jsonl"
-    done = await ralign("convert", "helpsteer3", source, "--out", pairs, "--seed", 3)
+    done = await ralign("convert", "helpsteer3", source, "--out", pairs, "--seed", 3, "--ties", "leave-out")
     assert done.code == 0, done.err
     assert f"1 pairs of 2 rows in {pairs}" in done.out
     assert "Left out: 1 (tie)." in done.out
@@ -210,7 +210,10 @@ async def test_convert_names_a_bad_row_and_exits_2(tmp_path: Path) -> None:
     source.write_text('{"prompt": "x", "response_1": "y", "response_2": "z", "winner": "?"}\n')
     done = await ralign("convert", "ppe", source, "--out", tmp_path / "out.jsonl")
     assert done.code == 2
-    assert done.err == f"ralign: {source}:1: winner is '?', expected 'model_a', 'model_b' or a tie\n"
+    assert (
+        done.err
+        == f"ralign: {source}:1: winner is '?', expected 'A', 'B' or 'tie', or other words for them\n"
+    )
     done = await ralign("convert", "ppe", source, "--out", tmp_path / "out.jsonl", "--skip-bad-rows")
     assert done.code == 0
     assert (

@@ -1,15 +1,19 @@
 """What the base model's tokenizer and chat template decide, before any weight is loaded."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from examples.train_micro_judge import CHAT_TEMPLATE, SMALL, micro_tokenizer, save_start
+from tests.models.test_pretrained import adapter_on
 from tests.training.test_examples import pair
 from tests.training.toy_judge import toy_config
 
 from ralign.errors import InputError
+from ralign.models.pretrained import load_weights
 from ralign.records import Message
-from ralign.training.engines.base_model import fitting, load_base_model
+from ralign.training.engines.base_model import engine_options, fitting, load_base_model, token_limits
 from ralign.training.examples import Example
 
 EMPTY_THOUGHT = "<think>\n\n</think>\n\n"
@@ -31,7 +35,7 @@ def started(folder: Path, template: str, **given):
     tokenizer.chat_template = template
     tokenizer.save_pretrained(folder / "start")
     config = toy_config(folder, folder / "run", **{"stage": "sft"} | given)
-    return load_base_model(config.training), config.training
+    return load_base_model(config.training, lambda line: None), config.training
 
 
 def example(text: str = "A: red", target: str | None = "right. \\boxed{A}") -> Example:
@@ -86,5 +90,70 @@ def test_prompts_and_answers_that_are_too_long_are_told_apart(tmp_path) -> None:
 def test_a_template_that_refuses_a_prompt_is_one_line(tmp_path) -> None:
     refusing = "{{ raise_exception('no such chat') if messages|length and messages[0].content != '?' }}"
     base, config = started(tmp_path, refusing)
-    with pytest.raises(InputError, match="refuses a prompt: no such chat"):
+    with pytest.raises(InputError, match="refuses the messages: no such chat"):
         fitting([example()], base, config)
+
+
+@pytest.mark.parametrize(
+    ("given", "context", "limits"),
+    [
+        ({}, 120, (80, 40)),
+        ({"max_prompt_tokens": 100}, 120, (100, 20)),
+        ({"max_completion_tokens": 100}, 120, (20, 100)),
+        ({"max_prompt_tokens": 10, "max_completion_tokens": 10}, 120, (10, 10)),
+        ({}, None, (8192, 4096)),
+    ],
+)
+def test_limits_that_nobody_gave_are_what_the_model_can_read(given, context, limits, tmp_path) -> None:
+    options = {"max_prompt_tokens": None, "max_completion_tokens": None} | given
+    config = toy_config(tmp_path, tmp_path / "run", stage="sft", **options).training
+    assert token_limits(config, context) == limits
+
+
+@pytest.mark.parametrize("given", [{"max_prompt_tokens": 120}, {"max_completion_tokens": 200}])
+def test_limits_beyond_what_the_model_can_read_are_refused(given, tmp_path) -> None:
+    options = {"max_prompt_tokens": None, "max_completion_tokens": None} | given
+    config = toy_config(tmp_path, tmp_path / "run", stage="sft", **options).training
+    with pytest.raises(InputError, match="are more than the 120 tokens"):
+        token_limits(config, 120)
+
+
+def test_the_limits_that_follow_from_the_model_are_told(tmp_path) -> None:
+    save_start(tmp_path / "start", SMALL)
+    limits = {"max_prompt_tokens": None, "max_completion_tokens": None}
+    config = toy_config(tmp_path, tmp_path / "run", stage="sft", **limits).training
+    told = []
+    base = load_base_model(config, told.append)
+    assert (base.max_prompt_tokens, base.max_completion_tokens) == (86, 42)
+    assert told == [
+        f"'{tmp_path}/start' can read 128 tokens: --max-prompt-tokens 86, --max-completion-tokens 42"
+    ]
+
+
+def test_an_adapter_is_merged_once_into_the_folder_that_training_starts_from(tmp_path) -> None:
+    save_start(tmp_path / "base", SMALL)
+    adapter_on(tmp_path / "base", tmp_path / "start")
+    config = toy_config(tmp_path, tmp_path / "run", stage="sft").training
+    base = load_base_model(config, lambda line: None)
+    options = engine_options(config, base, tmp_path / "run/start")
+    assert options.model == str(tmp_path / "run/start")
+    written = (tmp_path / "run/start/model.safetensors").stat().st_mtime_ns
+    assert engine_options(config, base, tmp_path / "run/start") == options
+    assert (tmp_path / "run/start/model.safetensors").stat().st_mtime_ns == written
+    again = load_base_model(options, lambda line: None)
+    assert again.pretrained.adapter is None
+    torch.testing.assert_close(
+        load_weights(again.pretrained).state_dict(), load_weights(base.pretrained).state_dict()
+    )
+
+
+def test_a_template_that_leaves_the_system_message_out_is_refused(tmp_path) -> None:
+    template = CHAT_TEMPLATE.replace(
+        "{% for message in messages %}", "{% for message in messages if message.role != 'system' %}"
+    )
+    base, config = started(tmp_path, template)
+    judged = replace(
+        example(), prompt=(Message(role="system", content="red"), Message(role="user", content="A"))
+    )
+    with pytest.raises(InputError, match="leaves system messages out"):
+        fitting([judged], base, config)

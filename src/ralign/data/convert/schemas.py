@@ -1,59 +1,75 @@
-"""The schemas that are read: a row in; preferences, or why there are none, out. Pure.
+"""The schemas that are read, by name: a row in, comparisons out. Pure.
 
-A reader takes a parsed row and its location, and raises `BadRow` where the row is not of its schema. Columns that
-become a part of the pair are taken out of the row; all others stay with the pair as they came. Where a data set does
-not say that an id stands once, pairs are named by their content.
+A reader takes a parsed row and its location. It raises `BadRow` where the row is not of its schema, and `LeftOut`
+where the row is as it should be and gives no pair. Columns that become a part of the pair are taken out of the row; all
+others stay with the pair as they came.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, Literal, NamedTuple
 
-from ralign.data.convert.position import Preference
-from ralign.files.pair_rows import (
-    KNOWN_COLUMNS,
-    Row,
-    RowLocation,
-    expected,
-    identifier,
-    optional_string,
-    read_messages,
-    read_turns,
-    shown,
-    string,
+from ralign.data.convert.chosen_rejected import (
+    ChosenRejected,
+    read_hh_rlhf,
+    read_nectar,
+    read_rewardbench2,
+    read_rm_bench,
 )
-from ralign.judging import call_seed
-from ralign.records import Message
+from ralign.data.convert.config import ConvertConfig, Format
+from ralign.data.convert.labels import LabelValues, word_label
+from ralign.data.convert.position import Comparison
+from ralign.data.convert.row import columns_besides
+from ralign.data.convert.turns import conversation_of, is_transcript
+from ralign.data.convert.two_answers import (
+    TwoAnswers,
+    read_alpaca_eval,
+    read_arena,
+    read_auto_j,
+    read_judgebench,
+    read_llmbar,
+    read_pandalm,
+)
+from ralign.files.pair_rows import Row, RowLocation, expected, optional_string, string
+from ralign.records import Verdict
 
-
-class LeftOut(NamedTuple):
-    """A row that is as it should be and carries no preference to convert."""
-
-    reason: str
-    """A few words that rows are counted under."""
-
-
-Read = Callable[[Row, RowLocation], Sequence[Preference] | LeftOut]
+Read = Callable[[Row, RowLocation], Sequence[Comparison]]
 
 
 class Schema(NamedTuple):
-    """A data set's way of writing preferences."""
+    """A data set's way of writing comparisons."""
 
     benchmark: str
     """The name that the pairs count under."""
     read: Read
+    columns: frozenset[str] = frozenset()
+    """By which a row is known to be of this schema: all of them are there."""
+    labels: frozenset[str] = frozenset()
+    """Columns that say which answer is better, and are read."""
+    kept: bool = False
+    """Whether the two answers have places of their own, A and B, where they stay."""
+    absent: frozenset[str] = frozenset()
+    """Columns that a row of this schema does not have."""
+    chosen: Literal["list", "text", "transcript"] | None = None
+    """What `chosen` holds, where columns alone do not tell."""
+
+    def fits(self, row: Row) -> bool:
+        """Whether a row looks like one of this schema."""
+        if not self.columns <= row.keys() or self.absent & row.keys():
+            return False
+        chosen = row.get("chosen")
+        match self.chosen:
+            case None:
+                return True
+            case "list":
+                return isinstance(chosen, list)
+            case "text":
+                return isinstance(chosen, str)
+            case "transcript":
+                return is_transcript(chosen)
 
 
-def columns_besides(row: Row, taken: Collection[str | None]) -> Row:
-    """The columns that are not taken, under names that the interchange format does not use itself."""
-    return {
-        f"original_{key}" if key in KNOWN_COLUMNS else key: value
-        for key, value in row.items()
-        if key not in taken
-    }
-
-
-def read_helpsteer3(row: Row, location: RowLocation) -> Sequence[Preference] | LeftOut:
+def read_helpsteer3(row: Row, location: RowLocation) -> Sequence[Comparison]:
     """HelpSteer3, configuration `preference` (arXiv 2505.11475); the subset is the domain.
 
     Columns: `domain`, `language`, `context` (messages up to the user's last), `response1`, `response2`,
@@ -66,22 +82,21 @@ def read_helpsteer3(row: Row, location: RowLocation) -> Sequence[Preference] | L
     overall = row.get("overall_preference")
     if not isinstance(overall, int) or isinstance(overall, bool) or not -3 <= overall <= 3:
         raise expected(row, "overall_preference", "a whole number from -3 to 3", location)
-    conversation = read_turns(row, "context", location)
-    first, second = string(row, "response1", location), string(row, "response2", location)
-    if overall == 0:
-        return LeftOut("tie")
-    preference = Preference(
-        conversation=conversation,
-        chosen=first if overall < 0 else second,
-        rejected=second if overall < 0 else first,
-        subset=optional_string(row, "domain", location),
-        # The comments stay, with the preference from which `ralign gold` sees which response they speak of.
-        other_columns=columns_besides(row, ("context", "response1", "response2")),
-    )
-    return [preference]
+    label: Verdict = "tie" if overall == 0 else "A" if overall < 0 else "B"
+    return [
+        Comparison(
+            conversation=conversation_of(row, "context", location),
+            first=string(row, "response1", location),
+            second=string(row, "response2", location),
+            label=label,
+            subset=optional_string(row, "domain", location),
+            # The comments stay, with the preference from which `ralign gold` sees which response they speak of.
+            other_columns=columns_besides(row, ("context", "response1", "response2")),
+        )
+    ]
 
 
-def read_ppe(row: Row, location: RowLocation) -> Sequence[Preference] | LeftOut:
+def read_ppe(row: Row, location: RowLocation) -> Sequence[Comparison]:
     """PPE human preference (arXiv 2410.14872); the subset is the language. For evaluation only, says its card.
 
     Columns: `question_id`, `model_a`, `model_b`, `winner`, `prompt`, `response_1`, `response_2`, `language`, and what
@@ -89,66 +104,21 @@ def read_ppe(row: Row, location: RowLocation) -> Sequence[Preference] | LeftOut:
     """
     # Read from the data card of lmarena-ai/PPE-Human-Preference-V1 (README at e75cdc5), which gives `prompt` as a
     # string; a list of messages is taken too. No row of the original has been seen here.
-    conversation = read_turns(row, "prompt", location)
-    first, second = string(row, "response_1", location), string(row, "response_2", location)
-    winner = row.get("winner")
     # The card does not list the values of `winner`. These are the ones that public code for this set and for its
     # parent, Chatbot Arena, compares with; `model_a` gave `response_1`.
-    if winner in ("tie", "tie (bothbad)", "both_bad"):
-        return LeftOut("tie")
-    if winner not in ("model_a", "model_b"):
-        raise expected(row, "winner", "'model_a', 'model_b' or a tie", location)
-    preference = Preference(
-        conversation=conversation,
-        chosen=first if winner == "model_a" else second,
-        rejected=second if winner == "model_a" else first,
-        subset=optional_string(row, "language", location),
-        other_columns=columns_besides(row, ("prompt", "response_1", "response_2")),
-    )
-    return [preference]
-
-
-def read_rewardbench2(row: Row, location: RowLocation, *, seed: int) -> Sequence[Preference]:
-    """RewardBench 2 (arXiv 2506.01937): one preference a rejected answer.
-
-    Columns: `id`, `prompt` (a string), `chosen` and `rejected` (lists of strings), `num_correct`, `num_incorrect`,
-    `total_completions`, `models`, `subset`, `additional_metadata`.
-    """
-    # Read from the data card of allenai/reward-bench-2 (README at 7ff0885). Its rule: in five of the six subsets a row
-    # counts when its one chosen answer scores above each of its three rejected ones; in `Ties` every correct answer
-    # must score above every incorrect one, and the margins count too. No row of the original has been seen here.
-    #
-    # Each pair is a preference by the card's rule. A share of pairs is not the leaderboard's score: that asks for all
-    # three pairs of a row at once, and `row_id` says which belong together.
-    row_id = identifier(row, "id", location)
-    conversation = read_turns(row, "prompt", location)
-    answers: dict[str, list[str]] = {}
-    for key in ("chosen", "rejected"):
-        values = row.get(key)
-        if not isinstance(values, list) or not values:
-            raise expected(row, key, "a list of one or more strings", location)
-        for number, value in enumerate(cast("list[object]", values)):
-            if not isinstance(value, str):
-                raise location.bad(f"{key}[{number}] is not a string, expected the text of an answer")
-        answers[key] = cast("list[str]", values)
-    chosen = answers["chosen"]
-    other_columns = {"row_id": row_id, **columns_besides(row, ("id", "prompt", "chosen", "rejected"))}
     return [
-        Preference(
-            id=f"{row_id}/{number}",
-            conversation=conversation,
-            # Of several right answers (`Ties`) one is drawn for each wrong one: all combinations would make a
-            # question with many right answers outweigh the rest.
-            chosen=chosen[call_seed(seed, "partner", row_id, number) % len(chosen)],
-            rejected=rejected,
-            subset=optional_string(row, "subset", location),
-            other_columns=other_columns,
+        Comparison(
+            conversation=conversation_of(row, "prompt", location),
+            first=string(row, "response_1", location),
+            second=string(row, "response_2", location),
+            label=word_label(row, "winner", location),
+            subset=optional_string(row, "language", location),
+            other_columns=columns_besides(row, ("prompt", "response_1", "response_2")),
         )
-        for number, rejected in enumerate(answers["rejected"])
     ]
 
 
-def read_code_preference_pairs(row: Row, location: RowLocation) -> Sequence[Preference]:
+def read_code_preference_pairs(row: Row, location: RowLocation) -> Sequence[Comparison]:
     """Code-Preference-Pairs: a right program against the same with a bug put in.
 
     Columns: `instruction`, `input` (the user's question), `accepted`, `rejected`, `ID`.
@@ -159,16 +129,17 @@ def read_code_preference_pairs(row: Row, location: RowLocation) -> Sequence[Pref
     question = optional_string(row, "input", location) or ""
     if not question.strip():
         question = optional_string(row, "instruction", location) or ""
-    preference = Preference(
-        conversation=read_turns({"input": question}, "input", location),
-        chosen=string(row, "accepted", location),
-        rejected=string(row, "rejected", location),
-        other_columns=columns_besides(row, ("input", "accepted", "rejected")),
-    )
-    return [preference]
+    return [
+        Comparison(
+            conversation=conversation_of({"input": question}, "input", location),
+            first=string(row, "accepted", location),
+            second=string(row, "rejected", location),
+            other_columns=columns_besides(row, ("input", "accepted", "rejected")),
+        )
+    ]
 
 
-def read_math_dpo(row: Row, location: RowLocation) -> Sequence[Preference]:
+def read_math_dpo(row: Row, location: RowLocation) -> Sequence[Comparison]:
     """Math-DPO-10K, by its full name Math-Step-DPO-10K (arXiv 2406.18629); the subset is the problem's data set.
 
     Columns: `dataset`, `prompt`, `initial_reason_steps` (right steps that both answers begin with), `chosen` and
@@ -180,92 +151,151 @@ def read_math_dpo(row: Row, location: RowLocation) -> Sequence[Preference]:
     steps = optional_string(row, "initial_reason_steps", location) or ""
     chosen, rejected = (string(row, key, location) for key in ("full_chosen", "full_rejected"))
     texts = ("prompt", "initial_reason_steps", "chosen", "rejected", "full_chosen", "full_rejected")
-    preference = Preference(
-        conversation=read_turns(row, "prompt", location),
-        # The card does not say whether the full texts repeat the initial steps.
-        chosen=chosen if chosen.startswith(steps) else steps + chosen,
-        rejected=rejected if rejected.startswith(steps) else steps + rejected,
-        subset=optional_string(row, "dataset", location),
-        other_columns=columns_besides(row, (*texts, "dataset")),
+    return [
+        Comparison(
+            conversation=conversation_of(row, "prompt", location),
+            # The card does not say whether the full texts repeat the initial steps.
+            first=chosen if chosen.startswith(steps) else steps + chosen,
+            second=rejected if rejected.startswith(steps) else steps + rejected,
+            subset=optional_string(row, "dataset", location),
+            other_columns=columns_besides(row, (*texts, "dataset")),
+        )
+    ]
+
+
+def _columns(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_WINNER: Final = _columns("winner")
+_LABEL: Final = _columns("label")
+_SCHEMAS: Final[Mapping[Format, Schema]] = {
+    # The first that fits is what a file is taken for, so that the narrower stands before the wider.
+    "helpsteer3": Schema(
+        "HelpSteer3",
+        read_helpsteer3,
+        _columns("context response1 response2 overall_preference"),
+        _columns("overall_preference"),
+    ),
+    "ppe": Schema("PPE-Preference", read_ppe, _columns("prompt response_1 response_2 winner"), _WINNER),
+    "judgebench": Schema(
+        "JudgeBench",
+        read_judgebench,
+        _columns("pair_id question response_A response_B label"),
+        _LABEL,
+        kept=True,
+    ),
+    "llmbar": Schema("LLMBar", read_llmbar, _columns("input output_1 output_2 label"), _LABEL, kept=True),
+    "pandalm": Schema(
+        "PandaLM",
+        read_pandalm,
+        _columns("instruction response1 response2 annotator1"),
+        _columns("annotator1 annotator2 annotator3"),
+        kept=True,
+    ),
+    "auto-j": Schema(
+        "Auto-J", read_auto_j, frozenset({"prompt", "response 1", "response 2", "label"}), _LABEL, kept=True
+    ),
+    "alpaca-eval": Schema(
+        "AlpacaEval",
+        read_alpaca_eval,
+        _columns("instruction output_1 output_2 preference"),
+        _columns("preference"),
+        kept=True,
+    ),
+    "mt-bench": Schema(
+        "MT-bench",
+        read_arena,
+        _columns("question_id conversation_a conversation_b winner turn judge"),
+        _WINNER,
+        kept=True,
+        # chatbot_arena_conversations has the same columns, and when each battle was.
+        absent=_columns("tstamp"),
+    ),
+    "arena": Schema(
+        "Chatbot-Arena",
+        read_arena,
+        _columns("model_a model_b"),
+        _columns("winner winner_model_a winner_model_b winner_tie"),
+        kept=True,
+    ),
+    "code-preference-pairs": Schema(
+        "Code-Preference-Pairs", read_code_preference_pairs, _columns("input accepted rejected")
+    ),
+    "math-dpo": Schema("Math-DPO-10K", read_math_dpo, _columns("prompt full_chosen full_rejected")),
+    "nectar": Schema("Nectar", read_nectar, _columns("prompt answers num_responses")),
+    "rm-bench": Schema(
+        "RM-Bench", read_rm_bench, _columns("id prompt chosen rejected domain"), chosen="list"
+    ),
+    "hh-rlhf": Schema(
+        "HH-RLHF",
+        read_hh_rlhf,
+        _columns("chosen rejected"),
+        absent=_columns("prompt"),
+        chosen="transcript",
+    ),
+    "sharegpt": Schema(
+        "ShareGPT", ChosenRejected(prompt="conversations").read, _columns("conversations chosen rejected")
+    ),
+    "ultrafeedback": Schema(
+        "UltraFeedback",
+        ChosenRejected(id_column=None).read,
+        _columns("prompt prompt_id chosen rejected score_chosen score_rejected"),
+        chosen="list",
+    ),
+    "orpo-mix": Schema(
+        "orpo-dpo-mix",
+        ChosenRejected(subset_column="source").read,
+        _columns("source prompt chosen rejected question"),
+        chosen="list",
+    ),
+    "rewardbench": Schema(
+        "RewardBench",
+        ChosenRejected(id_column="id", subset_column="subset").read,
+        _columns("id prompt chosen rejected chosen_model rejected_model subset"),
+        chosen="text",
+    ),
+    "skywork": Schema(
+        "Skywork-Reward-Preference-80K",
+        ChosenRejected(subset_column="source").read,
+        _columns("source chosen rejected"),
+        absent=_columns("prompt id"),
+        chosen="list",
+    ),
+}
+
+
+def schemas(config: ConvertConfig) -> dict[Format, Schema]:
+    """All schemas, in the order in which a file is tried for them; the last two as the columns' flags say."""
+    seeded = partial(read_rewardbench2, seed=config.seed)
+    found: dict[Format, Schema] = {
+        "rewardbench2": Schema(
+            "RewardBench2", seeded, _columns("id prompt chosen rejected num_correct"), chosen="list"
+        ),
+        **_SCHEMAS,
+    }
+    name = config.out.name.partition(".")[0] if config.out is not None else ""
+    either = ChosenRejected(
+        prompt=config.prompt_column,
+        chosen=config.chosen_column,
+        rejected=config.rejected_column,
+        id_column=config.id_column,
+        subset_column=config.subset_column,
     )
-    return [preference]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenRejected:
-    """Any data with a better and a worse answer in two columns, as DPO trainers read it.
-
-    The two columns hold either the answers' texts, or whole conversations that end in them: lists of messages. Texts
-    need a column with the prompt, a text or messages. Conversations bring theirs with them; where there is a prompt
-    column as well, TRL's "explicit prompt", the answers' columns hold the answers alone.
-
-    Skywork-Reward-Preference-80K (arXiv 2410.18451) is this with `source` as the subset. Its data card
-    (Skywork/Skywork-Reward-Preference-80K-v0.2) could not be read here. The columns are those that public code for
-    the set reads (`row["chosen"][0]["role"]`), and trainers name as `chosen_key` and `rejected_key`; `source` is named
-    in papers that use the set.
-    """
-
-    prompt: str = "prompt"
-    chosen: str = "chosen"
-    rejected: str = "rejected"
-    id_column: str | None = None
-    """None: pairs are named by their content."""
-    subset_column: str | None = None
-
-    def read(self, row: Row, location: RowLocation) -> Sequence[Preference] | LeftOut:
-        """Read one row.
-
-        Raises:
-            BadRow: the row is not of this schema.
-        """
-        if self.prompt in row:
-            conversation = other = read_turns(row, self.prompt, location)
-            chosen = self._answer(row, self.chosen, location)
-            rejected = self._answer(row, self.rejected, location)
-        else:
-            if isinstance(row.get(self.chosen), str):
-                raise location.bad(
-                    f"{self.chosen} is a text and {self.prompt} is missing, expected the prompt too"
-                )
-            conversation, chosen = _split_last(row, self.chosen, location)
-            other, rejected = _split_last(row, self.rejected, location)
-        # RM-R1 (arXiv 2505.02387, appendix F) reports that in `magpie_ultra`, about 30 % of Skywork's set, the
-        # rejected conversation often has more turns than the chosen one, and leaves that whole source out.
-        if [(m.role, m.content) for m in conversation] != [(m.role, m.content) for m in other]:
-            return LeftOut("the two answers belong to different conversations")
-        subset = row.get(self.subset_column) if self.subset_column is not None else None
-        taken = {self.prompt, self.chosen, self.rejected, self.id_column, self.subset_column}
-        preference = Preference(
-            id=None if self.id_column is None else identifier(row, self.id_column, location),
-            conversation=conversation,
-            chosen=chosen,
-            rejected=rejected,
-            subset=None if subset is None else str(subset),
-            other_columns=columns_besides(row, taken),
-        )
-        return [preference]
-
-    def _answer(self, row: Row, key: str, location: RowLocation) -> str:
-        """An answer beside its prompt: a text, or a list of one message of the assistant's."""
-        value = row.get(key)
-        if isinstance(value, str):
-            return value
-        messages = read_messages(row, key, location)
-        if len(messages) != 1 or messages[0].role != "assistant":
-            raise location.bad(
-                f"{key} has {len(messages)} messages, the last from {shown(messages[-1].role)}, beside "
-                f"{self.prompt}, expected one from 'assistant'"
-            )
-        return messages[0].content
-
-
-def _split_last(row: Row, key: str, location: RowLocation) -> tuple[tuple[Message, ...], str]:
-    """A column that holds a whole conversation: the messages before the last, and the last one's text."""
-    messages = read_messages(row, key, location)
-    if messages[-1].role != "assistant":
-        raise location.bad(
-            f"the last message of {key} is from {shown(messages[-1].role)}, expected 'assistant'"
-        )
-    if len(messages) < 2 or messages[-2].role != "user":
-        raise location.bad(f"{key} has no message of the user's before the answer, expected one")
-    return messages[:-1], messages[-1].content
+    found["chosen-rejected"] = Schema(
+        name, either.read, frozenset({config.chosen_column, config.rejected_column})
+    )
+    two = TwoAnswers(
+        prompt=config.prompt_column,
+        answer_a=config.answer_a_column,
+        answer_b=config.answer_b_column,
+        label=config.label_column,
+        values=LabelValues(a=config.label_a, b=config.label_b, tie=config.label_tie),
+        id_column=config.id_column,
+        subset_column=config.subset_column,
+    )
+    columns = frozenset(
+        {config.prompt_column, config.answer_a_column, config.answer_b_column, config.label_column}
+    )
+    found["answers"] = Schema(name, two.read, columns, frozenset({config.label_column}), kept=True)
+    return found

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.models.test_pretrained import adapter_on
 from tests.training.configs import replaced
 from tests.training.toy_judge import Interrupting, prepared, toy_config, train
 from transformers import AutoModelForCausalLM
@@ -82,6 +83,21 @@ def test_adapters_are_trained_alone_and_saved_merged_into_the_start(folder: Path
     adapter = json.loads((config.training.out / "adapter" / "adapter_config.json").read_text())
     assert (adapter["r"], adapter["lora_alpha"]) == (2, 4)
     assert AutoModelForCausalLM.from_pretrained(config.training.out / "model").config.model_type == "qwen3"
+
+
+def test_an_adapter_is_a_start_like_its_merged_model(folder: Path, tmp_path: Path) -> None:
+    adapter = adapter_on(folder / "start", tmp_path / "adapter")
+    limits = {"max_prompt_tokens": None, "max_completion_tokens": None}
+    config = toy_config(folder, tmp_path / "run", stage="sft", steps=1, model=str(adapter), **limits)
+    said = train(config)
+    assert "can read 128 tokens: --max-prompt-tokens 86, --max-completion-tokens 42" in said
+    merged = config.training.out / "start"
+    train(toy_config(folder, tmp_path / "other", stage="sft", steps=1, model=str(merged)))
+    one, other = (
+        load_file(run / "model/model.safetensors") for run in (config.training.out, tmp_path / "other")
+    )
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_what_is_too_long_is_left_out_and_said_never_cut(folder: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def grpo_config(
             "vllm_server_base_url": config.vllm_url,
             "vllm_gpu_memory_utilization": config.vllm_memory,
             "vllm_tensor_parallel_size": config.vllm_tensor_parallel,
-            "vllm_max_model_length": config.max_prompt_tokens + config.max_completion_tokens,
+            "vllm_max_model_length": config.context,
         }
     return _made(GRPOConfig, settings, config)
 

@@ -22,7 +22,7 @@ from ralign.errors import InputError
 from ralign.files import AppendLog
 from ralign.thinking import marked_decoder
 from ralign.training.checkpoints import last_complete
-from ralign.training.engines.base_model import BaseModel, chat, fitting, load_base_model
+from ralign.training.engines.base_model import BaseModel, chat, engine_options, fitting, load_base_model
 from ralign.training.engines.trl.callbacks import MarkCheckpoints, StepLog, WatchRewardHacking
 from ralign.training.engines.trl.config import check_extras, grpo_config, on_gpu, sft_config
 from ralign.training.engines.trl.reward import TrlReward
@@ -44,13 +44,15 @@ def train(run: TrainingRun) -> Trained:
     training, task = run.training, run.task
     check_extras(training)
     processes = _processes(run)
-    base = load_base_model(training)
+    base = load_base_model(training, run.tell)
     examples, left_out = fitting(task.data.examples, base, training)
     for line in list_left_out(left_out):
         run.warn(line)
     data = replace(task.data, examples=examples, left_out=task.data.left_out + left_out)
     run = replace(run, data=data)
     steps = training.steps_over(len(examples), task.stage)
+    with PartialState().main_process_first():
+        training = engine_options(training, base, run.start)
     disable_progress_bar()
     with ExitStack() as stack:
         # TRL 1.16 and peft 0.21 ask a model for this by a name that transformers 5.23 has given up.

@@ -102,7 +102,7 @@ def config_text(
                 "seed": training.seed,
                 "gpu_memory_utilization": training.vllm_memory,
                 "tensor_model_parallel_size": training.vllm_tensor_parallel,
-                "max_model_len": _context(training),
+                "max_model_len": training.context,
             },
         },
         "algorithm": _algorithm(training),
@@ -113,7 +113,7 @@ def config_text(
         ours["critic"] = {
             "model": _model(training),
             # A value a token in place of a vocabulary of logits: twice as many tokens fit.
-            "ppo_max_token_len_per_gpu": 2 * _context(training),
+            "ppo_max_token_len_per_gpu": 2 * training.context,
             "cliprange_value": 0.5,
             "grad_clip": training.clip_norm,
             "optim": _optimizer(training, training.critic_learning_rate),
@@ -128,10 +128,6 @@ def config_text(
         f"# Written by ralign {command} --engine verl. What is not here is as verl has it: see composed.yaml.\n"
         + yaml.safe_dump({**head, **ours}, sort_keys=False, allow_unicode=True, width=110)
     )
-
-
-def _context(training: TrainingOptions) -> int:
-    return training.max_prompt_tokens + training.max_completion_tokens
 
 
 def _offload() -> Settings:
@@ -187,7 +183,7 @@ def _actor(training: TrainingOptions) -> Settings:
         "ppo_epochs": 1,
         # Micro-batches by tokens, not by sequences: answers differ tenfold in length. One must hold the longest.
         "use_dynamic_bsz": True,
-        "ppo_max_token_len_per_gpu": _context(training),
+        "ppo_max_token_len_per_gpu": training.context,
         # verl's lower and upper bound have defaults of their own, which `clip_ratio` alone would not move.
         "clip_ratio": clip,
         "clip_ratio_low": clip,

@@ -21,7 +21,7 @@ from ralign.errors import InputError, RalignError
 from ralign.files import write_atomically
 from ralign.thinking import lost_marks
 from ralign.training.config import PolicyConfig, TrainConfig
-from ralign.training.engines.base_model import BaseModel, fitting, load_base_model
+from ralign.training.engines.base_model import BaseModel, engine_options, fitting, load_base_model
 from ralign.training.engines.verl.config import RewardFunction, ServedMetaJudge, config_text
 from ralign.training.engines.verl.data import judge_row, policy_row, write_verl_data
 from ralign.training.engines.verl.files import VerlFiles
@@ -58,7 +58,7 @@ def train(run: TrainingRun) -> Trained | None:
     """
     training, config = run.training, run.task.config
     refuse_what_verl_cannot(config)
-    base = load_base_model(training)
+    base = load_base_model(training, run.tell)
     examples, left_out = fitting(run.data.examples, base, training)
     for line in list_left_out(left_out):
         run.warn(line)
@@ -68,6 +68,7 @@ def train(run: TrainingRun) -> Trained | None:
             "where it thinks, a reward cannot tell its thought from its answer. --engine trl can; or make them "
             "ordinary tokens."
         )
+    training = engine_options(training, base, run.start.resolve())
     files = VerlFiles(out=training.out.resolve())
     reward, served, row = _reward_function(config, files, base), _served_meta_judge(config), judge_row
     if isinstance(config, PolicyConfig):
