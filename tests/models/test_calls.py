@@ -112,6 +112,7 @@ def test_bench_asks_python_functions_and_refuses_to_resume_with_other_code(
         "bench", "pairs.jsonl", "--judge", "python:hour_rules:judge", "--meta-judge",
         "python:hour_rules:meta_judge", "--out", "run",
     )  # fmt: skip
+    assert "judge: 2 calls, about 0 tokens in and 0 out" in ralign(*command, "--dry-run", cwd=tmp_path).stdout
     ended = ralign(*command, cwd=tmp_path)
     # One row's rule raised: its failure is data, and owed again.
     assert ended.returncode == 1, ended.stderr
