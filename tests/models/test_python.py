@@ -115,7 +115,7 @@ def test_its_version_is_the_modules_or_a_digest_of_its_source(folder: Path) -> N
 
 
 def test_it_has_no_address_and_takes_no_body() -> None:
-    with pytest.raises(InputError, match="is a Python function, which has no URL, .* takes no --judge-body"):
+    with pytest.raises(InputError, match=r"is a Python function, which has no URL, .* takes no --judge-body"):
         ModelSpec(name="python:m:f", url="http://localhost/v1", key_variable="KEY", body_flag="--judge-body")
     plugged = ModelSpec(name="python:m:f", url=None, key_variable="KEY")
     assert plugged.at("http://localhost/v1").url is None

@@ -111,9 +111,7 @@ def decode_row(kind: type[Answered], row: Row, location: RowLocation) -> Decoded
         if key in row:
             found["failure"] = "parse"
         elif "text" not in row:
-            raise location.bad(
-                f"{key} and text are both missing, expected at least one of them (docs/formats.md)"
-            )
+            raise location.bad(f"{key} and text are both missing, expected at least one of them (docs/formats.md)")
     if kind is Judgment and row.get("rationale") is None:
         found["rationale"] = found.get("text", "")
     return Decoded(kind(**found), has_outcome=key in row or failure is not None)
