@@ -35,8 +35,11 @@ from ralign.training.config import PolicyConfig, TrainConfig
 from ralign.training.options import Engine
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from rich.console import Console
 
+    from ralign.evals.probe.verdict_probabilities import ChoosingModel
     from ralign.models import ChatModel
     from ralign.runs.execute import Results
     from ralign.training.run import TrainingEngine
@@ -153,13 +156,17 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
 @app.command
 def probe(config: Annotated[ProbeConfig, Parameter(name="*")]) -> int:
     """Ask whether a local judge's verdicts hang on its rationales: change those, and read the verdict again."""
-    _needs("local", "torch", "transformers", "peft")
-    from ralign.evals.probe.command import run_probe
-    from ralign.models.local import LocalModel
+    from ralign.evals.probe.command import open_python_judge, run_probe
+    from ralign.models.model import PYTHON
     from ralign.report.probing_table import probing_table
     from ralign.report.tables import print_tables
 
-    def load(config: ProbeConfig) -> LocalModel:
+    def load(config: ProbeConfig) -> "AbstractAsyncContextManager[ChoosingModel]":
+        if config.judge.startswith(PYTHON):
+            return open_python_judge(config.judge)
+        _needs("local", "torch", "transformers", "peft")
+        from ralign.models.local import LocalModel
+
         return LocalModel(config.judge, device=config.device, dtype=config.dtype, max_batch=config.batch)
 
     def show(results: "Results", config: ProbeConfig, console: "Console") -> None:

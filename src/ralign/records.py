@@ -13,6 +13,8 @@ from typing import ClassVar, Literal, cast, get_args
 Verdict = Literal["A", "B", "tie"]
 """Which answer is better, in the letters of the pairs file; or that neither is. A label is one, too."""
 
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
 Order = Literal["ab", "ba"]
 """How a judge was shown the two answers: `ab` as in the pairs file, `ba` swapped."""
 

@@ -34,7 +34,7 @@ from ralign.files.pair_rows import (
     string,
     whole_number,
 )
-from ralign.records import FAILURE_REASONS, Answered, GoldPoint, Judgment, Order, Score, Usage, Verdict
+from ralign.records import FAILURE_REASONS, VERDICTS, Answered, GoldPoint, Judgment, Order, Score, Usage
 
 Record = TypeVar("Record", bound=Answered)
 # Compared by identity, which CPython grants the empty tuple: `!=` would call the equality of every value.
@@ -207,7 +207,6 @@ def _without_surrogates(value: object) -> object:
     return value
 
 
-_VERDICTS: tuple[Verdict, ...] = ("A", "B", "tie")
 _ORDERS: tuple[Order, ...] = ("ab", "ba")
 
 
@@ -244,9 +243,9 @@ def read_scores(path: Path) -> Iterator[Score]:
             prompt=whole_number(row, "prompt", location),
             order=optional_choice(row, "order", _ORDERS, location) or "ab",
             draw=whole_number(row, "draw", location),
-            label=optional_choice(row, "label", _VERDICTS, location),
+            label=optional_choice(row, "label", VERDICTS, location),
             answered=boolean(row, "answered", location),
-            verdict=optional_choice(row, "verdict", _VERDICTS, location),
+            verdict=optional_choice(row, "verdict", VERDICTS, location),
             failure_reason=optional_choice(row, "failure_reason", FAILURE_REASONS, location),
             aligned=optional_boolean(row, "aligned", location),
             meta_failed=boolean(row, "meta_failed", location),

@@ -5,17 +5,19 @@ answer that the token limit cut off gives no verdict, and a failure is recorded 
 wrong.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from ralign.errors import CallFailed, InputError
 from ralign.judging.parse import parse_verdict
 from ralign.judging.prompt import Prompt, PromptKind
 from ralign.judging.verdicts import BOXED, VerdictFormat
-from ralign.models.model import ChatModel, Reply, Request, Sampling, reply_or_failure
-from ralign.records import Judgment, Order, PreferencePair, Verdict, opposite
+from ralign.models.calls import ask
+from ralign.models.model import ChatModel, Reply, Request, Sampling
+from ralign.models.python import PythonFunction
+from ralign.records import VERDICTS, Judgment, Order, PreferencePair, Verdict, opposite
 
 JUDGE_PROMPT = PromptKind(
     name="judge prompt",
@@ -57,6 +59,8 @@ class Judge(Protocol):
 class JudgeCalls:
     """The calls of a judge that is a chat model: what is sent, and how the reply is read. Pure."""
 
+    RECORDS: ClassVar = (Judgment,)
+
     prompt: Prompt
     sampling: Sampling
     seed: int = 0
@@ -73,16 +77,26 @@ class JudgeCalls:
             call_seed(self.seed, "judge", pair.benchmark, pair.id, order, draw),
         )
 
-    def read(self, answer: Reply | CallFailed, pair: PreferencePair, order: Order, draw: int) -> Judgment:
-        """The judgment in a reply; see `read_judgment`."""
+    def read(
+        self, answer: Reply | CallFailed | Judgment, pair: PreferencePair, order: Order, draw: int
+    ) -> Judgment:
+        """The judgment in a reply; see `read_judgment`. One that a Python function made keeps what it says."""
+        if isinstance(answer, Judgment):
+            about = {"pair_id": pair.id, "benchmark": pair.benchmark, "order": order, "draw": draw}
+            if answer.verdict in VERDICTS or answer.failure is not None:
+                return replace(answer, **about)
+            problem = f"no verdict, but {answer.verdict!r}" if answer.verdict else "no verdict"
+            return replace(
+                answer, **about, verdict=None, failure="parse", failure_reason="no_verdict", detail=problem
+            )
         return read_judgment(answer, pair=pair, order=order, draw=draw, written_in=self.written_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatJudge(JudgeCalls):
-    """A chat model that is asked with a prompt."""
+    """A chat model that is asked with a prompt, or a Python function that needs none."""
 
-    model: ChatModel
+    model: ChatModel | PythonFunction
 
     async def judge(self, pair: PreferencePair, order: Order, draw: int) -> Judgment:
         """Ask the model once. An outage is a judgment with `failure="call"`, an unreadable answer `"parse"`.
@@ -90,8 +104,7 @@ class ChatJudge(JudgeCalls):
         Raises:
             EndpointRefused: no call can succeed.
         """
-        answer = await reply_or_failure(self.model, self.request(pair, order, draw))
-        return self.read(answer, pair, order, draw)
+        return await ask(self.model, self, pair, order, draw)
 
 
 def read_judgment(

@@ -14,14 +14,16 @@ Incorrect. The authors' scripts take the first tag, and everything but `Correct`
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ralign.errors import CallFailed
 from ralign.judging import Prompt, PromptKind, call_seed, in_pair_letters, shown_responses, unread_reason
+from ralign.models.calls import ask
 from ralign.models.finish_reason import unfinished
-from ralign.models.model import ChatModel, Reply, Request, Sampling, reply_or_failure
+from ralign.models.model import ChatModel, Reply, Request, Sampling
+from ralign.models.python import PythonFunction
 from ralign.records import GoldPoint, Judgment, MetaJudgment, PreferencePair
 
 _DECISIONS = {"correct": True, "incorrect": False, "wrong": False}
@@ -146,6 +148,8 @@ class MetaJudge(Protocol):
 class MetaJudgeCalls:
     """The calls of a meta-judge that is a chat model: what is sent, and how the reply is read. Pure."""
 
+    RECORDS: ClassVar = (bool, MetaJudgment)
+
     prompt: Prompt
     sampling: Sampling
     seed: int = 0
@@ -170,10 +174,28 @@ class MetaJudgeCalls:
         )
 
     def read(
-        self, answer: Reply | CallFailed, pair: PreferencePair, judgment: Judgment, vote: int
+        self,
+        answer: Reply | CallFailed | MetaJudgment | bool,
+        pair: PreferencePair,
+        judgment: Judgment,
+        vote: int,
     ) -> MetaJudgment:
-        """The meta-judgment in a reply: `failure="call"` where there was none, `"parse"` where it says nothing."""
+        """The meta-judgment in a reply: `failure="call"` where there was none, `"parse"` where it says nothing.
+
+        One that a Python function made keeps what it says.
+        """
         del pair
+        if isinstance(answer, bool):
+            return _about(judgment, vote, aligned=answer)
+        if isinstance(answer, MetaJudgment):
+            undecided = answer.aligned is None and answer.failure is None
+            failed = (
+                {"failure": "parse", "failure_reason": "no_verdict", "detail": "no decision"}
+                if undecided
+                else {}
+            )
+            named = {name: getattr(judgment, name) for name in ("pair_id", "benchmark", "order", "draw")}
+            return replace(answer, **named, vote=vote, **failed)
         if isinstance(answer, CallFailed):
             return _about(judgment, vote, failure="call", failure_reason=answer.reason, detail=str(answer))
         parsed = parse_meta_judgment(answer.text, answer.finish_reason)
@@ -195,9 +217,9 @@ class MetaJudgeCalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatMetaJudge(MetaJudgeCalls):
-    """A chat model that is asked with a prompt."""
+    """A chat model that is asked with a prompt, or a Python function that needs none."""
 
-    model: ChatModel
+    model: ChatModel | PythonFunction
 
     async def meta_judge(self, pair: PreferencePair, judgment: Judgment, vote: int) -> MetaJudgment:
         """Ask the model once. An outage gives `failure="call"`, an unreadable answer `failure="parse"`.
@@ -206,10 +228,7 @@ class ChatMetaJudge(MetaJudgeCalls):
             ValueError: see `request`.
             EndpointRefused: no call can succeed.
         """
-        request = self.request(pair, judgment, vote)
-        if isinstance(request, MetaJudgment):
-            return request
-        return self.read(await reply_or_failure(self.model, request), pair, judgment, vote)
+        return await ask(self.model, self, pair, judgment, vote)
 
 
 def says_nothing(rationale: str) -> bool:

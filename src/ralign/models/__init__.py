@@ -4,6 +4,8 @@
 | ---------------- | ------------------------------------------------------------------------------- |
 | `model`          | the protocol `ChatModel`; `Sampling`, `Reply`; `ModelSpec`; prices of tokens     |
 | `pool`           | `ModelPool`: the models of one run, connections shared                          |
+| `calls`          | `ModelCalls`: how a model is asked; `ask`: one call                             |
+| `python`         | `PythonFunction`: a function in the place of a model                            |
 | `endpoint_model` | `EndpointModel`: a model behind an OpenAI-compatible endpoint                   |
 | `endpoint`       | `Endpoint`: its URL, connections and key, and one try of a call                 |
 | `protocol`       | a call's request and its answer as bytes; `endpoint_error`: answers that are none |

@@ -4,7 +4,7 @@ Below it what a model's tokens cost: `--price MODEL=INPUT/OUTPUT[/CACHED]`, in m
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from ralign.errors import CallFailed, InputError
@@ -80,6 +80,9 @@ async def reply_or_failure(model: ChatModel, request: Request) -> Reply | CallFa
         return error
 
 
+PYTHON = "python:"
+"""Prefix of a model's name that means a Python function (`ralign.models.python`)."""
+
 LoadLocalModel = Callable[[str], ChatModel]
 """Loads a model on this machine by path or hub name."""
 
@@ -90,7 +93,7 @@ class ModelSpec:
 
     name: str
     url: str | None
-    """Its endpoint; None: a model on this machine."""
+    """Its endpoint; None: a model on this machine, or a Python function."""
     key_variable: str
     body: str | None = None
     """More fields for its requests, as a JSON object."""
@@ -102,6 +105,24 @@ class ModelSpec:
     """How the model's flags begin, for errors about them: `--judge`."""
     body_flag: str = "--body"
     """The flag that errors about `body` name."""
+
+    def __post_init__(self) -> None:
+        if self.is_python and (
+            self.url is not None or self.body is not None or self.headers or self.thought_tags
+        ):
+            raise InputError(
+                f"{self.name} is a Python function, which has no URL, no headers and no tags and takes no "
+                f"{self.body_flag}: leave them out"
+            )
+
+    @property
+    def is_python(self) -> bool:
+        """Whether a Python function stands in the model's place."""
+        return self.name.startswith(PYTHON)
+
+    def at(self, url: str | None) -> "ModelSpec":
+        """The same model at this URL, unless it has one of its own or is a Python function."""
+        return self if self.url is not None or self.is_python else replace(self, url=url)
 
 
 CHARACTERS_PER_TOKEN = 4

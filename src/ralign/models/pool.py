@@ -8,6 +8,7 @@ from ralign.errors import InputError
 from ralign.models.endpoint import Endpoint, read_headers
 from ralign.models.endpoint_model import EndpointModel
 from ralign.models.model import Budget, ChatModel, LoadLocalModel, ModelSpec, Price
+from ralign.models.python import PythonFunction, open_python
 from ralign.models.retry import RetryPolicy
 from ralign.thinking import read_syntaxes
 
@@ -42,12 +43,14 @@ class ModelPool:
     async def __aexit__(self, *exception: object) -> None:
         await self._stack.aclose()
 
-    async def open(self, spec: ModelSpec, price: Price | None = None) -> ChatModel:
+    async def open(self, spec: ModelSpec, price: Price | None = None) -> ChatModel | PythonFunction:
         """The model, ready to be asked.
 
         Raises:
-            InputError: a URL, a key, a header, a body or a tag that cannot be used.
+            InputError: a URL, a key, a header, a body, a tag or a Python name that cannot be used.
         """
+        if spec.is_python:
+            return open_python(spec.name, concurrency=self._concurrency, deadline=self._retry.deadline)
         if spec.url is None:
             local = self._local_model(spec.name)
             # A local model that batches has batches to end; a scripted one of the tests has nothing.

@@ -23,7 +23,7 @@ from ralign.errors import ConfigMismatch, InputError, RalignError, UnreadableAns
 from ralign.files import check_fingerprint, lock_directory, read_log, versions, write_atomically
 from ralign.files.fingerprint import CONFIG
 from ralign.models.endpoint_model import EndpointModel
-from ralign.models.model import Budget, ChatModel, LoadLocalModel, Price, parse_prices
+from ralign.models.model import Budget, LoadLocalModel, Price, parse_prices
 from ralign.models.pool import ModelPool
 from ralign.records import Answered, Failure, Usage
 from ralign.runs.forecast import forecast, forecast_lines
@@ -118,7 +118,7 @@ async def run(
     *,
     config: Mapping[str, object] | None = None,
     fingerprint: Mapping[str, object] | None = None,
-    models: Mapping[str, ChatModel] | None = None,
+    models: Mapping[str, object] | None = None,
     prices: Mapping[str, Price] | None = None,
     in_flight: int = 64,
     budget: Budget | None = None,

@@ -32,6 +32,8 @@ class Range(NamedTuple):
 def forecast(plan: Plan[Any], prices: Mapping[str, Price], completion_tokens: int) -> dict[str, Range]:
     """Forecast of each role that asks a model; `prices` by role, `completion_tokens` of one answer."""
     asking = [role.name for role in plan.roles if role.live is not None]
+    # A Python function is called and reads no tokens.
+    tokenless = {role.name for role in plan.roles if role.live is not None and role.live.spec.is_python}
     characters = {name: [0, 0] for name in asking}
     calls = {name: [0, 0] for name in asking}
     # A later wave may depend on answers that are not there yet: it is counted as far as it is known.
@@ -49,6 +51,8 @@ def forecast(plan: Plan[Any], prices: Mapping[str, Price], completion_tokens: in
                 prompt_tokens=characters[name][end] // CHARACTERS_PER_TOKEN,
                 completion_tokens=calls[name][end] * completion_tokens,
             )
+            if name in tokenless:
+                usage = Usage()
             price = prices.get(name)
             ends.append(Forecast(calls[name][end], usage, None if price is None else price.of(usage)))
         found[name] = Range(*ends)

@@ -16,7 +16,8 @@ from cyclopts import Parameter
 
 from ralign.errors import InputError
 from ralign.judging import Prompt, VerdictFormat, judge_prompt, verdict_format
-from ralign.models.model import ModelSpec, Sampling
+from ralign.models.model import PYTHON, ModelSpec, Sampling
+from ralign.models.python import load_python
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,8 @@ class JudgeModelOptions:
     """The judge: which model, how sampled. Its words are the command's own."""
 
     judge: str | None = None
-    """The judge's model name at --judge-url; without a URL, a local Hugging Face model (path or hub name)."""
+    """The judge's model name at --judge-url; without a URL, a local Hugging Face model (path or hub name), or
+    python:MODULE:NAME, a function of (pair, order, draw) that gives a text or a Judgment."""
     judge_url: str | None = None
     """The judge's OpenAI-compatible endpoint, for example http://localhost:8000/v1."""
     judge_temperature: float | None = 0.4
@@ -173,7 +175,8 @@ class MetaJudgeOptions:
     """The meta-judge: which model, in which words, how sampled."""
 
     meta_judge: str | None = None
-    """The meta-judge's model name, as for --judge. Without one, rationales are not compared with gold's."""
+    """The meta-judge's model name, as for --judge, or python:MODULE:NAME, a function of (pair, judgment, vote) that
+    gives true, false, a text or a MetaJudgment. Without one, rationales are not compared with gold's."""
     meta_judge_url: str | None = None
     """The meta-judge's OpenAI-compatible endpoint. Default: --judge-url."""
     meta_prompt: Path | None = None
@@ -206,14 +209,14 @@ class MetaJudgeOptions:
         assert self.meta_judge is not None, "asked for only where there is a meta-judge"
         return ModelSpec(
             name=self.meta_judge,
-            url=self.meta_judge_url or default_url,
+            url=self.meta_judge_url,
             key_variable=self.meta_judge_key_variable,
             headers=tuple(self.meta_judge_header),
             thought_tags=tuple(self.meta_judge_thought_tags),
             flag="--meta-judge",
             body=self.meta_body,
             body_flag="--meta-body",
-        )
+        ).at(default_url)
 
     @property
     def sampling(self) -> Sampling:
@@ -320,6 +323,9 @@ def fingerprint(
             found |= fingerprint(value)
         elif name not in getattr(config, "OPERATIONAL", ()):
             found[name] = value
+        # Not only where no operational field: whatever asks a function, its code is part of what is asked.
+        if isinstance(value, str) and value.startswith(PYTHON):
+            found[f"{name}_code"] = load_python(value).version
     return {
         **found,
         **{f"{role}_prompt_digest": prompt.digest for role, prompt in prompts.items()},

@@ -1,11 +1,12 @@
 """A command's plan: what it works on, what is still owed, what the answers come to."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from ralign.errors import CallFailed
-from ralign.models.model import ChatModel, ModelSpec, Request, reply_or_failure
+from ralign.models.calls import ModelCalls, ask
+from ralign.models.model import ChatModel, ModelSpec
+from ralign.models.python import PythonFunction
 from ralign.records import Answered
 from ralign.runs.log import Log
 from ralign.runs.unreadable import Suggest, UnreadableCheck
@@ -16,28 +17,12 @@ Ask = Callable[..., Awaitable[Any]]
 """Takes what a call is about, gives its record. A call that failed is a record with `failure="call"`."""
 
 
-class ModelCalls(Protocol):
-    """How a chat model is asked: pure, so that a dry run can count it and a provider's batch can carry it.
-
-    What a call is about are the arguments of both methods, as in `Call.about`.
-    """
-
-    # `*about: Any, **unused: Any` is how the type system spells "any arguments": each role has its own.
-    def request(self, *about: Any, **unused: Any) -> Request | Answered:
-        """Request to send; or the record itself, where there is nothing to ask."""
-        ...
-
-    def read(self, answer: Any, *about: Any, **unused: Any) -> Answered:
-        """The record of a `Reply`, or of a call that failed (`CallFailed`)."""
-        ...
-
-
 class Live(NamedTuple):
     """A chat model that is still to be opened, and how it is asked."""
 
     spec: ModelSpec
-    calls: ModelCalls
-    bind: Callable[[ChatModel], Ask] | None = None
+    calls: ModelCalls[Answered]
+    bind: Callable[[Any], Ask] | None = None
     """Asks the opened model for something else than a reply, such as probabilities."""
 
 
@@ -68,25 +53,12 @@ class Role:
         self.live = asked if isinstance(asked, Live) else None
         self.ask: Ask | None = None if isinstance(asked, Live) else asked
 
-    def open(self, model: ChatModel) -> None:
+    def open(self, model: ChatModel | PythonFunction) -> None:
         """Have this model answer from here on."""
         assert self.live is not None, "only a live role has a model"
         # Bound before the loop starts: what a role is asked through cannot change under calls in flight.
-        calls = self.live.calls
-        if self.live.bind is not None:
-            self.ask = self.live.bind(model)
-            return
-
-        async def ask(*about: Any) -> Answered:
-            request = calls.request(*about)
-            if isinstance(request, Answered):
-                return request
-            answer = await reply_or_failure(model, request)
-            record = calls.read(answer, *about)
-            # A call that failed may have been paid for all the same.
-            return replace(record, usage=answer.usage) if isinstance(answer, CallFailed) else record
-
-        self.ask = ask
+        bind = self.live.bind
+        self.ask = partial(ask, model, self.live.calls) if bind is None else bind(model)
 
 
 class Call(NamedTuple):

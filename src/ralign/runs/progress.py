@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from ralign.models.endpoint_model import EndpointModel
-from ralign.models.model import ChatModel, Price
+from ralign.models.model import Price
 from ralign.runs.plan import Plan, Role
 
 _REFRESH_SECONDS = 0.25
@@ -33,7 +33,7 @@ class Progress:
         self,
         plan: Plan[Any],
         prices: Mapping[str, Price],
-        models: Mapping[str, ChatModel] = MappingProxyType({}),
+        models: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         """`prices` and `models` by role; a role without a price costs nothing here."""
         self.settled = 0

@@ -7,7 +7,7 @@ user expects, and a judge or meta-judge as if it had to be asked about every com
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ralign.models.model import CHARACTERS_PER_TOKEN, Expected, Price
+from ralign.models.model import CHARACTERS_PER_TOKEN, PYTHON, Expected, Price
 from ralign.records import Usage
 from ralign.training.examples import Example, TrainingData
 from ralign.training.options import Stage, TrainingOptions
@@ -65,9 +65,13 @@ def expect(
     )
 
 
-def calls(count: float, *, prompt_tokens: float, answer_tokens: float, price: Price | None) -> Expected:
-    """So many calls, with the tokens of one."""
+def calls(
+    count: float, model: str, *, prompt_tokens: float, answer_tokens: float, price: Price | None
+) -> Expected:
+    """So many calls of a model, with the tokens of one; a Python function has none."""
     usage = Usage(prompt_tokens=round(count * prompt_tokens), completion_tokens=round(count * answer_tokens))
+    if model.startswith(PYTHON):
+        usage = Usage()
     return Expected(calls=round(count), usage=usage, price=price)
 
 

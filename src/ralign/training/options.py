@@ -294,7 +294,8 @@ class JudgeRewardOptions(MetaJudgeOptions):
     reward_weight: float | None = None
     """rl: weight of the rationale in hybrid (default 0.5) and points (default 1)."""
     meta_judge: str | None = None
-    """rl: model name of the meta-judge at --meta-judge-url; without a URL, a local Hugging Face model."""
+    """rl: model name of the meta-judge at --meta-judge-url; without a URL, a local Hugging Face model, or
+    python:MODULE:NAME, a function of (pair, judgment, vote) that gives true, false, a text or a MetaJudgment."""
     meta_judge_url: str | None = None
     """rl: OpenAI-compatible endpoint of the meta-judge."""
     meta_votes: int = 1

@@ -7,6 +7,7 @@ import aiohttp
 from ralign.errors import CallFailed, EndpointRefused
 from ralign.models import LoadLocalModel
 from ralign.models.pool import ModelPool
+from ralign.models.python import PythonFunction
 from ralign.records import Message
 from ralign.training.tasks.task import Task
 
@@ -35,6 +36,7 @@ async def preflight(task: Task, local_model: LoadLocalModel, log: Callable[[str]
             local_model, concurrency=1, deadline=task.calls.deadline, try_timeout=task.calls.try_timeout
         ) as pool:
             model = await pool.open(spec)
+            assert not isinstance(model, PythonFunction), "it has no URL"
             question = Message(role="user", content="Are you there? Say yes.")
             try:
                 await model.reply((question,), sampling)

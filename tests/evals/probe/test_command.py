@@ -1,6 +1,7 @@
 """`ralign probe` as a user runs it, on models trained on the spot: weights from disk, real logits."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,22 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, capsys, arguments, prob
     error = capsys.readouterr().err
     assert problem in error
     assert error.count("\n") == 1
+
+
+def test_a_judge_of_ones_own_is_an_object_that_chooses(files, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    (tmp_path / "own_judge.py").write_text(
+        "from ralign.models import Reply\n"
+        "class Judge:\n"
+        "    name = 'own'\n"
+        "    async def reply(self, messages, sampling, *, seed=None):\n"
+        "        return Reply(text='Answer A names the tide. \\\\boxed{A}')\n"
+        "    async def choice_log_probs(self, messages, text, continuations, *, thinking=None):\n"
+        "        return (-0.1, -2.0)\n"
+        "def judge(pair, order): return 'A'\n"
+    )
+    assert ralign("probe", *files, "--judge", "python:own_judge:Judge", "--out", tmp_path / "run") == 0
+    found = json.loads((tmp_path / "run/results.json").read_text())["benchmarks"]["tides"]
+    assert found["verdict_as_written"]["value"] == 1
+    assert ralign("probe", *files, "--judge", "python:own_judge:judge", "--out", tmp_path / "no") == 2
+    assert "has no method choice_log_probs" in capsys.readouterr().err

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,14 @@ async def test_the_outcome_reward_opens_no_connection(tmp_path) -> None:
 )
 def test_a_weight_reaches_the_rewards_formula(given, formula) -> None:
     assert reward_rule(train_config(meta_judge="m", **given).reward).formula == formula
+
+
+async def test_a_python_function_rewards_without_a_server(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    (tmp_path / "salt_rules.py").write_text(
+        'def aligned(pair, judgment): return "Salt" in judgment.rationale'
+    )
+    asked = task(tmp_path, meta_judge="python:salt_rules:aligned")
+    async with asked.open_reward(no_local_model, processes=1, log=print) as reward:
+        batch = await reward.score(completions(("Salt.", "A"), ("Taste.", "A"), ("Salt.", "B")))
+    assert batch.rewards == [1.0, 0.0, 0.0]

@@ -1,7 +1,5 @@
 """`ralign gold`: from the flags to a plan and its results. Goes out: a run directory."""
 
-from dataclasses import replace
-
 from rich.console import Console
 
 from ralign.data.gold.config import GoldConfig
@@ -28,10 +26,9 @@ async def run_gold(config: GoldConfig, local_model: LoadLocalModel, console: Con
     judge: Live | None = None
     if config.judge.judge is not None:
         prompts["judge"] = Prompt.load(config.judge.judge_prompt, CHECK_PROMPT)
-        spec = config.judge.spec
         judge = Live(
             # Mostly both are served at one address, the judge being another model there, or the writer itself.
-            replace(spec, url=spec.url or config.writer.writer_url),
+            config.judge.spec.at(config.writer.writer_url),
             CheckCalls(prompt=prompts["judge"], sampling=config.judge.sampling, seed=config.seed),
         )
     pairs = PairSource(find_pairs_files(config.pairs), limit=config.limit, skip_bad_rows=config.skip_bad_rows)

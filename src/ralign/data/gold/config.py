@@ -16,7 +16,8 @@ class WriterOptions:
     """The model that writes the drafts: which, in which words, how sampled."""
 
     writer: str | None = None
-    """The strong model that writes, by its name at --writer-url; without a URL, a local Hugging Face model."""
+    """The strong model that writes, by its name at --writer-url; without a URL, a local Hugging Face model, or
+    python:MODULE:NAME, a function of (pair, draw) that gives the draft."""
     writer_url: str | None = None
     """The writer's OpenAI-compatible endpoint, for example http://localhost:8000/v1."""
     writer_prompt: Path | None = None

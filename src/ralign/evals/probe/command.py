@@ -1,7 +1,7 @@
 """`ralign probe`: from the flags to a plan and its results. Goes out: a run directory."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from rich.console import Console
 
@@ -12,11 +12,26 @@ from ralign.evals.probe.verdict_probabilities import ChatReader, ChoosingModel
 from ralign.files import PairSource, digest_of_file, find_pairs_files, list_bad_rows, versions
 from ralign.judging import ChatJudge, Judge, RecordedJudge
 from ralign.models import Sampling
+from ralign.models.python import open_python
 from ralign.runs.execute import Results
 from ralign.runs.options import as_table, fingerprint
 
 LoadChoosingModel = Callable[[ProbeConfig], AbstractAsyncContextManager[ChoosingModel]]
 """Loads the judge; its batches end with the context."""
+
+
+def open_python_judge(name: str) -> AbstractAsyncContextManager[ChoosingModel]:
+    """The judge that `python:MODULE:NAME` means: an object, or a class of it, that is a `ChoosingModel`.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    model = open_python(name, concurrency=1, deadline=0)
+    if not hasattr(model, "choice_log_probs"):
+        raise InputError(
+            f"{name}: has no method choice_log_probs, by which a probe reads verdicts (see ralign.models.local)"
+        )
+    return model if isinstance(model, AbstractAsyncContextManager) else nullcontext(model)
 
 
 async def run_probe(config: ProbeConfig, load: LoadChoosingModel, console: Console) -> Results:

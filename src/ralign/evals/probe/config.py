@@ -20,7 +20,8 @@ class ProbeConfig:
     """Pairs files: paths, globs or hf://datasets/OWNER/NAME[@REVISION][/PATH], JSONL or Parquet."""
     _: KW_ONLY
     judge: str
-    """The judge: a local Hugging Face model, by path or hub name. Its logits are read, so no endpoint will do."""
+    """The judge: a local Hugging Face model, by path or hub name. Its logits are read, so no endpoint will do. Or
+    python:MODULE:NAME, an object with the methods `reply` and `choice_log_probs` of ralign.models.local.LocalModel."""
     out: Path
     """The run directory. The same command again finishes what is missing there."""
     judgments: Path | None = None

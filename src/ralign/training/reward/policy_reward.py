@@ -212,9 +212,8 @@ async def open_policy_reward(
         guard = Guard(plan, name=named("the judge", judge.spec), log=log)
         asked_besides = None
         if config.second_judge is not None:
-            second = replace(
-                judge.spec, name=config.second_judge, url=config.second_judge_url or judge.judge_url
-            )
+            second = replace(judge.spec, name=config.second_judge, url=config.second_judge_url)
+            second = second.at(judge.judge_url)
             unguarded = Unguarded(plan, name=named("the second judge", second), log=log)
             asked_besides = SecondJudge(await grader(second, unguarded), config.second_judge_every)
         yield JudgedReward(

@@ -114,6 +114,7 @@ class JudgeTask(Task):
                 characters += sum(len(message.content) for message in messages)
             asked = calls(
                 expected.completions * self.config.reward.meta_votes,
+                self.config.reward.meta_judge or "",
                 prompt_tokens=characters / len(self.data.examples) / CHARACTERS_PER_TOKEN,
                 answer_tokens=tokens,
                 price=prices.get(self.config.reward.meta_judge or ""),

@@ -135,6 +135,7 @@ class PolicyTask(Task):
                 if model is not None:
                     asked[role] = calls(
                         turns[role] * training.sequences_a_step("rl") * config.calls_per_answer,
+                        model,
                         prompt_tokens=shown + tokens + compared,
                         answer_tokens=config.expected_judgment_tokens,
                         price=prices.get(model),

@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import logging
+import sys
 
 import pytest
 from tests.training.engines.verl.pieces import ALIGNED, as_verl_calls, meta_answer
@@ -46,6 +47,19 @@ async def test_a_reward_that_asks_needs_someone_to_ask(fields):
     ):
         async with open_worker(RewardSettings.of(fields), None):
             pass
+
+
+async def test_a_python_function_that_every_node_can_import_needs_no_address(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    (tmp_path / "gold_rules.py").write_text(
+        "def aligned(pair, judgment): return 'gold' in judgment.rationale"
+    )
+    scores = [
+        await as_verl_calls(f"{why} \\boxed{{A}}", {"meta_judge": "python:gold_rules:aligned"})
+        for why in ("As gold says.", "It is longer.")
+    ]
+    assert [score["score"] for score in scores] == [1.0, 0.0]
+    assert [score["judge_ok"] for score in scores] == [1.0, 1.0]
 
 
 def test_a_workers_connections_close_with_its_loop(caplog):

@@ -165,15 +165,16 @@ def refuse_what_verl_cannot(config: TrainConfig | PolicyConfig) -> None:
     }
     if isinstance(config, TrainConfig):
         reward, serves = config.reward, config.serve_meta_judge
-        named, at_url = reward.meta_judge is not None, reward.meta_judge_url is not None
+        named = reward.meta_judge is not None
+        at_url = named and (reward.meta_judge_url is not None or reward.spec(None).is_python)
         wrong |= {
             "--stage sft: verl trains by reinforcement here; --engine trl makes the warm start": (
                 config.stage == "sft"
             ),
-            "--meta-judge without --meta-judge-url: give one, or --serve-meta-judge": (
+            "--meta-judge without --meta-judge-url: give one, a python:MODULE:NAME, or --serve-meta-judge": (
                 named and not at_url and not serves
             ),
-            "--serve-meta-judge needs --meta-judge, and no --meta-judge-url": (
+            "--serve-meta-judge needs --meta-judge MODEL, and no --meta-judge-url": (
                 serves and (not named or at_url)
             ),
         }

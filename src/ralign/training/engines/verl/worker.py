@@ -44,7 +44,8 @@ class RewardSettings:
     """Settings that travel in `reward_kwargs`, the same in every worker: the command's groups, and a few more."""
 
     reward: JudgeRewardOptions
-    """Without `meta_judge_url`: verl's own reward model, at the address of verl's router."""
+    """Without `meta_judge_url`: verl's own reward model, at the address of verl's router; or a Python function, to be
+    importable on every node."""
     calls: RewardCalls
     """For one worker: its share of the calls in flight. The deadline is a sample's."""
     first_wait: float = 5.0
@@ -201,12 +202,12 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> A
     """
     options, written_in = settings.reward, verdict_format(settings.verdict)
     rule = reward_rule(options)
-    url = options.meta_judge_url
-    if url is None and router_address is not None and options.meta_judge is not None:
-        url = f"http://{router_address}/v1"
-    if rule.asks != "nothing" and (options.meta_judge is None or url is None):
+    router = None if router_address is None else f"http://{router_address}/v1"
+    spec = None if options.meta_judge is None else options.spec(router)
+    if rule.asks != "nothing" and (spec is None or not (spec.url or spec.is_python)):
         raise InputError(
-            f"the reward '{options.reward}' needs meta_judge and meta_judge_url, or a meta-judge that verl serves"
+            f"the reward '{options.reward}' needs meta_judge and meta_judge_url, a meta-judge that verl serves, or a "
+            "Python function"
         )
     async with AsyncExitStack() as stack:
         log = None
@@ -218,7 +219,7 @@ async def open_worker(settings: RewardSettings, router_address: str | None) -> A
         reward: GenRMReward | None = None
         try:
             opened = open_judge_reward(
-                replace(options, meta_judge_url=url),
+                replace(options, meta_judge_url=None if spec is None else spec.url),
                 settings.calls,
                 no_local_model,
                 prompt=Prompt.load(options.meta_prompt, META_PROMPT),
