@@ -191,7 +191,7 @@ def _opened(text: str, syntaxes: Sequence[Syntax]) -> Syntax | None:
 
 
 def _at_last_closer(text: str, syntax: Syntax) -> tuple[str, str] | None:
-    """What stands before and behind the last closer; None where there is none."""
+    """Text before and behind the last closer; None where there is none."""
     end = len(text)
     while (at := text.rfind(syntax.closer, 0, end)) >= 0:
         after = at + len(syntax.closer)

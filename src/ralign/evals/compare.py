@@ -171,7 +171,7 @@ def _read(path: Path) -> _Run:
 
 
 def _owed(path: Path, unanswered: int) -> str:
-    """What is missing, by results.json; without it the scores know of judgments alone."""
+    """Missing answers, by results.json; without it the scores know of judgments alone."""
     results = path / "results.json"
     try:
         owed = orjson.loads(results.read_bytes())["owed"] if results.exists() else {"judgments": unanswered}

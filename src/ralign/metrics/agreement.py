@@ -16,7 +16,7 @@ from ralign.metrics.intervals import Floats, Interval, Share, kappa_interval
 
 
 class AgreementMeasures(NamedTuple):
-    """What follows from the counts, with 95 % intervals; None where undefined."""
+    """Measures of agreement with their 95 % intervals; None where undefined."""
 
     agreement: Interval | None
     """The share of judgments on which both say the same."""

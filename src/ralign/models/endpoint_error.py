@@ -166,7 +166,7 @@ def _error(status: int, error: Any, retry_after: float | None) -> EndpointError:
 
 
 def _codes(error: Any) -> set[str]:
-    """What an error calls itself, and what the error inside it does (Azure)."""
+    """Codes of an error and of the error inside it (Azure)."""
     if not is_object(error):
         return set()
     inner: Any = error.get("innererror") or error.get("inner_error") or {}

@@ -125,7 +125,7 @@ def read_reply(body: bytes, thought_tags: Sequence[Syntax] = ()) -> Reply | Endp
 
 
 def _loaded_anyway(body: bytes) -> Any:
-    """What a body holds that is not quite JSON: a stream nobody asked for, NaN, half a surrogate pair."""
+    """Content of a body that is not quite JSON: a stream nobody asked for, NaN, half a surrogate pair."""
     text = body.decode(errors="replace").lstrip("\ufeff \t\r\n")
     if text.startswith(("data:", "event:", "id:", "retry:", ":")):
         return _joined(text)

@@ -27,7 +27,7 @@ from ralign.models.model import PYTHON, Reply
 
 
 class PythonObject(NamedTuple):
-    """What a name means, and which version of it."""
+    """Object that a name means, and which version of it."""
 
     value: Any
     version: str
@@ -70,7 +70,7 @@ def load_python(name: str) -> PythonObject:
 
 
 def open_python(name: str, *, concurrency: int, deadline: float) -> Any:
-    """What stands behind a name: a `PythonFunction`, or a `ChatModel` where the object is one.
+    """Object behind a name: a `PythonFunction`, or a `ChatModel` where the object is one.
 
     Raises:
         InputError: see `load_python`; or the object cannot be called.

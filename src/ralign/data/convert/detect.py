@@ -30,7 +30,7 @@ _SIDES: Final = ((re.compile(r"(?<![a-zA-Z])[aA]$|A$"), ("b", "B")), (re.compile
 
 
 class Guess(NamedTuple):
-    """What `ralign convert` would have to be told."""
+    """Arguments that `ralign convert` would need."""
 
     arguments: str
     """The schema, and flags with it."""

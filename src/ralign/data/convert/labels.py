@@ -97,7 +97,7 @@ _WORDS: Final[tuple[tuple[re.Pattern[str], Verdict], ...]] = ((_A, "A"), (_B, "B
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelValues:
-    """What a label column's values mean, as the user says; without a word of theirs, as `word_label` reads them."""
+    """Meanings of a label column's values, as the user says; without a word of theirs, as `word_label` reads them."""
 
     a: tuple[str, ...] = ()
     b: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ def prompt_columns(prompt: str) -> tuple[str, ...]:
 
 
 def subset_of(row: Row, column: str | None) -> str | None:
-    """What the pair counts under within its benchmark; None where the row does not say."""
+    """Subset of the pair within its benchmark; None where the row does not say."""
     value = None if column is None else row.get(column)
     return None if value is None or value == "" else str(value)
 

@@ -93,7 +93,7 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
 
 
 def _power_lines(plan: BenchPlan, detect: float | None) -> Iterator[str]:
-    """What difference between two runs these prompts can show, before any is known."""
+    """Smallest difference between two runs that these prompts can show, before any is known."""
     for name, rows, _ in plan.index.groups():
         prompts = len(np.unique(plan.index.prompt[rows]))
         found = [100 * smallest_difference(prompts, correlation=correlation) for correlation in (0.0, 0.5)]
@@ -111,7 +111,7 @@ def _power_lines(plan: BenchPlan, detect: float | None) -> Iterator[str]:
 
 
 def recorded_lines(document: Mapping[str, Any]) -> Iterator[str]:
-    """What a run could use of its files of recorded answers, and what looks wrong in them."""
+    """Rows that a run could use of its files of recorded answers, and what looks wrong in them."""
     for name, counts in document.get("recorded", {}).items():
         unused = ", ".join(
             f"{counts[why]:,} {why.replace('_', ' ')}"

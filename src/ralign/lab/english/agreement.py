@@ -97,7 +97,7 @@ def _decision(planted: Planted) -> bool | None:
 
 
 def _filling(rng: Random, pair: PreferencePair, case: Case) -> dict[str, str]:
-    """What the placeholders stand for in a true text."""
+    """Values of the placeholders in a true text."""
     said = {traits.value for traits in case.traits.values()} | {case.task.right}
     showier = "A" if showiness(pair.response_a) > showiness(pair.response_b) else "B"
     return {

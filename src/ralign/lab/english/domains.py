@@ -29,7 +29,7 @@ class Fact:
     """By value, what a note says instead, where it takes a second step; empty: a note states the value."""
 
     def in_notes(self, value: str) -> tuple[str, ...]:
-        """What the note's placeholders hold where the fact has this value."""
+        """Values of the note's placeholders where the fact has this value."""
         return self.parts[self.values.index(value)] if self.parts else (value,)
 
 

@@ -75,7 +75,7 @@ def demonstration(rng: Random, pair: PreferencePair, critics: Critics) -> Prefer
 
 
 def slots(case: Case) -> dict[str, str]:
-    """What the wordings' placeholders stand for."""
+    """Values of the wordings' placeholders."""
     task, better = case.task, case.better
     worse = opposite(better)
     second = task.asked[1].name if len(task.asked) == 2 else ""

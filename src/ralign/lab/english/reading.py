@@ -255,7 +255,7 @@ def _for_sides(
 
 
 def _given(clause: str, names: list[str], facts: list[Fact]) -> list[str | None]:
-    """What a clause says is given or left out: facts by name, or None for all."""
+    """Facts that a clause says are given or left out, by name; None for all."""
     asked = [fact.name for fact in facts[:2]]
     found: list[str | None] = [name for name in names if name in asked]
     for ordinal, name in zip(("first", "second|other"), asked, strict=True):

@@ -54,7 +54,7 @@ class Task(NamedTuple):
 
 
 class AnswerTraits(NamedTuple):
-    """What an answer's text comes to."""
+    """Traits of an answer, read from its text."""
 
     value: str | None
     """Of the first fact asked for; None where it gives none, or several."""
@@ -140,7 +140,7 @@ def read_answer(task: Task, answer: str) -> AnswerTraits:
 
 
 def read_case(pair: PreferencePair) -> Case | None:
-    """What decides a pair, from its texts alone; None where it is none of this world's, or nothing decides it."""
+    """Decisive difference of a pair, from its texts alone; None where it is none of this world's, or nothing decides it."""
     task = read_task(pair.conversation[-1].content)
     if task is None:
         return None
