@@ -140,7 +140,7 @@ def read_answer(task: Task, answer: str) -> AnswerTraits:
 
 
 def read_case(pair: PreferencePair) -> Case | None:
-    """Decisive difference of a pair, from its texts alone; None where it is none of this world's, or nothing decides it."""
+    """Decisive difference of a pair, from its texts alone; None where nothing of this world decides it."""
     task = read_task(pair.conversation[-1].content)
     if task is None:
         return None
