@@ -189,9 +189,9 @@ def test_a_comparison_has_signed_differences_each_with_the_test_beside_it() -> N
     assert "r-align" in lines[at + 1]
     assert f"{100 * difference.label_accuracy.value:+.1f} [" in lines[at + 1]
     assert f"{tests.label_accuracy.p_value:.3f}".removeprefix("0") in lines[at + 1]
-    assert lines[at + 1].rstrip().endswith("McNemar exact")
-    f_score = next(number for number, line in enumerate(lines) if line.startswith("F-Score"))
-    assert lines[f_score + 1].rstrip().endswith("sign-flip permutation")
+    said = " ".join(text.split())
+    assert "p: McNemar exact (L-Acc); sign-flip permutation (S-Corr, F-Score)." in said
+    assert max(map(len, lines)) <= 80
     assert "196 pairs, answered by both. Difference: minus base, paired." in text
     assert "never answered: 4 pairs" in text
     assert "So many prompts show a difference 8 times in 10" in text
@@ -203,8 +203,11 @@ def test_a_comparison_has_signed_differences_each_with_the_test_beside_it() -> N
 def test_more_than_two_runs_are_rows_with_adjusted_p() -> None:
     runs = [outcomes_of(200, seed=seed) for seed in range(3)]
     text = compared(*runs)
-    assert "p, Holm" in text
-    assert text.count("McNemar exact") == 2
+    assert "p, adjusted by Holm: McNemar exact (L-Acc)" in " ".join(text.split())
+    adjusted = compare(runs, [("ab",)] * 3).others[1].tests.label_accuracy
+    assert adjusted is not None
+    row = next(line for line in reversed(text[: text.index("S-Corr")].splitlines()) if line.split())
+    assert row.split()[-1] == f"{adjusted.adjusted:.3f}".removeprefix("0")
     assert "200 pairs, answered by all" in text
 
 

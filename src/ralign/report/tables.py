@@ -92,6 +92,8 @@ _OFFICIAL = {
     "best_of_n": ("best of N", "value"),
 }
 _WIDEST_NAME = 24
+# Beside two intervals and a p: so that the comparison keeps to 80 columns.
+_WIDEST_RUN = 16
 # Beside two coefficients with their intervals, or two models' names: so that these tables keep to 80 columns.
 _WIDEST_MEASURE = 20
 _WIDEST_MODEL = 19
@@ -313,30 +315,30 @@ def _comparison_table(title: str, found: "Comparison", names: Sequence[str]) -> 
     several = len(names) > 2
     table = new_table(title)
     _name_column(table, "%")
-    table.add_column("run", max_width=_WIDEST_NAME, overflow="fold")
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("difference", justify="right", no_wrap=True)
-    table.add_column("p", justify="right", no_wrap=True)
-    if several:
-        table.add_column("p, Holm", justify="right", no_wrap=True)
-    table.add_column("test", no_wrap=True)
+    table.add_column("run", max_width=_WIDEST_RUN, overflow="fold")
+    for header in ("", "difference", "p"):
+        table.add_column(header, justify="right", no_wrap=True)
+    measures_tested_by: dict[str, dict[str, None]] = {}
     for measure in Measures._fields:
         runs = [getattr(found.first, measure), *(getattr(each.measures, measure) for each in found.others)]
         if all(each is None for each in runs):
             continue
         table.add_row(MEASURE_NAMES[measure], Text(names[0]), share_cell(runs[0]))
         for name, own, other in zip(names[1:], runs[1:], found.others, strict=True):
-            test: PairedTest | None = getattr(other.tests, measure)
-            p_values = [
-                _p_value(test and test.p_value),
-                *([_p_value(test and test.adjusted)] if several else []),
-            ]
             difference = share_cell(getattr(other.difference, measure), signed=True)
-            table.add_row("", Text(name), share_cell(own), difference, *p_values, test.name if test else "")
+            test: PairedTest | None = getattr(other.tests, measure)
+            p_value = None
+            if test is not None:
+                p_value = test.adjusted if several else test.p_value
+                measures_tested_by.setdefault(test.name, {})[MEASURE_NAMES[measure]] = None
+            table.add_row("", Text(name), share_cell(own), difference, _p_value(p_value))
     notes = [
         f"{pairs_of_prompts(found.pairs, found.prompts)}, answered by {'all' if several else 'both'}. "
         f"Difference: minus {names[0]}, paired."
     ]
+    if measures_tested_by:
+        tests = "; ".join(f"{name} ({', '.join(of)})" for name, of in measures_tested_by.items())
+        notes.append(f"p{', adjusted by Holm' if several else ''}: {tests}.")
     if found.left_out:
         notes.append(f"Left out, as one of the runs never answered: {found.left_out:,} pairs.")
     # What the prompts could have shown, whatever they happened to show: "no difference" may be too few of them.
