@@ -125,6 +125,8 @@ class Answered:
     model: str | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
+    batch: str | None = None
+    """The batch that carried the call, at a lower price; None: it was a call of its own."""
 
     @property
     def reason(self) -> FailureReason | None:

@@ -1,9 +1,11 @@
 """OpenAI's own client library: it talks to the shipped server, and sends what we send."""
 
+import orjson
 import pytest
 from tests.models.raw_server import Server, sent
 
 from ralign.models import Sampling
+from ralign.models.batch_endpoint import read_line, request_line
 from ralign.models.endpoint import Endpoint
 from ralign.models.endpoint_model import EndpointModel
 from ralign.models.testing.faults import Fault
@@ -82,3 +84,25 @@ async def test_we_ask_a_deployment_of_azures_where_it_asks():
     theirs, ours = server.paths
     assert ours == theirs
     assert [headers["api-key"] for headers in server.headers] == ["abc", "abc"]
+
+
+async def test_its_batches_are_those_of_the_shipped_server(key):
+    line = request_line("judge-1", orjson.dumps({"model": "judge", "messages": [ASKED]}))
+    async with (
+        ChatServer(key=key, answer=lambda request: request.prompt.upper()) as server,
+        openai.AsyncOpenAI(base_url=server.url, api_key=key, max_retries=0) as client,
+    ):
+        file = await client.files.create(file=("requests.jsonl", line), purpose="batch")
+        order = {
+            "endpoint": "/v1/chat/completions",
+            "completion_window": "24h",
+            "metadata": {"ralign": "judge 1"},
+        }
+        made = await client.batches.create(input_file_id=file.id, **order)
+        batch = await client.batches.retrieve(made.id)
+        listed = [one.id async for one in client.batches.list(limit=1)]
+        content = await client.files.content(batch.output_file_id)
+    assert (batch.status, batch.request_counts.completed, batch.error_file_id) == ("completed", 1, None)
+    assert (listed, batch.metadata) == ([made.id], {"ralign": "judge 1"})
+    # What it downloads, our own reader reads.
+    assert read_line(content.content).text == TEXT.upper()

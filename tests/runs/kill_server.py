@@ -2,9 +2,11 @@
 
 import random
 import re
+from typing import get_args
 
 from ralign.models import Reply
 from ralign.models.testing.answers import ChatRequest, answer_by_digest
+from ralign.models.testing.batches import BatchFaultKind
 from ralign.models.testing.faults import Fault
 
 FAULTS = (
@@ -58,3 +60,11 @@ def faults(number: int, body: bytes) -> Fault | None:
         return None
     fault = draw.choice(FAULTS)
     return None if fault.kind == "hang" and draw.random() > 0.1 else fault
+
+
+def batch_faults(number: int) -> tuple[BatchFaultKind, ...]:
+    """Every fault that a batch can have, one after the other and then two at a time; then none."""
+    kinds = get_args(BatchFaultKind)
+    if number < len(kinds):
+        return (kinds[number],)
+    return (kinds[number % len(kinds)], kinds[(number + 3) % len(kinds)]) if number < 2 * len(kinds) else ()

@@ -29,6 +29,9 @@ OTHER = {
     "keep_going": True,
     "ask_again": "parse",
     "dry_run": True,
+    "batch_api": True,
+    "batch_file": True,
+    "batch_requests": 5,
 }
 
 

@@ -9,6 +9,7 @@
 | `endpoint_model` | `EndpointModel`: a model behind an OpenAI-compatible endpoint                   |
 | `endpoint`       | `Endpoint`: its URL, connections and key, and one try of a call                 |
 | `protocol`       | a call's request and its answer as bytes; `endpoint_error`: answers that are none |
+| `batch_endpoint` | `BatchEndpoint`: calls handed in together, by files and batches of an endpoint   |
 | `retry`          | `RetryPolicy`: how long a call is tried; one timer for many calls in flight     |
 | `local`          | `LocalModel`: a local Hugging Face model; needs torch and transformers          |
 | `batching`       | `Batcher`: gathers concurrent calls into batches                                |

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Self, cast
+from typing import BinaryIO, Self, cast
 
 import aiohttp
 from yarl import URL
@@ -263,15 +263,67 @@ class Endpoint:
     async def post(
         self, body: bytes, until: float, thought_tags: Sequence[Syntax] = ()
     ) -> Reply | EndpointError:
-        """Send one request and wait for its answer until the loop's clock shows `until`."""
-        if self._session is None or self._deadlines is None:
-            raise RuntimeError("an Endpoint is used outside its `async with`")
-        task = cast("asyncio.Task[object]", asyncio.current_task())  # a coroutine always runs in one
-        self._deadlines.add(task, until)
+        """Send one chat request and wait for its answer until the loop's clock shows `until`."""
         self.waiting += 1
         try:
-            async with self._session.post(self._url, data=body, allow_redirects=False) as response:
-                content = await response.read()
+            answer = await self.exchange("POST", self._url, until, data=body)
+        finally:
+            self.waiting -= 1
+        if isinstance(answer, EndpointError):
+            if answer.kind != "filtered":
+                return answer
+            # As providers say it that answer with status 200: what the model came to, asked once.
+            outcome = Reply(text="", finish_reason="content_filter")
+        else:
+            outcome = read_reply(answer, thought_tags)
+            if isinstance(outcome, EndpointError):
+                return self._shown(outcome)
+        self.replied = True
+        return outcome
+
+    def address(self, path: str) -> URL:
+        """The URL of another resource beside the chat completions, such as `/batches`; the query is kept.
+
+        Raises:
+            InputError: the address of the chat completions does not end as such addresses do.
+        """
+        if not self._url.path.endswith(_PATH):
+            raise InputError(f"the endpoint's address is {self.url}, expected one that ends in {_PATH}")
+        return self._url.with_path(self._url.path.removesuffix(_PATH) + path, keep_query=True)
+
+    async def exchange(
+        self,
+        method: str,
+        url: URL,
+        until: float,
+        *,
+        data: bytes | aiohttp.MultipartWriter | None = None,
+        save_to: BinaryIO | None = None,
+    ) -> bytes | EndpointError:
+        """Send one request and wait until the loop's clock shows `until`: the body of an answer with status 200.
+
+        Args:
+            method: of HTTP.
+            url: the chat completions', or an `address`.
+            until: when to give up, in seconds of the loop's clock.
+            data: JSON, or a form.
+            save_to: takes the body in place of memory; what is returned is then empty.
+        """
+        if self._session is None or self._deadlines is None:
+            raise RuntimeError("an Endpoint is used outside its `async with`")
+        headers = data.headers if isinstance(data, aiohttp.MultipartWriter) else None
+        task = cast("asyncio.Task[object]", asyncio.current_task())  # a coroutine always runs in one
+        self._deadlines.add(task, until)
+        try:
+            async with self._session.request(
+                method, url, data=data, headers=headers, allow_redirects=False
+            ) as response:
+                if save_to is None or response.status != 200:
+                    content = await response.read()
+                else:
+                    content = b""
+                    async for chunk in response.content.iter_chunked(1 << 18):
+                        save_to.write(chunk)
         except asyncio.CancelledError:
             if not self._deadlines.has_expired(task):
                 raise
@@ -294,33 +346,33 @@ class Endpoint:
         else:
             self.reached = True
             if response.status == 200:
-                outcome = read_reply(content, thought_tags)
-                if isinstance(outcome, Reply):
-                    self.replied = True
-                    return outcome
-                error = outcome
-            else:
-                # A redirect is not followed: a POST would become a GET, and the key would go to another host.
-                if 300 <= response.status < 400 and (target := response.headers.get("Location")):
-                    content = f"it has moved to {target}".encode()
-                retry_after = read_retry_after(response.headers, datetime.now(UTC))
-                error = read_error(response.status, content, retry_after)
-                if error.kind == "filtered":
-                    # As providers say it that answer with status 200: what the model came to, asked once.
-                    self.replied = True
-                    return Reply(text="", finish_reason="content_filter")
+                return content
+            # A redirect is not followed: a POST would become a GET, and the key would go to another host.
+            if 300 <= response.status < 400 and (target := response.headers.get("Location")):
+                content = f"it has moved to {target}".encode()
+            retry_after = read_retry_after(response.headers, datetime.now(UTC))
+            error = read_error(response.status, content, retry_after)
         finally:
-            self.waiting -= 1
             self._deadlines.discard(task)
+        return self._shown(error)
+
+    def presentable(self, error: EndpointError) -> EndpointError:
+        """The error as people may see it: short, without the keys and the URL's query."""
         # Servers and proxies quote the key and the URL's query back; shortened only after both are out.
         message = error.message.replace(str(self._url), self.url)
         for secret in self._secrets:
             message = message.replace(secret, "[key]")
         if len(message) > _LONGEST_MESSAGE:
             message = message[: _LONGEST_MESSAGE - 1] + "…"
-        if self._proxy is not None:
-            message = f"{message} (through the proxy {_without_user(self._proxy)}; NO_PROXY={self._url.host} avoids it)"
         return dataclasses.replace(error, message=message)
+
+    def _shown(self, error: EndpointError) -> EndpointError:
+        """The error of a request, with the proxy on its way."""
+        error = self.presentable(error)
+        if self._proxy is None:
+            return error
+        through = f"(through the proxy {_without_user(self._proxy)}; NO_PROXY={self._url.host} avoids it)"
+        return dataclasses.replace(error, message=f"{error.message} {through}")
 
     def count_failure(self, message: str, started: float) -> None:
         """Count a try that failed; `started` on the loop's clock."""

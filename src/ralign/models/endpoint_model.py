@@ -97,6 +97,16 @@ class EndpointModel:
         return self._name
 
     @property
+    def endpoint(self) -> Endpoint:
+        """Where it is."""
+        return self._endpoint
+
+    @property
+    def thought_tags(self) -> Sequence[Syntax]:
+        """Tags of its thinking, beside those that are known."""
+        return self._thought_tags
+
+    @property
     def failed_tries(self) -> Counter[str]:
         """How often a try at its endpoint failed, by how; models of one endpoint share it."""
         return self._endpoint.failed_tries
@@ -105,6 +115,18 @@ class EndpointModel:
     def adapted(self) -> Mapping[str, str | None]:
         """Sampling parameters that the model does not take, and the name they are sent under; None: not sent."""
         return MappingProxyType(self._adapted)
+
+    def fields(self, messages: Sequence[Message], sampling: Sampling, seed: int | None) -> dict[str, object]:
+        """The fields of a request for these messages, in the parameters that the model takes."""
+        return request_fields(self._name, messages, sampling, seed, self._adapted, self._extra_body)
+
+    def adapt(self, parameter: str | None, fields: Mapping[str, object]) -> bool:
+        """Send a parameter no more, or under another name; whether a request with these fields held it."""
+        if parameter is None or parameter not in fields or parameter in self._extra_body:
+            return False
+        # Of calls that were refused together, the first sees it and all repeat.
+        self._adapted[parameter] = "max_completion_tokens" if parameter == "max_tokens" else None
+        return True
 
     async def reply(
         self, messages: Sequence[Message], sampling: Sampling, *, seed: int | None = None
@@ -142,17 +164,14 @@ class EndpointModel:
         paid = Usage()
         outcome: Reply | EndpointError | None = None
         while not self._budget.exhausted:
-            fields = request_fields(self._name, messages, sampling, seed, self._adapted, self._extra_body)
+            fields = self.fields(messages, sampling, seed)
             until = min(now + retry.try_timeout, deadline)
             outcome = await endpoint.post(encode(fields), until, self._thought_tags)
             paid = paid + outcome.usage if tries else outcome.usage
             self._charge(outcome, messages)
             if isinstance(outcome, Reply):
                 return dataclasses.replace(outcome, usage=paid) if tries else outcome
-            parameter = outcome.parameter
-            if parameter in fields and parameter not in self._extra_body:
-                # The model does not take it. Of calls that were refused together, the first sees it and all repeat.
-                self._adapted[parameter] = "max_completion_tokens" if parameter == "max_tokens" else None
+            if self.adapt(outcome.parameter, fields):
                 continue
             endpoint.count_failure(outcome.message, now)
             if outcome.kind in ("request", "refused"):

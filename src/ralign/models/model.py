@@ -125,6 +125,9 @@ class ModelSpec:
         return self if self.url is not None or self.is_python else replace(self, url=url)
 
 
+BATCH_DISCOUNT = 0.5
+"""The share of the price that a call costs less in a batch (OpenAI, Azure, Groq, Together, ...)."""
+
 CHARACTERS_PER_TOKEN = 4
 """For forecasts of a run. English prose with today's tokenizers; code and other scripts have fewer."""
 
@@ -145,6 +148,13 @@ class Price:
         return (
             fresh * self.input + usage.cached_tokens * cached + usage.completion_tokens * self.output
         ) / 1_000_000
+
+    @property
+    def in_batches(self) -> "Price":
+        """The price of the same tokens in a batch."""
+        share = 1 - BATCH_DISCOUNT
+        cached = None if self.cached is None else self.cached * share
+        return Price(input=self.input * share, output=self.output * share, cached=cached)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -23,9 +24,10 @@ from ralign.errors import ConfigMismatch, InputError, RalignError, UnreadableAns
 from ralign.files import check_fingerprint, lock_directory, read_log, versions, write_atomically
 from ralign.files.fingerprint import CONFIG
 from ralign.models.endpoint_model import EndpointModel
-from ralign.models.model import Budget, LoadLocalModel, Price, parse_prices
+from ralign.models.model import BATCH_DISCOUNT, Budget, LoadLocalModel, Price, parse_prices
 from ralign.models.pool import ModelPool
 from ralign.records import Answered, Failure, Usage
+from ralign.runs.batch import BatchRun, Ledger, batch_spec
 from ralign.runs.forecast import forecast, forecast_lines
 from ralign.runs.gc_pause import gc_pause
 from ralign.runs.options import CallOptions, as_table
@@ -75,15 +77,24 @@ async def execute(
     """
     prices = _prices_by_role(plan.roles, calls)
     budget = Budget() if calls.max_cost is None else Budget(limit=calls.max_cost)
+    mode = calls.batch_mode
+    live = {
+        role: role.live.spec if mode is None else batch_spec(role.name, role.live, mode)
+        for role in plan.roles
+        if role.live is not None
+    }
     if calls.dry_run:
         # Without the lock: a dry run reads, and may be asked about a run that is going on.
         for role in plan.roles:
             role.log.load(ask_again=calls.ask_again)
         tokens = calls.expected_completion_tokens
+        if mode is not None:
+            prices = {role: price.in_batches for role, price in prices.items()}
         for line in forecast_lines(forecast(plan, prices, tokens), tokens):
             console.print(line, highlight=False, soft_wrap=True)
+        if mode is not None and prices:
+            console.print(f"At the price of batches: {BATCH_DISCOUNT:.0%} less.", highlight=False)
         return None
-    live = {role: role.live.spec for role in plan.roles if role.live is not None}
     async with ModelPool(
         local_model,
         concurrency=calls.concurrency,
@@ -105,6 +116,19 @@ async def execute(
             # Two models at two addresses are kept busy side by side; two at one address share its bound.
             in_flight=calls.concurrency * max(1, len({spec.url for spec in live.values()})),
             budget=budget,
+            batches=None
+            if mode is None
+            else BatchRun(
+                plan,
+                out,
+                models,
+                mode=mode,
+                most_requests=calls.batch_requests,
+                prices=prices,
+                budget=budget,
+                keep_going=calls.keep_going,
+                show=partial(console.print, highlight=False, soft_wrap=True),
+            ),
             console=console,
             keep_going=calls.keep_going,
             ask_again=calls.ask_again,
@@ -122,6 +146,7 @@ async def run(
     prices: Mapping[str, Price] | None = None,
     in_flight: int = 64,
     budget: Budget | None = None,
+    batches: BatchRun | None = None,
     console: Console | None = None,
     keep_going: bool = True,
     ask_again: Failure | None = None,
@@ -138,6 +163,7 @@ async def run(
         prices: by role.
         in_flight: items worked on at once. The models bound their own calls; this bounds memory.
         budget: what the models charge their calls to; once it is spent no call is begun.
+        batches: hands the models' calls in together; None: each is a call of its own.
         console: where progress goes; None: nowhere.
         keep_going: go on also where nearly no answer can be read.
         ask_again: a recorded failure that is owed again, besides `call`.
@@ -161,7 +187,7 @@ async def run(
             # A run that failed before its first answer (a misspelt model, a wrong key) must not block the corrected
             # command. One of another command keeps its answers under other names.
             of_this_command = command in tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))
-            if not of_this_command or any(_holds_answer(log.path) for log in logs):
+            if not of_this_command or Ledger(out).load().open or any(_holds_answer(log.path) for log in logs):
                 raise
             for log in logs:
                 log.path.unlink(missing_ok=True)
@@ -170,16 +196,20 @@ async def run(
         for role in plan.roles:
             if role.recorded:
                 role.log.path.unlink(missing_ok=True)
-        for log in logs:
-            log.load(ask_again=ask_again)
+            role.log.load(ask_again=ask_again)
         budget.spent += money(plan.roles, prices)  # by earlier sessions
         for log in logs:
             stack.enter_context(log)
+        if batches is None:
+            Ledger(out).load().refuse_calls()
         through = False
         try:
-            with progress.shown(console), gc_pause():
-                for items in plan.waves():
-                    await _settle(plan, items, in_flight, budget, progress, keep_going)
+            if batches is None:
+                with progress.shown(console), gc_pause():
+                    for items in plan.waves():
+                        await _settle(plan, items, in_flight, budget, progress, keep_going)
+            else:
+                await batches.settle()
             through = True
         finally:
             # Also when the run was interrupted: what is done can be used, and the page says what is missing.
@@ -191,6 +221,7 @@ async def run(
                 "command": command,
                 "complete": through and not any(owed.values()),
                 "owed": owed,
+                **({"in_batches": batches.waiting} if batches is not None and batches.waiting else {}),
                 **figures,
                 "usage": {
                     role.name: asdict(role.log.usage) for role in plan.roles if role.log.usage != Usage()
@@ -201,7 +232,7 @@ async def run(
                     if isinstance(model, EndpointModel) and model.adapted
                 },
             }
-            if budget.exhausted:
+            if budget.exhausted or (batches is not None and batches.held_back):
                 document["max_cost"] = budget.limit
             if prices:
                 document["money"] = round(money(plan.roles, prices), 6)
@@ -289,6 +320,15 @@ def show_end(results: Results, out: Path, console: Console) -> int:
             highlight=False,
             soft_wrap=True,
         )
+    if waiting := results.document.get("in_batches"):
+        console.print(
+            f"{sum(waiting.values()):,} calls are out in batches ({out}/batches.jsonl); the same command goes on "
+            "when their answers are there.",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return 1
     owed = [
         f"{count:,} {name.replace('_', '-')}" for name, count in results.document["owed"].items() if count
     ]

@@ -50,6 +50,8 @@ class Log(Generic[Record]):
         """Calls of this session that came to an end."""
         self.failures: Counter[str] = Counter()
         """Records of this session without a result, by the kind of failure."""
+        self.batch_usage = Usage()
+        """Tokens of the recorded calls that batches carried, which cost less; part of `usage`."""
         self._prompt_tokens = self._completion_tokens = self._cached_tokens = 0
         self._kind = kind
         self._slot_of = slot_of
@@ -165,6 +167,8 @@ class Log(Generic[Record]):
             self._prompt_tokens += record.usage.prompt_tokens
             self._completion_tokens += record.usage.completion_tokens
             self._cached_tokens += record.usage.cached_tokens
+            if record.batch is not None:
+                self.batch_usage += record.usage
         if slot is None:
             return
         # A call that never came back is owed again; one that came back unreadable is not.

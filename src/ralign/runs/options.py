@@ -35,7 +35,15 @@ class CallOptions:
     provider reads from its cache; repeat for each model."""
     max_cost: float | None = None
     """Stop when the run has cost so much, by --price, its earlier sessions and every retry counted. Calls in flight
-    still end: at most one for each connection goes beyond it."""
+    still end: at most one for each connection goes beyond it. Of batches no more is handed in than would still fit if
+    every answer ran to its token limit."""
+    batch_api: bool = False
+    """Hand the calls to the endpoint's batch API, at half the price, and wait: a day at most. Interrupted, the same
+    command goes on."""
+    batch_file: bool = False
+    """Write the calls to files for `vllm run-batch` or a provider's page; the same command reads what came back."""
+    batch_requests: int = 50_000
+    """Requests in one batch at most; fewer where a provider bounds the tokens that wait."""
     expected_completion_tokens: int = 600
     """For --dry-run: the tokens an answer is expected to have, thinking included."""
     keep_going: bool = False
@@ -56,13 +64,23 @@ class CallOptions:
             "keep_going",
             "ask_again",
             "dry_run",
+            "batch_api",
+            "batch_file",
+            "batch_requests",
         }
     )
 
     def __post_init__(self) -> None:
-        at_least_one(concurrency=self.concurrency)
+        at_least_one(concurrency=self.concurrency, batch_requests=self.batch_requests)
         if self.max_cost is not None and not self.max_cost > 0:
             raise InputError(f"--max-cost is {self.max_cost}, expected more than 0")
+        if self.batch_api and self.batch_file:
+            raise InputError("give either --batch-api or --batch-file")
+
+    @property
+    def batch_mode(self) -> Literal["api", "file"] | None:
+        """Who carries the calls in batches; None: each is a call of its own."""
+        return "api" if self.batch_api else "file" if self.batch_file else None
 
 
 @dataclass(frozen=True, kw_only=True)

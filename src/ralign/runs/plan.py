@@ -1,9 +1,12 @@
 """A command's plan: what it works on, what is still owed, what the answers come to."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import fields
 from functools import partial
+from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from ralign.errors import CallFailed
 from ralign.models.calls import ModelCalls, ask
 from ralign.models.model import ChatModel, ModelSpec
 from ralign.models.python import PythonFunction
@@ -59,6 +62,19 @@ class Role:
         # Bound before the loop starts: what a role is asked through cannot change under calls in flight.
         bind = self.live.bind
         self.ask = partial(ask, model, self.live.calls) if bind is None else bind(model)
+
+    def call_id(self, about: tuple[Any, ...]) -> str:
+        """The name of a call in every batch: the role's, and a digest of the fields that name its record.
+
+        Not its slot, which another limit or number of draws would change while a batch is out.
+        """
+        assert self.live is not None, "only a model's calls are handed in"
+        record = self.live.calls.read(CallFailed("not asked"), *about)
+        shared = {field.name for field in fields(Answered)}
+        names = sorted(field.name for field in fields(record) if field.name not in shared)
+        named = repr([(name, value) for name in names if (value := getattr(record, name))])
+        digest = blake2b(named.encode("utf-8", "backslashreplace"), digest_size=12)
+        return f"{self.name}-{digest.hexdigest()}"
 
 
 class Call(NamedTuple):

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from ralign.models.endpoint_model import EndpointModel
-from ralign.models.model import Price
+from ralign.models.model import BATCH_DISCOUNT, Price
 from ralign.runs.plan import Plan, Role
 
 _REFRESH_SECONDS = 0.25
@@ -115,8 +115,12 @@ class Progress:
 
 
 def money(roles: Sequence[Role], prices: Mapping[str, Price]) -> float:
-    """Cost of the recorded tokens, over all sessions of the run."""
-    return sum(prices[role.name].of(role.log.usage) for role in roles if role.name in prices)
+    """Cost of the recorded tokens, over all sessions of the run: what batches carried at the batch price."""
+    return sum(
+        prices[role.name].of(role.log.usage) - BATCH_DISCOUNT * prices[role.name].of(role.log.batch_usage)
+        for role in roles
+        if role.name in prices
+    )
 
 
 @contextmanager

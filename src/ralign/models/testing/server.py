@@ -12,6 +12,8 @@ is terminated):
 Each line of the log (`server.log`, and the file) has `event`: `arrived`, or `answered` once a good answer is
 fully written; `number`, the request's; `digest`, equal for equal bodies, so that a test can tell whether a call
 was paid for twice; `time`, seconds since the epoch; and on arrival `fault`, the kind that the request will meet.
+A request in a batch (`ralign.models.testing.batches`) is `handed_in`, and at the batch's end `answered` or
+`unanswered`; its number is -1.
 
 The path without faults is kept short: in a benchmark this server shares the processors with what it measures.
 """
@@ -33,16 +35,18 @@ from aiohttp import web
 
 from ralign.errors import InputError, RalignError
 from ralign.models.testing.answers import Answer, ChatRequest, answer_by_digest, completion
+from ralign.models.testing.batches import BatchEvent, BatchFaultPlan, BatchStore, Refusal
 from ralign.models.testing.faults import Fault, FaultPlan, FaultSchedule, inject_fault, json_response
 
 _CHAT = "/v1/chat/completions"
+_BATCHES = ("/v1/files", "/v1/batches")
 _MODELS = "/v1/models"
 
 
 class LogLine(NamedTuple):
     """One line of the server's log."""
 
-    event: Literal["arrived", "answered"]
+    event: Literal["arrived", "answered", "handed_in", "unanswered"]
     number: int
     digest: str
     time: float
@@ -59,6 +63,10 @@ class ChatServer:
     """Which requests go wrong, and how."""
     latency: float = 0.0
     """Seconds before each answer."""
+    batch_faults: BatchFaultPlan | None = None
+    """Which batches go wrong, and how."""
+    batch_seconds: float = 0.0
+    """Seconds until a batch has ended."""
     key: str | None = None
     """Requests that do not bring it get a 401, whose message repeats what they brought."""
     refuse: Collection[str] = ()
@@ -81,6 +89,7 @@ class ChatServer:
     """How many requests have arrived."""
     in_flight: int = field(init=False, default=0)
     most_in_flight: int = field(init=False, default=0)
+    _batches: BatchStore = field(init=False)
     _log_file: BinaryIO | None = field(init=False, default=None)
     _runner: web.ServerRunner | None = field(init=False, default=None)
 
@@ -88,6 +97,12 @@ class ChatServer:
     def answered(self) -> list[str]:
         """The digests of the requests that got a good answer, in that order."""
         return [line.digest for line in self.log if line.event == "answered"]
+
+    def __post_init__(self) -> None:
+        def log(event: BatchEvent, digest: str) -> None:
+            self._write(LogLine(event, -1, digest, time.time()))
+
+        self._batches = BatchStore(self.answer, self._refusal, self.batch_faults, self.batch_seconds, log)
 
     async def __aenter__(self) -> Self:
         if self.log_path is not None:
@@ -115,6 +130,8 @@ class ChatServer:
             return json_response(
                 {"object": "list", "data": [{"id": name, "object": "model"} for name in names]}
             )
+        if request.path.startswith(_BATCHES):
+            return self._wrong_key(request) or await self._batches.handle(request)
         if request.path != _CHAT or request.method != "POST":
             return json_response({"error": {"message": f"no such path: {request.path}"}}, 404)
         body = await request.content.read()
@@ -131,7 +148,9 @@ class ChatServer:
         try:
             if self.latency:
                 await asyncio.sleep(self.latency)
-            response = self._refusal(request, call)
+            response = self._wrong_key(request)
+            if response is None and (refusal := self._refusal(call)) is not None:
+                response = json_response({"error": refusal.error}, refusal.status)
             if response is None and fault is not None:
                 response = await inject_fault(fault, request, call, self.answer)
             if response is None:
@@ -146,24 +165,22 @@ class ChatServer:
         finally:
             self.in_flight -= 1
 
-    def _refusal(self, request: web.BaseRequest, call: ChatRequest) -> web.Response | None:
-        """The error of a server that has not this key, these parameters or these models."""
-        if (
-            self.key is not None
-            and (given := request.headers.get("Authorization", "")) != f"Bearer {self.key}"
-        ):
-            return json_response(
-                {"error": {"message": f"wrong key, got: {given}", "code": "invalid_api_key"}}, 401
-            )
+    def _wrong_key(self, request: web.BaseRequest) -> web.Response | None:
+        given = request.headers.get("Authorization", "")
+        if self.key is None or given == f"Bearer {self.key}":
+            return None
+        return json_response(
+            {"error": {"message": f"wrong key, got: {given}", "code": "invalid_api_key"}}, 401
+        )
+
+    def _refusal(self, call: ChatRequest) -> Refusal | None:
+        """The error of a server that has not these parameters or these models."""
         if self.models is not None and (name := call.fields.get("model")) not in self.models:
-            return json_response(
-                {"error": {"message": f"the model '{name}' does not exist", "code": "model_not_found"}}, 404
-            )
+            return Refusal(404, {"message": f"the model '{name}' does not exist", "code": "model_not_found"})
         for parameter in self.refuse:
             if parameter in call.fields:
                 message = f"Unsupported parameter: '{parameter}' is not supported with this model."
-                error = {"message": message, "param": parameter, "code": "unsupported_parameter"}
-                return json_response({"error": error}, 400)
+                return Refusal(400, {"message": message, "param": parameter, "code": "unsupported_parameter"})
         return None
 
     def _write(self, line: LogLine) -> None:
@@ -192,6 +209,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="FAULT=RATE",
         help="such as 503=0.02, 429:0.5=0.1, reset=0.01",
     )
+    parser.add_argument(
+        "--batch-faults", metavar="MODULE:PLAN", help="a function of a batch's number that gives its faults"
+    )
+    parser.add_argument("--batch-seconds", type=float, default=0.0, help="seconds until a batch has ended")
     parser.add_argument("--seed", type=int, default=0, help="which requests meet the faults")
     parser.add_argument(
         "--refuse", action="append", default=[], metavar="PARAMETER", help="such as max_tokens"
@@ -210,6 +231,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             answer=cast(Answer, _import_object(options.answer)) if options.answer else answer_by_digest,
             faults=cast(FaultPlan, _import_object(options.faults)) if options.faults else faults,
             latency=options.latency,
+            batch_faults=cast(BatchFaultPlan, _import_object(options.batch_faults))
+            if options.batch_faults
+            else None,
+            batch_seconds=options.batch_seconds,
             refuse=options.refuse,
             log_path=options.log,
             remember=False,
