@@ -277,6 +277,23 @@ async def test_a_role_that_is_no_model_answers_at_once_and_is_asked_once_a_sessi
     assert asked == Counter(range(SIZE))
 
 
+def name_buoy(number: int) -> str:
+    """A writer that is no model."""
+    return f"buoy {number}"
+
+
+@pytest.mark.parametrize("mode", ["api", "file"])
+async def test_a_python_function_is_called_at_once_and_only_models_have_batches(
+    mode: str, tmp_path: Path
+) -> None:
+    async with ChatServer(answer=answer) as server:
+        writer = live(None, "python:tests.runs.test_batch:name_buoy")
+        calls = replace(API, price=("checker=1/3",)) if mode == "api" else FILE
+        results = await buoys(tmp_path, server.url, calls, writer=writer)
+    assert results.document["owed"] == {"writer": 0, "checker": 0 if mode == "api" else SIZE}
+    assert {row["role"] for row in rows(tmp_path / "batches.jsonl")} == {"checker"}
+
+
 async def test_files_are_split_by_their_bytes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ralign.runs.batch, "MOST_BYTES", 1000)
     async with ChatServer(answer=answer) as server:
