@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from ralign.files import write_pairs
-from ralign.judging import JUDGE_PROMPT, ChatJudge, Prompt
+from ralign.judging import ChatJudge, Prompt, judge_prompt
 from ralign.metajudging import META_PROMPT, ChatMetaJudge
 from ralign.models import Sampling
 from ralign.models.python import PythonFunction
@@ -28,7 +28,7 @@ JUDGMENT = Judgment(pair_id="p", benchmark="b", order="ba", draw=1, rationale="T
 
 def judge(body) -> ChatJudge:
     asked = PythonFunction("python:m:judge", body, concurrency=1, deadline=5)
-    return ChatJudge(model=asked, prompt=Prompt.load(None, JUDGE_PROMPT), sampling=Sampling())
+    return ChatJudge(model=asked, prompt=judge_prompt(), sampling=Sampling())
 
 
 def meta_judge(body) -> ChatMetaJudge:

@@ -40,7 +40,8 @@ VERL = (
     f"{RL} --engine verl --schedule cosine --nodes 2 --gpus-per-node 3 --reward-workers 15 --keep-checkpoints 4 "
     "--vllm-memory 0.41 --vllm-tensor-parallel 7 --gradient-checkpointing --thinking off --reward hybrid "
     "--reward-weight 0.31 --meta-temperature 0.43 --meta-max-tokens 9001 --meta-votes 3 --concurrency 150 "
-    "--meta-judge-key-variable KEY --deadline 211 --try-timeout 97 --outage-patience 1801 --unscored leave_out"
+    "--meta-judge-key-variable KEY --deadline 211 --try-timeout 97 --outage-patience 1801 --unscored leave_out "
+    "--verdict arena-hard"
 )
 PPO = " --algorithm ppo --critic-learning-rate 0.00023 --critic-warmup-steps 9 --gae-lambda 0.93"
 

@@ -67,12 +67,19 @@ async def test_the_judge_sees_neither_the_label_nor_the_verdict() -> None:
     assert check.verdict == "B"
 
 
-@pytest.mark.parametrize("said", ["It balances. \\boxed{neither}", "No idea.", ""])
-async def test_a_check_that_says_neither_has_no_verdict(said: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("It balances. \\boxed{neither}", ("tie", None)),
+        ("No idea.", (None, "parse")),
+        ("", (None, "parse")),
+    ],
+)
+async def test_a_check_that_names_neither_answer_confirms_nothing(said: str, found: object) -> None:
     pair = make_pair("rose")
     draft = await draft_by(ScriptedModel(["Answer A names it. \\boxed{A}"]), pair)
     check = await check_by(ScriptedModel([said]), pair, draft)
-    assert (check.verdict, check.failure) == (None, "parse")
+    assert (check.verdict, check.failure) == found
 
 
 async def test_an_outage_is_in_the_draft() -> None:

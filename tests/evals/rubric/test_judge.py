@@ -52,7 +52,9 @@ async def test_failures_are_grades_without_a_value() -> None:
         [CallFailed("gone"), "Perhaps.", Reply(text="VERDICT: yes", finish_reason="length")]
     )
     grades = [await grade(model, item()) for _ in range(3)]
-    assert grades[0] == Grade(item_id="one", criterion=0, failure="call", detail="gone")
+    assert grades[0] == Grade(
+        item_id="one", criterion=0, failure="call", failure_reason="no_reply", detail="gone"
+    )
     assert [(found.value, found.failure) for found in grades[1:]] == [(None, "parse")] * 2
     assert grades[2].detail == "cut off at the token limit"
 
