@@ -14,7 +14,7 @@ from tests.flags import config_of
 from ralign.data.gold.command import run_gold
 from ralign.data.gold.plan import GoldPlan
 from ralign.errors import ConfigMismatch, EndpointRefused, InputError, RunLocked
-from ralign.files import find_pairs_files, lock_directory, read_pairs
+from ralign.files import PairSource, find_pairs_files, lock_directory, read_pairs
 from ralign.models import ChatModel
 from ralign.models.testing.faults import Fault
 from ralign.models.testing.server import ChatServer
@@ -296,6 +296,24 @@ async def test_any_functions_write_and_judge_and_what_is_left_is_counted_at_both
         "quince": [{"judge": 1}, {"judge": 2, "writer": 1}],
         "fig": [{"writer": 1, "judge": 1}, {"writer": 3, "judge": 3}],
     }
+
+
+async def test_a_higher_limit_carries_a_run_on_and_a_lower_one_leaves_the_others_drafts_alone(
+    written, tmp_path: Path
+) -> None:
+    drafted: list[str] = []
+
+    async def write(pair: PreferencePair, draw: int) -> Judgment:
+        drafted.append(pair.id)
+        return a_draft(pair, "The season decides.", pair.label, draw)
+
+    files = find_pairs_files([written(PAIRS)])
+    for limit in (1, 3, None, 2):
+        plan = GoldPlan(PairSource(files, limit=limit), tmp_path / "run", write, None)
+        results = await run_plan("gold", plan, tmp_path / "run", fingerprint={"digest": plan.digest})
+        assert (results.complete, results.document["gold"]) == (True, limit or 4)
+        assert len(gold_of(tmp_path / "run")) == (limit or 4)
+    assert sorted(drafted) == ["fig", "quince", "rose", "vine"]
 
 
 async def test_a_draft_recorded_for_a_pair_that_is_not_there_is_named_by_its_line(tmp_path: Path) -> None:
