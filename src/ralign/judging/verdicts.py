@@ -20,47 +20,12 @@ from typing import Any, Literal, NamedTuple, cast
 from ralign.errors import InputError
 from ralign.records import Verdict
 
-_TIES: dict[str, Verdict] = dict.fromkeys(
-    (
-        *(
-            "tie",
-            "tied",
-            "a tie",
-            "it is a tie",
-            "draw",
-            "a draw",
-            "equal",
-            "both",
-            "neither",
-            "a and b",
-            "same",
-        ),
-        *(
-            "both are equal",
-            "equally good",
-            "平局",
-            "平手",
-            "相当",
-            "一样好",
-            "引き分け",
-            "同等",
-            "무승부",
-            "동점",
-        ),
-        *(
-            "ничья",
-            "empate",
-            "égalité",
-            "unentschieden",
-            "gleichstand",
-            "pareggio",
-            "remis",
-            "beraberlik",
-            "hòa",
-        ),
-    ),
-    "tie",
+_TIE_PHRASES = ("a tie", "it is a tie", "a draw", "a and b", "both are equal", "equally good")
+_TIE_WORDS = (
+    "tie tied draw equal both neither same empate égalité unentschieden gleichstand pareggio remis beraberlik hòa "
+    "ничья 平局 平手 相当 一样好 引き分け 同等 무승부 동점"
 )
+_TIES: dict[str, Verdict] = dict.fromkeys((*_TIE_PHRASES, *_TIE_WORDS.split()), "tie")
 _LETTERS: dict[str, Verdict] = {"a": "A", "b": "B"}
 _THIRD: dict[str, Verdict] = {"c": "tie"}
 _COMPARED: dict[str, Verdict] = {
