@@ -15,7 +15,6 @@ from ralign.data.convert.turns import (
     is_transcript,
     transcript_of,
 )
-from ralign.errors import BadRow
 from ralign.files.pair_rows import Row, RowLocation, expected, identifier, shown, string
 from ralign.judging import call_seed
 from ralign.records import Message, Verdict
@@ -58,7 +57,13 @@ class ChosenRejected:
         rejected = answer_of(row, self.rejected, location)
         if isinstance(chosen, str) and isinstance(rejected, str):
             if row.get(self.prompt) is None:
-                raise self._without_prompt(row, location)
+                if is_transcript(row[self.chosen]):
+                    raise location.bad(
+                        f"{self.chosen} is a transcript, expected an answer; `ralign convert hh-rlhf` reads those"
+                    )
+                raise location.bad(
+                    f"{self.chosen} is a text and {self.prompt} is missing, expected the prompt too (--prompt-column)"
+                )
             conversation = conversation_of(row, self.prompt, location)
         elif isinstance(chosen, str) or isinstance(rejected, str):
             text, talk = (
@@ -86,15 +91,6 @@ class ChosenRejected:
                 other_columns=columns_besides(row, taken),
             )
         ]
-
-    def _without_prompt(self, row: Row, location: RowLocation) -> BadRow:
-        if is_transcript(row[self.chosen]):
-            return location.bad(
-                f"{self.chosen} is a transcript, expected an answer; `ralign convert hh-rlhf` reads those"
-            )
-        return location.bad(
-            f"{self.chosen} is a text and {self.prompt} is missing, expected the prompt too (--prompt-column)"
-        )
 
     def _repeats(self, row: Row, conversation: tuple[Message, ...], location: RowLocation) -> bool:
         """Whether the prompt's column says nothing else than the conversation: one of its turns, or its beginning."""

@@ -71,9 +71,18 @@ def convert(config: ConvertConfig) -> Converted:
     assert config.out is not None, "the config asks for it"
     converted = Converted()
     write_pairs(config.out, _pairs(config, converted))
-    write_atomically(
-        config.report, json.dumps(_report(config, converted), indent=2, ensure_ascii=False).encode()
-    )
+    report = {
+        "format": config.format,
+        "sources": config.sources,
+        "rows": converted.rows,
+        "pairs": converted.pairs,
+        "labels": {label: converted.labels[label] for label in ("A", "B", "tie", _NO_LABEL)},
+        "left_out": dict(converted.left_out.most_common()),
+        "bad_rows": [str(row) for row in converted.bad_rows],
+        "ended_by_limit": converted.ended_early,
+        "seed": config.seed,
+    }
+    write_atomically(config.report, json.dumps(report, indent=2, ensure_ascii=False).encode())
     return converted
 
 
@@ -239,17 +248,3 @@ def _refuse_unread_labels(schema: Schema, row: Row, location: RowLocation, confi
 def _content(pair: PreferencePair) -> int:
     turns = tuple((message.role, message.content) for message in pair.conversation)
     return hash((turns, pair.response_a, pair.response_b, pair.label))
-
-
-def _report(config: ConvertConfig, converted: Converted) -> dict[str, object]:
-    return {
-        "format": config.format,
-        "sources": config.sources,
-        "rows": converted.rows,
-        "pairs": converted.pairs,
-        "labels": {label: converted.labels[label] for label in ("A", "B", "tie", _NO_LABEL)},
-        "left_out": dict(converted.left_out.most_common()),
-        "bad_rows": [str(row) for row in converted.bad_rows],
-        "ended_by_limit": converted.ended_early,
-        "seed": config.seed,
-    }

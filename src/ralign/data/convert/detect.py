@@ -45,7 +45,13 @@ def guess(row: Row, config: ConvertConfig) -> Guess | None:
     for name, schema in schemas(config).items():
         if schema.fits(row) and not label_columns(row, besides={*schema.labels, *config.no_label}):
             if name == "chosen-rejected" and "prompt" not in row and isinstance(row["chosen"], str):
-                return _prompt_elsewhere(row)
+                prompt = next((column for column in _PROMPTS if column in row), None)
+                if prompt is None:
+                    return Guess(
+                        "chosen-rejected --prompt-column ...", unsure="no column looks like the prompt"
+                    )
+                arguments = f"chosen-rejected --prompt-column {prompt}"
+                return Guess(arguments, Schema("", ChosenRejected(prompt=prompt).read))
             return Guess(name, schema)
     sides = _two_sides(row)
     if sides is None:
@@ -69,13 +75,6 @@ def guess(row: Row, config: ConvertConfig) -> Guess | None:
             unsure=f"{label} is {shown(row[label])}: say what its values mean",
         )
     return Guess(arguments)
-
-
-def _prompt_elsewhere(row: Row) -> Guess:
-    prompt = next((column for column in _PROMPTS if column in row), None)
-    if prompt is None:
-        return Guess("chosen-rejected --prompt-column ...", unsure="no column looks like the prompt")
-    return Guess(f"chosen-rejected --prompt-column {prompt}", Schema("", ChosenRejected(prompt=prompt).read))
 
 
 def _two_sides(row: Row) -> tuple[str, str] | None:

@@ -39,18 +39,18 @@ _NOISE: Final = re.compile(r"[\s_\-()\[\]]+")
 
 def label_columns(row: Row, *, besides: Collection[str]) -> list[str]:
     """Columns that look like a label, by their names or by their values, and are not those that are read."""
-    return [
-        column for column, value in row.items() if column not in besides and _looks_like_label(column, value)
-    ]
-
-
-def _looks_like_label(column: str, value: object) -> bool:
-    if _SURE_NAME.fullmatch(column):
-        return True
-    if isinstance(value, str):
-        named = _NAME.fullmatch(column) is not None and 0 < len(value) <= _LONGEST_LABEL
-        return named or _NAMES_A_SIDE.fullmatch(value) is not None
-    return isinstance(value, int | float) and _NAME.fullmatch(column) is not None
+    found: list[str] = []
+    for column, value in row.items():
+        if column in besides:
+            continue
+        named = _NAME.fullmatch(column) is not None
+        if isinstance(value, str):
+            likely = (named and 0 < len(value) <= _LONGEST_LABEL) or _NAMES_A_SIDE.fullmatch(value)
+        else:
+            likely = named and isinstance(value, int | float)
+        if likely or _SURE_NAME.fullmatch(column):
+            found.append(column)
+    return found
 
 
 def number_label(row: Row, key: str, meanings: Mapping[float, Verdict], location: RowLocation) -> Verdict:

@@ -165,13 +165,22 @@ def read_arena(row: Row, location: RowLocation) -> Sequence[Comparison]:
     arena-human-preference-100k and -140k), or `prompt`, `response_a` and `response_b` hold one text a turn, as JSON
     (arena-human-preference-55k). The winner is in `winner`, or in one of three columns that are 1 or 0.
     """
+    sides: list[tuple[Message, ...]] = []
     if "conversation_a" in row:
-        sides = [_conversation(row, key, location) for key in ("conversation_a", "conversation_b")]
         texts = ("conversation_a", "conversation_b")
+        for key in texts:
+            messages = messages_of({key: list_in_text(row, key, location)}, key, location)
+            # MT-bench has both turns in every row, and `turn` says about which the people were asked.
+            if (turn := as_number(row.get("turn"))) is not None and "judge" in row:
+                messages = messages[: 2 * int(turn)]
+            if len(messages) < 2 or messages[-1].role != "assistant":
+                raise location.bad(
+                    f"{key} does not end in an answer, expected a user's turn and the assistant's"
+                )
+            sides.append(messages)
     else:
         texts = ("prompt", "response_a", "response_b")
         prompts = _turn_texts(row, "prompt", location)
-        sides: list[tuple[Message, ...]] = []
         for key in texts[1:]:
             answers = _turn_texts(row, key, location)
             if len(answers) != len(prompts):
@@ -188,9 +197,16 @@ def read_arena(row: Row, location: RowLocation) -> Sequence[Comparison]:
     if [(m.role, m.content) for m in conversation] != [(m.role, m.content) for m in other]:
         # From the second turn on each model goes on from its own words: no two answers to one conversation.
         raise LeftOut("several turns, in which the models' earlier answers differ")
+    if "judge" in row and "turn" in row:
+        # Several people judged the same two answers of MT-bench, each of whom counts.
+        judged = ("question_id", "turn", "model_a", "model_b", "judge")
+        battle = "/".join(str(row.get(key)) for key in judged)
+    else:
+        id_column = next((key for key in ("id", "question_id") if row.get(key) is not None), None)
+        battle = None if id_column is None else identifier(row, id_column, location)
     return [
         Comparison(
-            id=_battle(row, location),
+            id=battle,
             conversation=asked(tuple(conversation), texts[0], location),
             first=first.content,
             second=second.content,
@@ -199,16 +215,6 @@ def read_arena(row: Row, location: RowLocation) -> Sequence[Comparison]:
             other_columns=columns_besides(row, (*texts, "id", "question_id")),
         )
     ]
-
-
-def _conversation(row: Row, key: str, location: RowLocation) -> tuple[Message, ...]:
-    messages = messages_of({key: list_in_text(row, key, location)}, key, location)
-    # MT-bench has both turns in every row, and `turn` says about which the people were asked.
-    if (turn := as_number(row.get("turn"))) is not None and "judge" in row:
-        messages = messages[: 2 * int(turn)]
-    if len(messages) < 2 or messages[-1].role != "assistant":
-        raise location.bad(f"{key} does not end in an answer, expected a user's turn and the assistant's")
-    return messages
 
 
 def _turn_texts(row: Row, key: str, location: RowLocation) -> list[str]:
@@ -230,15 +236,6 @@ def _winner(row: Row, location: RowLocation) -> Verdict:
         found = ", ".join(f"{key} {row.get(key)!r}" for key in _ONE_HOT)
         raise location.bad(f"{found}: expected a 1 in one of them")
     return won[0]
-
-
-def _battle(row: Row, location: RowLocation) -> str | None:
-    """A battle's id; several people judged the same two answers of MT-bench, each of whom counts."""
-    if "judge" in row and "turn" in row:
-        judged = ("question_id", "turn", "model_a", "model_b", "judge")
-        return "/".join(str(row.get(key)) for key in judged)
-    key = next((key for key in ("id", "question_id") if row.get(key) is not None), None)
-    return None if key is None else identifier(row, key, location)
 
 
 def _one_answer(row: Row, key: str, location: RowLocation) -> str:

@@ -24,23 +24,19 @@ def human_comments(pair: PreferencePair) -> str:
     own = pair.unknown.get("human_comments")
     texts = cast("Sequence[object]", own) if isinstance(own, list | tuple) else [own]
     said = [text.strip() for text in texts if isinstance(text, str) and text.strip()]
-    return "\n\n".join([*said, *_helpsteer3(pair)])
-
-
-def _helpsteer3(pair: PreferencePair) -> list[str]:
     people = pair.unknown.get("individual_preference")
     overall = pair.unknown.get("overall_preference")
-    if not isinstance(people, list) or not isinstance(overall, int) or overall == 0 or pair.label is None:
-        return []
-    # `ralign convert` placed the responses by a seed. Below 0 people found response 1 better, so that it is the one
-    # which the label names.
-    first = pair.label if overall < 0 else opposite(pair.label)
-    views = (
-        _view(cast("Mapping[str, object]", person), first)
-        for person in cast("list[object]", people)
-        if isinstance(person, Mapping)
-    )
-    return [f"Person {number}\n{view}" for number, view in enumerate(filter(None, views), start=1)]
+    if isinstance(people, list) and isinstance(overall, int) and overall != 0 and pair.label is not None:
+        # `ralign convert` placed the responses by a seed. Below 0 people found response 1 better, so that it is the
+        # one which the label names.
+        first = pair.label if overall < 0 else opposite(pair.label)
+        views = (
+            _view(cast("Mapping[str, object]", person), first)
+            for person in cast("list[object]", people)
+            if isinstance(person, Mapping)
+        )
+        said += [f"Person {number}\n{view}" for number, view in enumerate(filter(None, views), start=1)]
+    return "\n\n".join(said)
 
 
 def _view(person: Mapping[str, object], first: Verdict) -> str:
