@@ -135,7 +135,10 @@ class GPT(nn.Module):
             if banned is not None:
                 logits = logits.masked_fill(banned, -torch.inf)
             log_probs = logits.log_softmax(-1)
-            word = _draw(log_probs, noise[:, :, step])
+            # The Gumbel trick: argmax of log-probability + Gumbel noise is a draw. torch.rand can give an exact 0,
+            # whose logarithm would make the word impossible or certain.
+            uniform = noise[:, :, step].clamp_min(1e-20)
+            word = (log_probs - uniform.log().neg().log()).argmax(-1)
             drawn.append(word)
             chosen.append(log_probs.gather(-1, word[..., None]).squeeze(-1))
             if step + 1 < words:
@@ -169,12 +172,6 @@ def load(path: Path, config: ModelConfig) -> GPT:
 def norm(x: Float[Tensor, "b t w"]) -> Float[Tensor, "b t w"]:
     """Each vector over its root mean square, without a gain."""
     return F.rms_norm(x, (x.shape[-1],))
-
-
-def _draw(log_probs: Float[Tensor, "b n v"], noise: Float[Tensor, "b n v"]) -> Int[Tensor, "b n"]:
-    """One word a row, by the Gumbel trick: argmax of log-probability + Gumbel noise is a draw."""
-    # torch.rand can give an exact 0, whose logarithm would make the word impossible or certain.
-    return (log_probs - noise.clamp_min(1e-20).log().neg().log()).argmax(-1)
 
 
 def _places(read: int, group: int, words: int) -> Int[Tensor, " sequence"]:

@@ -17,7 +17,7 @@ from ralign.lab.english.meta_judge import meta_judge
 from ralign.lab.english.pairs import draw_pairs
 from ralign.lab.english.paraphrases import HEDGED, HELD_OUT, NOT_DECISIVE, REMARKS, TUNED
 from ralign.lab.english.style import showiness
-from ralign.lab.english.world import Case, read_case
+from ralign.lab.english.world import read_case
 from ralign.records import Judgment, PreferencePair, opposite
 
 Kind = Literal[
@@ -46,7 +46,14 @@ def plant(pairs: int, *, seed: int) -> Iterator[Planted]:
         case = read_case(pair)
         assert case is not None, "drawn pairs can be read"
         rng = Random(call_seed(seed, "agreement", pair.id))
-        filling = _filling(rng, pair, case)
+        mentioned = {traits.value for traits in case.traits.values()} | {case.task.right}
+        showier = "A" if showiness(pair.response_a) > showiness(pair.response_b) else "B"
+        filling = {
+            **slots(case),
+            "other": rng.choice([value for value in case.task.asked[0].values if value not in mentioned]),
+            "showier": showier,
+            "plainer": opposite(showier),
+        }
         exchanged = replace(
             case, better=opposite(case.better), traits={"A": case.traits["B"], "B": case.traits["A"]}
         )
@@ -73,7 +80,12 @@ def plant(pairs: int, *, seed: int) -> Iterator[Planted]:
 
 def measure(planted: Iterator[Planted]) -> Counter[tuple[Kind, bool, bool]]:
     """Counts by kind, held out, and whether the meta-judge agrees with the oracle."""
-    return Counter((each.kind, each.held_out, _decision(each) == each.aligned) for each in planted)
+    counts: Counter[tuple[Kind, bool, bool]] = Counter()
+    for each in planted:
+        judgment = Judgment(pair_id=each.pair.id, rationale=each.text, verdict=each.pair.label)
+        agrees = meta_judge(each.pair, judgment).aligned == each.aligned
+        counts[each.kind, each.held_out, agrees] += 1
+    return counts
 
 
 def table(counts: Counter[tuple[Kind, bool, bool]]) -> list[str]:
@@ -89,20 +101,3 @@ def table(counts: Counter[tuple[Kind, bool, bool]]) -> list[str]:
             cells.append(f"{agreed:,} of {agreed + failed:,}" if agreed + failed else "–")
         lines.append(f"| {kind} | {'aligned' if kind in ALIGNED else 'misaligned'} | {' | '.join(cells)} |")
     return lines
-
-
-def _decision(planted: Planted) -> bool | None:
-    judgment = Judgment(pair_id=planted.pair.id, rationale=planted.text, verdict=planted.pair.label)
-    return meta_judge(planted.pair, judgment).aligned
-
-
-def _filling(rng: Random, pair: PreferencePair, case: Case) -> dict[str, str]:
-    """Values of the placeholders in a true text."""
-    said = {traits.value for traits in case.traits.values()} | {case.task.right}
-    showier = "A" if showiness(pair.response_a) > showiness(pair.response_b) else "B"
-    return {
-        **slots(case),
-        "other": rng.choice([value for value in case.task.asked[0].values if value not in said]),
-        "showier": showier,
-        "plainer": opposite(showier),
-    }

@@ -98,7 +98,10 @@ def draw_task(rng: Random, domain: Domain, reason: Reason) -> tuple[Task, str]:
     closing = rng.choice(CLOSINGS) if shape == "instruction" else None
     task = Task(domain, truth, asked, closing)
     notes = " ".join(rng.choice(fact.notes).format(*fact.in_notes(truth[fact.name])) for fact in noted)
-    question = first.question if len(asked) == 1 else f"{first.question}, and {_lowered(others[0].question)}"
+    question = first.question
+    if len(asked) == 2:
+        second = others[0].question
+        question += f", and {second[0].lower()}{second[1:]}"
     instruction = f" {rng.choice(_INSTRUCTIONS).format(closing)}" if closing else ""
     return task, f"Notes on {rng.choice(domain.places)}: {notes}\n{question}?{instruction}"
 
@@ -120,7 +123,12 @@ def read_task(text: str) -> Task | None:
     for domain in DOMAINS:
         if not any(notes.startswith(f"Notes on {place}: ") for place in domain.places):
             continue
-        truth = {fact.name: value for fact in domain.facts if (value := _noted(fact, notes)) is not None}
+        truth: dict[str, str] = {}
+        for fact in domain.facts:
+            for value in fact.values:
+                if any(sentence.format(*fact.in_notes(value)) in notes for sentence in fact.notes):
+                    truth[fact.name] = value
+                    break
         found = [(request.lower().find(fact.question.lower()), fact) for fact in domain.facts]
         asked = tuple(fact for at, fact in sorted(found, key=lambda each: each[0]) if at >= 0)
         closing = next((words for words in CLOSINGS if f'"{words}"' in request), None)
@@ -186,15 +194,3 @@ def values_in(fact: Fact, plain: str) -> list[str]:
         for match in re.finditer(rf"(?<![\w:.]){re.escape(value.lower())}(?![\w:])", plain)
     ]
     return [value for _, value in sorted(found)]
-
-
-def _noted(fact: Fact, notes: str) -> str | None:
-    """The value that notes give a fact, two steps included."""
-    for value in fact.values:
-        if any(sentence.format(*fact.in_notes(value)) in notes for sentence in fact.notes):
-            return value
-    return None
-
-
-def _lowered(question: str) -> str:
-    return question[0].lower() + question[1:]
