@@ -87,7 +87,14 @@ def check_fingerprint(
     # As text, None as the empty one (TOML has no null): a value compares alike before and after the file.
     wanted = {name: "" if value is None else str(value) for name, value in fingerprint.items()}
     if path.exists():
-        recorded = _read_fingerprint(path)
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{path}: is not TOML ({error}); choose another --out") from None
+        table: object = document.get(_FINGERPRINT)
+        if not isinstance(table, dict):
+            raise InputError(f"{path}: has no [{_FINGERPRINT}] table; choose another --out")
+        recorded = {str(name): str(value) for name, value in cast("dict[object, object]", table).items()}
         # Names of either side: a field that a newer ralign added counts as none in a run that lacks it.
         for name in sorted({*recorded, *wanted}):
             was, asked = recorded.get(name, ""), wanted.get(name, "")
@@ -111,17 +118,6 @@ def versions(*packages: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _read_fingerprint(path: Path) -> dict[str, str]:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: is not TOML ({error}); choose another --out") from None
-    recorded: object = document.get(_FINGERPRINT)
-    if not isinstance(recorded, dict):
-        raise InputError(f"{path}: has no [{_FINGERPRINT}] table; choose another --out")
-    return {str(name): str(value) for name, value in cast("dict[object, object]", recorded).items()}
 
 
 def _without_none(value: Mapping[str, object]) -> dict[str, object]:

@@ -46,7 +46,7 @@ def read_rows(path: Path, name: str) -> Iterator[tuple[int, Row]]:
     number = 0
     kind = "Parquet" if path.name.endswith(".parquet") else "Arrow"
     try:
-        for batch in _parquet_batches(path) if kind == "Parquet" else _arrow_batches(path):
+        for batch in _batches(path, kind):
             json_columns = [field.name for field in batch.schema if isinstance(field.type, pa.JsonType)]
             for values in batch.to_pylist():
                 number += 1
@@ -60,12 +60,11 @@ def read_rows(path: Path, name: str) -> Iterator[tuple[int, Row]]:
         raise InputError(f"{name}: not readable as {kind} after row {number}: {reason}") from error
 
 
-def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=_BATCH_ROWS)
-
-
-def _arrow_batches(path: Path) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, kind: str) -> Iterator[pa.RecordBatch]:
+    if kind == "Parquet":
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=_BATCH_ROWS)
+        return
     with pa.memory_map(str(path)) as source:
         # Feather (version 2) and Arrow files begin alike; the cache of Hugging Face's datasets holds streams.
         if source.read(6) == b"ARROW1":

@@ -94,17 +94,13 @@ def _contents(file: PairsFile) -> Iterator[tuple[RowLocation, object]]:
                 for number, row in enumerate(rows, start=1):
                     yield RowLocation(file.name, number), row
             else:
-                yield from _lines(stream, file.name)
+                # A byte-order mark and blank lines are passed over, but counted: `file:line` is what an editor shows.
+                for number, line in enumerate(stream, start=1):
+                    text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+                    if not text.isspace():
+                        yield RowLocation(file.name, number), text
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{file.name}: cannot be read: {error}") from error
-
-
-def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[RowLocation, bytes]]:
-    # A byte-order mark and blank lines are passed over, but counted: `file:line` is what an editor shows.
-    for number, line in enumerate(stream, start=1):
-        text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
-        if not text.isspace():
-            yield RowLocation(name, number), text
 
 
 def _array(stream: BinaryIO, name: str) -> list[object] | None:

@@ -145,8 +145,12 @@ def is_list(value: Any) -> TypeGuard[list[Any]]:
 
 
 def _error(status: int, error: Any, retry_after: float | None) -> EndpointError:
+    stated: dict[str, Any] = error if is_object(error) else {}
+    # Azure has the code that says more in an error inside the error.
+    inner: Any = stated.get("innererror") or stated.get("inner_error") or {}
+    given: list[Any] = [stated.get("code"), stated.get("type"), is_object(inner) and inner.get("code")]
+    codes = {code for code in given if isinstance(code, str)}
     # OpenAI states an empty account as "too many requests"; waiting does not fill it.
-    codes = _codes(error)
     no_quota = "insufficient_quota" in codes
     if status in _BUSY and not no_quota:
         kind = "busy"
@@ -163,15 +167,6 @@ def _error(status: int, error: Any, retry_after: float | None) -> EndpointError:
         retry_after=retry_after,
         parameter=_refused_parameter(error) if status in (400, 422) else None,
     )
-
-
-def _codes(error: Any) -> set[str]:
-    """Codes of an error and of the error inside it (Azure)."""
-    if not is_object(error):
-        return set()
-    inner: Any = error.get("innererror") or error.get("inner_error") or {}
-    stated: list[Any] = [error.get("code"), error.get("type"), is_object(inner) and inner.get("code")]
-    return {code for code in stated if isinstance(code, str)}
 
 
 def _refused_parameter(error: Any) -> str | None:

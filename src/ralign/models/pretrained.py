@@ -73,8 +73,13 @@ def load_pretrained(name: str, *, padding_side: str = "right") -> Pretrained:
             f"the tokenizer of '{name}' has no chat template, and models are asked by chat: take a model tuned for "
             "chat, or put a chat_template.jinja beside its tokenizer"
         )
-    _name_special_tokens(tokenizer, config)
-    limits = (getattr(config.get_text_config(), "max_position_embeddings", None), tokenizer.model_max_length)
+    text_config = config.get_text_config()
+    for kind in ("bos_token", "eos_token"):
+        # A tokenizer made of tekken.json names neither, and the model's config has their numbers.
+        number = getattr(text_config, f"{kind}_id", None)
+        if getattr(tokenizer, kind) is None and isinstance(number, int):
+            setattr(tokenizer, kind, cast(Any, tokenizer).convert_ids_to_tokens(number))
+    limits = (getattr(text_config, "max_position_embeddings", None), tokenizer.model_max_length)
     known = [int(limit) for limit in limits if limit is not None and limit < _NO_LIMIT]
     return Pretrained(
         weights, name if base is not None else None, config, tokenizer, min(known, default=None)
@@ -165,11 +170,3 @@ def _adapter_base(name: str) -> str | None:
     if adapter.get("peft_type", "LORA") != "LORA":
         raise InputError(f"'{name}' is an adapter of the kind {adapter['peft_type']}, expected LORA")
     return base
-
-
-def _name_special_tokens(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> None:
-    """Take begin and end of text from the model's config where the tokenizer names none, as one from tekken.json."""
-    for kind in ("bos_token", "eos_token"):
-        number = getattr(config.get_text_config(), f"{kind}_id", None)
-        if getattr(tokenizer, kind) is None and isinstance(number, int):
-            setattr(tokenizer, kind, cast(Any, tokenizer).convert_ids_to_tokens(number))

@@ -99,7 +99,13 @@ class BatchStore:
                 self._end(batch)
         match request.method, request.path.split("/")[2:]:
             case "POST", ["files"]:
-                return await self._upload(request)
+                parts: dict[str | None, bytes] = {}
+                reader = await request.multipart()
+                while isinstance(part := await reader.next(), BodyPartReader):
+                    parts[part.name] = await part.read()
+                if parts.get("purpose") != b"batch" or "file" not in parts:
+                    return json_response({"error": {"message": "expected purpose=batch and a file"}}, 400)
+                return json_response({"id": self._keep(parts["file"]), "object": "file", "purpose": "batch"})
             case "GET", ["files", file_id, "content"] if file_id in self._files:
                 return await self._download(request, self._files[file_id])
             case "POST", ["batches"]:
@@ -114,15 +120,6 @@ class BatchStore:
                 return json_response(self._shown(self._batches[batch_id]))
             case _:
                 return json_response({"error": {"message": f"no such path: {request.path}"}}, 404)
-
-    async def _upload(self, request: web.BaseRequest) -> web.StreamResponse:
-        parts: dict[str | None, bytes] = {}
-        reader = await request.multipart()
-        while isinstance(part := await reader.next(), BodyPartReader):
-            parts[part.name] = await part.read()
-        if parts.get("purpose") != b"batch" or "file" not in parts:
-            return json_response({"error": {"message": "expected purpose=batch and a file"}}, 400)
-        return json_response({"id": self._keep(parts["file"]), "object": "file", "purpose": "batch"})
 
     async def _download(self, request: web.BaseRequest, file: _File) -> web.StreamResponse:
         if file.cuts == 0:
