@@ -8,7 +8,7 @@ read the first box, and only `\\boxed{A}` and `\\boxed{B}` to the letter.
 import re
 from typing import NamedTuple
 
-from ralign.judging.verdicts import BOXED, Found, VerdictFormat, plain, rationale_field, read_verdict
+from ralign.judging.verdicts import BOXED, VerdictFormat, plain, rationale_field, read_verdict
 from ralign.models.finish_reason import read_finish_reason, unfinished
 from ralign.records import FailureReason, Verdict
 
@@ -75,7 +75,13 @@ def parse_verdict(
         return ParsedJudgment(rationale, None, problem, why)
     if written_in.opening and (written := rationale_field(rationale)) is not None:
         return ParsedJudgment(written.strip(), verdict, much=much)
-    return ParsedJudgment(_without(rationale, at), verdict, much=much)
+    # The rationale must not show its verdicts, nor the dollars and stars around them.
+    starts = [0, *(each.end for each in at)]
+    ends = [*(each.start for each in at), len(rationale)]
+    kept = [rationale[start:end] for start, end in zip(starts, ends, strict=True)]
+    kept[:-1] = [text.rstrip("\\$*") for text in kept[:-1]]
+    kept[1:] = [text.lstrip("$*") for text in kept[1:]]
+    return ParsedJudgment(_tidied("".join(kept)), verdict, much=much)
 
 
 def up_to_verdict(answer: str, written_in: VerdictFormat = BOXED) -> UpToVerdict | None:
@@ -90,16 +96,6 @@ def up_to_verdict(answer: str, written_in: VerdictFormat = BOXED) -> UpToVerdict
     before = answer[: votes[-1 if written_in.last_counts else 0].start].lstrip()
     rationale = _tidied(before.rstrip("\\$*"))
     return UpToVerdict(rationale, before[len(rationale) :])
-
-
-def _without(answer: str, at: tuple[Found, ...]) -> str:
-    """The answer without its verdicts, and the dollars and stars around them: the rationale must not show them."""
-    starts = [0, *(each.end for each in at)]
-    ends = [*(each.start for each in at), len(answer)]
-    kept = [answer[start:end] for start, end in zip(starts, ends, strict=True)]
-    kept[:-1] = [text.rstrip("\\$*") for text in kept[:-1]]
-    kept[1:] = [text.lstrip("$*") for text in kept[1:]]
-    return _tidied("".join(kept))
 
 
 def _tidied(rationale: str) -> str:

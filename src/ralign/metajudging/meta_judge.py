@@ -68,7 +68,14 @@ def parse_meta_judgment(answer: str, finish_reason: str | None = None) -> Parsed
     line = next(lines, "")
     if not line:
         return ParsedMetaJudgment(None, (), "empty answer")
-    aligned = _decision(line)
+    aligned = None
+    # Before any pattern is tried on it: several of them would take quadratic time on a line of a megabyte.
+    if len(line) <= _LONGEST_LINE:
+        element = _LAST_ELEMENT.fullmatch(line)
+        content = line if element is None else element[2]
+        plain = " ".join(_MARKUP.sub(" ", content).lower().split()).rstrip(" .!")
+        label = _LABEL.match(plain)
+        aligned = _DECISIONS.get(plain[label.end() :] if label else plain)
     shown = line if len(line) <= 60 else f"...{line[-57:]}"
     problem = None if aligned is not None else f"no verdict at the end: {shown!r}"
     return ParsedMetaJudgment(aligned, _points(answer), problem)
@@ -79,17 +86,6 @@ def majority(votes: Iterable[bool | None]) -> bool | None:
     # A vote that failed counts for neither side: an outage must not make a judgment look misaligned.
     balance = sum(1 if vote else -1 for vote in votes if vote is not None)
     return None if balance == 0 else balance > 0
-
-
-def _decision(line: str) -> bool | None:
-    # Before any pattern is tried on it: several of them would take quadratic time on a line of a megabyte.
-    if len(line) > _LONGEST_LINE:
-        return None
-    if (element := _LAST_ELEMENT.fullmatch(line)) is not None:
-        line = element[2]
-    plain = " ".join(_MARKUP.sub(" ", line).lower().split()).rstrip(" .!")
-    label = _LABEL.match(plain)
-    return _DECISIONS.get(plain[label.end() :] if label else plain)
 
 
 def _points(answer: str) -> tuple[GoldPoint, ...]:

@@ -94,7 +94,9 @@ def correlate(x: ArrayLike, y: ArrayLike, *, independent: bool = True) -> Correl
     """
     xs, ys = checked(x, y)
     models = len(xs)
-    r, rho = float(pearson(xs[None], ys[None])[0]), float(_spearman(xs, ys))
+    r = float(pearson(xs[None], ys[None])[0])
+    # Spearman's rho is Pearson's r of the ranks, ties at their mean rank.
+    rho = float(pearson(stats.rankdata(xs)[None], stats.rankdata(ys)[None])[0])
     known = independent and models >= FEWEST_MODELS
     return Correlation(
         models=models,
@@ -177,11 +179,6 @@ def pearson(x: Floats, y: Floats) -> Floats:
     spread = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.clip((x * y).sum(axis=1) / spread, -1.0, 1.0)
-
-
-def _spearman(xs: Floats, ys: Floats) -> float:
-    """Spearman's rho: Pearson's r of the ranks, ties at their mean rank."""
-    return float(pearson(stats.rankdata(xs)[None], stats.rankdata(ys)[None])[0])
 
 
 def _fisher(r: float, half: float) -> Interval | None:

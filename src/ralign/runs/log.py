@@ -18,10 +18,6 @@ from ralign.files.records import Record, decode, encode
 from ralign.records import Failure, Usage
 
 
-def _ignore(slot: int, record: object) -> None:
-    """The default of `note`."""
-
-
 class Log(Generic[Record]):
     """A log of one kind of record. Reading needs nothing; appending needs the lock of its directory.
 
@@ -41,7 +37,7 @@ class Log(Generic[Record]):
         slot_of: Callable[[Record], int | None],
         size: int,
         *,
-        note: Callable[[int, Record], None] = _ignore,
+        note: Callable[[int, Record], None] = lambda slot, record: None,
     ) -> None:
         self.path = path
         self.answered = 0

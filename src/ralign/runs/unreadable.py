@@ -47,10 +47,8 @@ class UnreadableCheck:
         if self._seen % EVERY:
             return
         unread = [each for each in self._last if each is not None]
-        if len(unread) >= NEARLY_ALL * len(self._last):
-            raise UnreadableAnswers(self._message(unread))
-
-    def _message(self, unread: list[Answered]) -> str:
+        if len(unread) < NEARLY_ALL * len(self._last):
+            return
         reasons = Counter(each.detail or str(each.reason).replace("_", " ") for each in unread)
         listed = ", ".join(f"{why} ({count:,})" for why, count in reasons.most_common(_SHOWN_REASONS))
         texts = [each.text for each in unread if each.text.strip()]
@@ -62,4 +60,6 @@ class UnreadableCheck:
             message += "; a higher limit of tokens would have let them end"
         elif self._suggest is not None and texts and (flag := self._suggest(texts)) is not None:
             message += f"; {flag} would have read them"
-        return f"{message}. Nothing read is nothing measured: the run stops here; --keep-going goes on"
+        raise UnreadableAnswers(
+            f"{message}. Nothing read is nothing measured: the run stops here; --keep-going goes on"
+        )

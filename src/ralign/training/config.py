@@ -233,20 +233,6 @@ class PolicyConfig:
         if self.second_judge_url is not None and self.second_judge is None:
             raise InputError("--second-judge-url needs --second-judge MODEL")
         at_least_one(second_judge_every=self.second_judge_every)
-        self._check_group()
-        if self.reward_url is not None:
-            self._check_served()
-        if self.training.engine == "verl":
-            if self.reward_url is None:
-                raise InputError(
-                    "--engine verl needs --reward-url: its rewards are asked for by processes of their own, so start "
-                    "`ralign serve` with the judge, and give its address"
-                )
-            if self.stop_when:
-                raise InputError("--stop-when is for --engine trl: verl tells nobody of its steps")
-        self.training.check("rl")
-
-    def _check_group(self) -> None:
         if self.against == "group":
             penalty = self.answer_reward.length_penalty
             if penalty != "none":
@@ -260,14 +246,22 @@ class PolicyConfig:
                 raise InputError(f"--neighbors is {self.neighbors}, expected 1 to {furthest} in this group")
         elif self.neighbors is not None:
             raise InputError("--neighbors is for --against group")
-
-    def _check_served(self) -> None:
-        given = changed(self)
-        for name in ("against", "second_judge", *as_table(self.answer_reward), *as_table(self.judge)):
-            if name in given:
+        if self.reward_url is not None:
+            given = changed(self)
+            for name in ("against", "second_judge", *as_table(self.answer_reward), *as_table(self.judge)):
+                if name in given:
+                    raise InputError(
+                        f"{flag(name)} is not for --reward-url: `ralign serve` says how answers are rewarded"
+                    )
+        if self.training.engine == "verl":
+            if self.reward_url is None:
                 raise InputError(
-                    f"{flag(name)} is not for --reward-url: `ralign serve` says how answers are rewarded"
+                    "--engine verl needs --reward-url: its rewards are asked for by processes of their own, so start "
+                    "`ralign serve` with the judge, and give its address"
                 )
+            if self.stop_when:
+                raise InputError("--stop-when is for --engine trl: verl tells nobody of its steps")
+        self.training.check("rl")
 
     @property
     def calls_per_answer(self) -> float:

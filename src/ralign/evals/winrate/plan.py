@@ -18,7 +18,7 @@ from ralign.evals.winrate.results import compare, measure
 from ralign.evals.winrate.style import Style
 from ralign.files import PairsDigest, replacing
 from ralign.judging import BOXED, VerdictFormat, suggested_flag
-from ralign.metrics.official import Figure, Game, weighted_win_rate
+from ralign.metrics.official import Game, weighted_win_rate
 from ralign.metrics.outcomes import (
     NO_VERDICT,
     REASON_CODES,
@@ -102,13 +102,20 @@ class WinratePlan:
                 file.write(
                     orjson.dumps(one._asdict(), default=Style._asdict, option=orjson.OPT_APPEND_NEWLINE)
                 )
+        # Arena-Hard's own win rate, over the prompts that were judged.
+        letters: dict[int, Verdict] = {VERDICT_A: "A", VERDICT_B: "B", TIE: "tie"}
+        games = [
+            Game(letters.get(verdict), much)
+            for verdict, much in zip(self._verdicts.tolist(), self._much.tolist(), strict=True)
+        ]
+        arena = weighted_win_rate(games[row : row + len(ORDERS)] for row in range(0, self.size, len(ORDERS)))
         document: dict[str, Any] = {
             "owed": {"judgments": int((self._verdicts == UNANSWERED).sum())},
             **measure(compared),
             "left_out": self._comparisons.left_out,
             "without_reference": self._comparisons.without_reference,
             "failures": count_reasons(self._reason),
-            "official": {"arena_hard": None if (arena := self._arena_hard()) is None else arena._asdict()},
+            "official": {"arena_hard": None if arena is None else arena._asdict()},
         }
         # After the figures over all prompts, whose intervals must not depend on whether groups were asked for.
         if self._by is not None:
@@ -118,15 +125,6 @@ class WinratePlan:
                 for group in sorted({one.group for one in compared if one.group is not None})
             }
         return document
-
-    def _arena_hard(self) -> Figure | None:
-        """Arena-Hard's own win rate, over the prompts that were judged."""
-        letters: dict[int, Verdict] = {VERDICT_A: "A", VERDICT_B: "B", TIE: "tie"}
-        games = [
-            Game(letters.get(verdict), much)
-            for verdict, much in zip(self._verdicts.tolist(), self._much.tolist(), strict=True)
-        ]
-        return weighted_win_rate(games[row : row + len(ORDERS)] for row in range(0, self.size, len(ORDERS)))
 
     def _slot(self, judgment: Judgment) -> int:
         if judgment.pair_id not in self._rows:
