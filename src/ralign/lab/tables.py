@@ -90,7 +90,7 @@ def seed_table(result: SeedResult, measured: Mapping[str, BenchmarkDict]) -> Tab
             _with_deviation(arm.policy.quality, within_judge([result], arm.name)),
         )
     notes = [f"Policy quality is 0 to 1; before training it is {result.start.quality:.3f}."]
-    return finished(table, [*notes, *_policies_note(result)])
+    return finished(table, [*notes, *_policies_note(result, "±")])
 
 
 def arms_table(results: Sequence[SeedResult]) -> Table:
@@ -106,7 +106,10 @@ def arms_table(results: Sequence[SeedResult]) -> Table:
         ]
         table.add_row(arm, *means, number(within_judge(results, arm)))
     start = fmean(result.start.quality for result in results)
-    return finished(table, [f"The policies start at a quality of {start:.3f}.", *_policies_note(results[0])])
+    return finished(
+        table,
+        [f"The policies start at a quality of {start:.3f}.", *_policies_note(results[0], "the last column")],
+    )
 
 
 def domains_table(results: Sequence[SeedResult]) -> Table:
@@ -212,8 +215,10 @@ def _with_interval(estimate: Estimate, *, decimals: int) -> str:
     return mean if estimate.low is None else f"{mean} [{low}, {high}]"
 
 
-def _policies_note(result: SeedResult) -> list[str]:
+def _policies_note(result: SeedResult, deviation: str) -> list[str]:
     repeats = len(result.arms[0].policies)
     return (
-        [f"It is the mean of {repeats} policies a judge; ± is how far these differ."] if repeats > 1 else []
+        [f"It is the mean of {repeats} policies a judge; {deviation} is how far these differ."]
+        if repeats > 1
+        else []
     )
