@@ -10,12 +10,14 @@ the name `lab-run RUN`.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ralign.lab.claims import CLAIMS, Arms, findings, verdict
+from ralign.lab.english.agreement import table as agreement_table
 from ralign.lab.results import SeedResult, read_result
 from ralign.lab.statistics import FIGURES, Estimate, differences, over_seeds
 from ralign.lab.tables import differences_table, lab_tables, markdown
@@ -113,6 +115,13 @@ def exact_coverage() -> str:
     return _table(["L-Acc", "S-Corr", *rows[0]["held"]], cells, text_columns=0)
 
 
+def english_agreement() -> str:
+    """How often the English world's meta-judge agrees with its oracle."""
+    counted = json.loads((RESULTS / "english_agreement.json").read_bytes())
+    counts = Counter({(kind, held_out, agrees): times for kind, held_out, agrees, times in counted})
+    return "\n".join(agreement_table(counts))
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 4) -> str:
     rule = ["---"] * text_columns + ["---:"] * (len(head) - text_columns)
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *rows))
@@ -128,6 +137,7 @@ def _share(share: float) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "lab-declared": declared_runs,
+    "english-agreement": english_agreement,
     "coverage": coverage,
     "coverage-exact": exact_coverage,
     "lab-claims": partial(lab_claims, "graded, second run"),
