@@ -7,7 +7,7 @@ export OMP_NUM_THREADS = 1
 # in a wheel for Python 3.11, which any other reads as well.
 OPENRLHF := build/openrlhf-0.11.2
 
-.PHONY: env test test-openrlhf cluster-env test-cluster lint pytest lab clean
+.PHONY: env test test-openrlhf cluster-env test-cluster lint pytest lab figures clean
 
 env: .venv/.made
 
@@ -67,6 +67,10 @@ test-cluster: cluster-env
 
 lab: env
 	$(BIN)/ralign lab
+
+# The tables of README.md and docs/ from benchmarks/results. A test fails where they differ.
+figures: env
+	PYTHONPATH=src:. $(BIN)/python -m benchmarks.figures
 
 clean:
 	rm -rf .venv .venv-cluster build runs

@@ -5,11 +5,13 @@ single verdicts the intraclass correlation that is asked for, and both runs of a
 
     python benchmarks/interval_coverage.py --runs 1000 --seed 0
 
-Printed as Markdown: docs/decisions/intervals.md.
+Writes benchmarks/results/interval_coverage.json, which `make figures` puts into docs/decisions/intervals.md.
 """
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -165,21 +167,16 @@ def exact_coverage(prompts: int, judge: Rates) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the table of the decision."""
+    """Write the results that the decision's tables are made of."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "results" / "interval_coverage.json"
+    )
     flags = parser.parse_args()
     judges = (Rates(0.8, 0.4), Rates(0.7, 0.3))
-    figures = [NAMES[name] for name in MEASURES]
-    header = [
-        "prompts x pairs",
-        "correlation",
-        "intervals",
-        *figures,
-        *(f"{name} difference" for name in figures),
-    ]
-    print(f"| {' | '.join(header)} |\n|{' --- |' * 3}{' ---: |' * 6}")
+    simulations: list[dict[str, object]] = []
     for design in (
         Design(11),
         Design(100),
@@ -192,21 +189,32 @@ def main() -> None:
             ("before", [bootstrapped(design, each, rng) for each in runs]),
             ("after", [ours(design, each) for each in runs]),
         ):
-            shares_held = [f"{each.share:.3f}".removeprefix("0") for each in coverage(found, judges).values()]
-            row = [f"{design.prompts} x {design.pairs}", f"{design.correlation:g}", name, *shares_held]
-            print(f"| {' | '.join(row)} |", flush=True)
-    sizes = (11, 30, 100)
-    header = ["L-Acc", "S-Corr", *(f"{name}, {prompts}" for prompts in sizes for name in figures)]
-    print(f"\n| {' | '.join(header)} |\n|{' ---: |' * len(header)}")
-    for rates in (
-        *(Rates(rate, 0.3) for rate in (0.02, 0.5, 0.99)),
-        *(Rates(0.9, rate) for rate in (0.02, 0.5, 0.99)),
-    ):
-        exact = [share for prompts in sizes for share in exact_coverage(prompts, rates).values()]
-        row = [f"{each:g}".removeprefix("0") for each in rates] + [
-            f"{each:.3f}".removeprefix("0") for each in exact
-        ]
-        print(f"| {' | '.join(row)} |")
+            held = {titled(figure): each.share for figure, each in coverage(found, judges).items()}
+            size = f"{design.prompts} x {design.pairs}"
+            row = {"design": size, "correlation": design.correlation, "intervals": name, "held": held}
+            simulations.append(row)
+    exact = [
+        {
+            "rates": rates,
+            "held": {
+                f"{titled(measure)}, {prompts}": share
+                for prompts in (11, 30, 100)
+                for measure, share in exact_coverage(prompts, rates).items()
+            },
+        }
+        for rates in (
+            *(Rates(rate, 0.3) for rate in (0.02, 0.5, 0.99)),
+            *(Rates(0.9, rate) for rate in (0.02, 0.5, 0.99)),
+        )
+    ]
+    document = {"runs": flags.runs, "seed": flags.seed, "simulated": simulations, "exact": exact}
+    flags.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def titled(figure: str) -> str:
+    """A measure, or the difference of one, as tables call it."""
+    measure, _, difference = figure.partition(" ")
+    return f"{NAMES[measure]} {difference}".strip()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ LONGEST_FUNCTION = 80
 
 # Test modules named after a behaviour; any other is named after the module it tests. `test_house` checks the lists.
 BEHAVIOURS = {
+    "benchmarks/test_figures.py",
     "benchmarks/test_pair_cost.py",
     "benchmarks/test_simulated_fleet.py",
     "benchmarks/test_simulated_step.py",

@@ -2,8 +2,10 @@ import math
 from dataclasses import replace
 
 import pytest
+from tests.lab.made_results import arm, policy, seed
 
 from ralign.lab.claims import (
+    CLAIMS,
     Arms,
     consequence,
     contrasts,
@@ -11,59 +13,59 @@ from ralign.lab.claims import (
     findings,
     headline,
     leaning,
+    verdict,
 )
-from ralign.lab.policy_rl import PolicyWorth
-from ralign.lab.probes import Probes
-from ralign.lab.results import ArmResult, BaseResult, Measured, SeedResult
-from ralign.lab.statistics import Difference, predictions
+from ralign.lab.results import Measured
+from ralign.lab.statistics import Estimate, over_seeds
 
-DOMAINS = ("town", "animal", "fruit", "colour")
 ARMS = Arms("outcome-only", "r-align")
-
-
-def worth(quality, **traits):
-    shares = {"accuracy": quality, "instruction": quality, "completeness": quality, "bullets": 0.5}
-    others = {"length": 3.0, "fillers": 0.0, "confident": 0.5, "praise": 0.0}
-    return PolicyWorth(
-        quality=quality, quality_by_domain=dict.fromkeys(DOMAINS, quality), **(shares | others | traits)
-    )
-
-
-def arm(name, right, spurious, quality):
-    faithful = right * (1 - (spurious or 0.0))
-    measured = Measured(label_accuracy=right, spurious_correctness=spurious, fidelity_score=faithful)
-    return ArmResult(
-        name=name,
-        splits=dict.fromkeys(("train", "hard", "adversarial"), measured),
-        by_domain=dict.fromkeys(DOMAINS, measured),
-        probes=Probes(swapped=0, followed=None, spurious=0, fabricated=None, for_showier=None),
-        policy=worth(quality),
-        judge_rewards=(),
-        policy_rewards=(),
-        policy_quality=(),
-        cpu_seconds=1.0,
-    )
 
 
 def seeds(outcome, ralign, count=3):
     """`count` seeds that hardly differ; an arm is L-Acc, S-Corr, policy quality."""
     found = []
-    for seed in range(count):
-        little = seed / 1000
+    for number in range(count):
+        little = number / 1000
+        (right, spurious, quality), (right_2, spurious_2, quality_2) = outcome, ralign
         arms = (
             arm("base", 0.7, 0.7, 0.5),
-            arm("outcome-only", outcome[0] + little, outcome[1], outcome[2] + little),
-            arm("r-align", ralign[0] + 2 * little, ralign[1], ralign[2] + 2 * little),
+            arm("outcome-only", right + little, spurious, quality + little),
+            arm("r-align", right_2 + 2 * little, spurious_2 and spurious_2 + little, quality_2 + 2 * little),
         )
-        trained = BaseResult(true_claims=(1.0,), cpu_seconds=1.0)
-        found.append(SeedResult(seed=seed, base=trained, start=worth(0.5), arms=arms))
+        found.append(seed(number, *arms))
     return found
 
 
 def told(results, tmp_path):
     contrast = contrasts(results, tmp_path, ARMS)
-    found = findings(results, ARMS, contrast, predictions(results))
-    return contrast, {finding.claim: finding for finding in found}
+    return contrast, {finding.claim: finding for finding in findings(results, ARMS, contrast)}
+
+
+def estimate(low, high, seeds=5):
+    return Estimate((low + high) / 2, low, high, 0.0625, (0.0,) * seeds)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted", "margin", "standing"),
+    [
+        (0.01, 0.05, 1, 0.0, "holds"),
+        (0.0, 0.05, 1, 0.0, "not shown"),
+        (-0.05, -0.01, 1, 0.0, "does not hold"),
+        (-0.05, -0.01, -1, 0.0, "holds"),
+        (-0.015, -0.005, 1, 0.02, "holds"),  # worse, but by less than the margin
+        (-0.03, 0.01, 1, 0.02, "not shown"),
+        (-0.05, -0.03, 1, 0.02, "does not hold"),
+    ],
+)
+def test_only_the_interval_decides_a_claim(low, high, wanted, margin, standing):
+    assert verdict(estimate(low, high), wanted=wanted, margin=margin) == standing
+    of_one = {"holds": "so in this seed", "does not hold": "not so in this seed"}.get(standing, standing)
+    assert verdict(estimate(low, high, seeds=1), wanted=wanted, margin=margin) == of_one
+
+
+@pytest.mark.parametrize("values", [[0.3], [0.3, 0.3, 0.3], [0.3, math.nan]])
+def test_without_an_interval_nothing_is_shown(values):
+    assert verdict(over_seeds(values)) == "not shown"
 
 
 def test_where_the_claims_hold_the_page_says_so(tmp_path):
@@ -92,7 +94,7 @@ def test_two_honest_judges_are_called_honest(tmp_path):
     results = seeds((0.95, 0.01, 0.9), (0.95, 0.01, 0.9))
     contrast, found = told(results, tmp_path)
     assert "Both are right for the right reasons." in headline(results, ARMS, contrast)
-    assert found["Its right verdicts rest on the right reasons more often"].standing == "undecided"
+    assert found["Its right verdicts rest on the right reasons more often"].standing == "not shown"
 
 
 def test_judges_that_are_never_right_are_not_compared(tmp_path):
@@ -100,30 +102,50 @@ def test_judges_that_are_never_right_are_not_compared(tmp_path):
     contrast, found = told(results, tmp_path)
     assert "too few right verdicts" in headline(results, ARMS, contrast)
     finding = found["Its right verdicts rest on the right reasons more often"]
-    assert finding.standing == "undecided"
+    assert finding.standing == "not shown"
     assert "nan" not in finding.words
 
 
-def test_one_policy_each_decides_nothing(tmp_path):
+def test_of_one_seed_nothing_is_said_to_hold():
     results = seeds((0.95, 0.6, 0.4), (0.95, 0.1, 0.9), count=1)
-    contrast = dict.fromkeys(
-        ("label_accuracy", "spurious_correctness", "fidelity_score"), Difference(0.0, -0.01, 0.01, ())
-    ) | {"quality": Difference(0.5, None, None, ())}
-    found = findings(results, ARMS, contrast, predictions(results))
-    assert found[3].standing == "undecided"
+    contrast = {
+        "label_accuracy": Estimate(0.0, -0.01, 0.01, 1.0, (0.0,)),
+        "spurious_correctness": Estimate(-0.5, -0.6, -0.4, 0.001, (-0.5,)),
+        "fidelity_score": Estimate(-0.5, -0.6, -0.4, 0.001, (-0.5,)),
+        "quality": over_seeds([0.5]),
+    }
+    found = findings(results, ARMS, contrast)
+    standings = ["so in this seed", "so in this seed", "not so in this seed", "not shown"]
+    assert [finding.standing for finding in found] == standings
     assert "how much of it is chance" in found[3].words
-    assert consequence(results, ARMS, contrast).startswith("In this one run")
+    assert "p = .001" in found[1].words
+    assert consequence(results, ARMS, contrast).startswith("In this seed")
+    assert "six times in ten, R-Align’s once in ten." in headline(results, ARMS, contrast)
 
 
-def test_few_judges_predict_nothing(tmp_path):
-    claims = list(told(seeds((0.95, 0.6, 0.4), (0.95, 0.1, 0.9), count=1 + 1), tmp_path)[1])
-    assert claims[-1].startswith("F-Score tells beforehand")
-    one = seeds((0.95, 0.6, 0.4), (0.95, 0.1, 0.9), count=1)
-    contrast = dict.fromkeys(
-        ("label_accuracy", "spurious_correctness", "fidelity_score", "quality"),
-        Difference(0.0, None, None, ()),
-    )
-    assert len(findings(one, ARMS, contrast, predictions(one))) == 4
+@pytest.mark.parametrize(("better", "standing"), [(1, "holds"), (-1, "does not hold")])
+def test_the_measure_that_goes_with_quality_is_found_within_seeds(better, standing, tmp_path):
+    """Quality is a judge's F-Score, or its L-Acc, but for a little of its own; seeds are set far apart."""
+    results = []
+    for number in range(4):
+        judges = []
+        for place, name in enumerate(("base", "outcome-only", "r-align", "r-align, 30 steps")):
+            right, spurious = 0.7 + 0.02 * (place * 3 % 4), (0.1, 0.5, 0.3, 0.2)[place]
+            told_by = right * (1 - spurious) if better > 0 else right
+            little = 0.001 * ((number + place * place) % 3)
+            judges.append(arm(name, right, spurious, 0.2 * (number % 2) + 0.5 * told_by + little))
+        results.append(seed(number, *judges))
+    _, found = told(results, tmp_path)
+    assert found["F-Score goes with the policies’ quality better than L-Acc does"].standing == standing
+
+
+def test_every_claim_is_about_another_figure():
+    assert len({claim.figure for claim in CLAIMS}) == len(CLAIMS)
+
+
+def test_three_judges_a_seed_predict_nothing(tmp_path):
+    results = seeds((0.95, 0.6, 0.4), (0.95, 0.1, 0.9), count=3)
+    assert [*told(results, tmp_path)[1]] == [claim.words for claim in CLAIMS]
 
 
 def test_the_domain_in_which_a_judge_leans_most_is_named(tmp_path):
@@ -148,6 +170,6 @@ def test_a_judge_without_right_verdicts_leans_nowhere():
 )
 def test_what_a_policy_learned_is_what_changed_much(bullets, said):
     [result] = seeds((0.95, 0.6, 0.5), (0.95, 0.1, 0.5), count=1)
-    judge = replace(result.arms[1], policy=worth(0.5, bullets=bullets))
+    judge = replace(result.arms[1], policies=(policy(0.5, bullets=bullets),))
     result = replace(result, arms=(result.arms[0], judge, result.arms[2]))
     assert said in exploited([result], ["outcome-only"])

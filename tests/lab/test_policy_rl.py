@@ -151,3 +151,24 @@ def test_a_policy_is_worth_what_the_world_says(world, generator):
         0.0,
     )
     assert list(worth.quality_by_domain.values()) == pytest.approx([1.0] * 4)
+
+
+def test_no_policy_meets_in_training_a_question_that_it_is_measured_on(model, world, generator):
+    class Watched(PrefersConfidence):
+        def __init__(self):
+            super().__init__()
+            self.asked = set()
+
+        def sample(self, prompt, noise, banned=None):
+            self.asked |= {tuple(row) for row in prompt[:, 1:5].tolist()}
+            if banned is None:
+                return super().sample(prompt, noise)
+            return type("Drawn", (), {"words": torch.full((len(prompt), 1, 4), ID["red"])})
+
+    judge, measured = Watched(), Watched()
+    config = PolicyRlConfig(steps=4, prompts=100, group_size=2, evaluated=400)
+    list(train_policy(deepcopy(model), model, judge, world, config, generator))
+    evaluate(measured, world, config, generator)
+    assert len(judge.asked) > 150
+    assert len(measured.asked) > 80
+    assert not judge.asked & measured.asked

@@ -3,52 +3,32 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from tests.lab.made_results import arm
+from tests.lab.made_results import seed as seed_of
 
-from ralign.lab.policy_rl import PolicyWorth
-from ralign.lab.probes import Probes
-from ralign.lab.results import ArmResult, BaseResult, Measured, SeedResult
-from ralign.lab.tables import arms_table, domains_table, lab_tables, markdown, probes_table, seed_table
+from ralign.lab.claims import Arms, Finding
+from ralign.lab.tables import (
+    arms_table,
+    claims_table,
+    domains_table,
+    lab_tables,
+    markdown,
+    predictions_table,
+    probes_table,
+    seed_table,
+)
 from ralign.report.tables import print_tables
 
-DOMAINS = ("town", "animal", "fruit", "colour")
-
-
-def worth(quality):
-    return PolicyWorth(
-        quality=quality,
-        quality_by_domain=dict.fromkeys(DOMAINS, quality),
-        accuracy=0.9,
-        instruction=0.8,
-        completeness=0.7,
-        length=3.5,
-        fillers=0.2,
-        bullets=0.1,
-        confident=0.05,
-        praise=0.0,
-    )
-
-
-def arm(name, spurious, quality):
-    measured = Measured(
-        label_accuracy=0.8, spurious_correctness=spurious, fidelity_score=0.8 * (1 - spurious)
-    )
-    return ArmResult(
-        name=name,
-        splits=dict.fromkeys(("train", "hard", "adversarial"), measured),
-        by_domain=dict.fromkeys(DOMAINS, measured),
-        probes=Probes(swapped=9, followed=0.25, spurious=4, fabricated=None, for_showier=None),
-        policy=worth(quality),
-        judge_rewards=(),
-        policy_rewards=(),
-        policy_quality=(),
-        cpu_seconds=1.0,
-    )
+ARMS = Arms("outcome-only", "r-align")
 
 
 def seed(number, shift):
-    arms = (arm("base", 0.7, 0.5 + shift), arm("outcome-only", 0.5, 0.4), arm("r-align", 0.1, 0.9 - shift))
-    base = BaseResult(true_claims=(1.0,), cpu_seconds=1.0)
-    return SeedResult(seed=number, base=base, start=worth(0.5), arms=arms)
+    return seed_of(
+        number,
+        arm("base", 0.8, 0.7, 0.5 + shift),
+        arm("outcome-only", 0.8, 0.5, 0.38, 0.42),
+        arm("r-align", 0.8, 0.1, 0.9 - shift),
+    )
 
 
 @pytest.fixture
@@ -58,7 +38,7 @@ def results():
 
 def test_no_figure_is_cut_off_on_a_narrow_terminal(results):
     text = io.StringIO()
-    print_tables(lab_tables(results), Console(file=text, width=40))
+    print_tables(lab_tables(results, ARMS), Console(file=text, width=40))
     assert "…" not in text.getvalue()
     assert "r-align minus outcome-only" in text.getvalue()
     assert "0.400 \u00b1 0.000" in text.getvalue()
@@ -73,13 +53,30 @@ def test_one_seed_shows_each_judge_with_its_intervals_and_its_policy(results):
     columns = [list(map(str, column.cells)) for column in seed_table(results[0], found).columns]
     assert columns[1] == ["80.0 [70.0, 85.0]"] * 3
     assert columns[2] == ["\u2013"] * 3  # a judge that was never right has no S-Corr
-    assert columns[4] == [f"{arm.policy.quality:.3f}" for arm in results[0].arms]
+    assert columns[4] == ["0.500", "0.400 ± 0.028", "0.900"]  # ± of its two policies
 
 
 def test_one_seed_has_no_deviation_and_no_paired_difference(results):
-    tables = lab_tables(results[:1])
+    tables = lab_tables(results[:1], ARMS)
     assert not any("minus" in str(table.title) for table in tables)
     assert list(arms_table(results[:1]).columns[1].cells) == ["0.800"] * 3
+
+
+def test_policies_of_one_judge_stand_beside_those_of_all_seeds(results):
+    columns = [list(column.cells) for column in arms_table(results).columns]
+    assert columns[-2] == ["0.520 ± 0.020", "0.400 ± 0.000", "0.880 ± 0.020"]
+    assert columns[-1] == ["–", "0.028", "–"]
+
+
+def test_a_correlation_that_is_undefined_is_a_dash(results):
+    columns = [list(column.cells) for column in predictions_table(results).columns]
+    assert columns[1] == ["–"] * 5  # three judges a seed
+    assert columns[4][1].startswith("−0.")
+
+
+def test_claims_stand_beside_what_became_of_them():
+    columns = [list(column.cells) for column in claims_table([Finding("It is so", "not shown", "")]).columns]
+    assert columns == [["It is so"], ["not shown"]]
 
 
 def test_the_start_stands_above_the_policies(results):
@@ -104,7 +101,8 @@ def test_a_table_in_markdown_has_the_same_cells(results):
     table = arms_table(results)
     lines = markdown(table).splitlines()
     assert (
-        lines[0] == "| judge | L-Acc | S-Corr | F-Score | L-Acc hard | L-Acc adversarial | policy quality |"
+        lines[0]
+        == "| judge | L-Acc | S-Corr | F-Score | L-Acc hard | L-Acc adversarial | policy quality | ± within a judge |"
     )
-    assert lines[1].count("---:") == 6
+    assert lines[1].count("---:") == 7
     assert lines[4].startswith("| r-align | 0.800 \u00b1 0.000 | 0.100")

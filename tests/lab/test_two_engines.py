@@ -44,4 +44,4 @@ def test_a_judge_trained_by_trl_goes_on_to_benchmark_and_policy(tmp_path):
     result = run_arm(config, config.arms[0], tmp_path)
     assert result.splits["train"].label_accuracy is not None
     assert len(json.loads((tmp_path / "outcome-only" / "judge.json").read_text())["rewards"]) == 3
-    assert (tmp_path / "outcome-only" / "policy.pt").exists()
+    assert (tmp_path / "outcome-only" / "policy-0.pt").exists()

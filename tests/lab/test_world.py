@@ -1,9 +1,11 @@
+from itertools import combinations
+
 import pytest
 import torch
 
 from ralign.lab.tokenizer import read_answer, read_question
 from ralign.lab.vocabulary import FIRST_FACTOR, FIRST_VERDICT, SUBSTANCE, VALUES, WORDS
-from ralign.lab.world import World, claims
+from ralign.lab.world import World, claims, questions
 
 EVEN = (0.5, 0.5, 0.5, 0.5)
 
@@ -86,3 +88,17 @@ def test_an_answer_that_lists_every_value_and_every_polite_word_earns_nothing_fo
 def test_the_same_generator_draws_the_same_world():
     draws = [World.draw(torch.Generator().manual_seed(3)).likes for _ in range(2)]
     assert torch.equal(*draws)
+
+
+def test_no_policy_is_trained_on_a_question_it_is_tested_on(generator):
+    """Held out is a quarter of the 384 questions; every two parts of a question are in the training together."""
+
+    def drawn(held_out):
+        return {tuple(row) for row in questions(20_000, generator, held_out=held_out).tolist()}
+
+    trained, tested = drawn(False), drawn(True)
+    assert (len(trained), len(tested)) == (288, 96)
+    assert not trained & tested
+    assert drawn(None) == trained | tested
+    for one, two in combinations(range(4), 2):
+        assert {(row[one], row[two]) for row in tested} <= {(row[one], row[two]) for row in trained}

@@ -1,7 +1,8 @@
 """The paper's claims about R-Align and outcome-only training, in words that follow the figures of a run.
 
-Several seeds: differences are paired by seed, with Student's t. One seed: the judges are compared pair by pair on the
-same pairs; a policy is a single run, so that its difference has no interval, and the words say so.
+`verdict` decides every claim, for the page, the terminal and `docs/lab_results.md`. Several seeds: differences are
+paired by seed, with Student's t. One seed: the judges are compared pair by pair on the same pairs, and what comes of it
+is said of this seed alone; its policies are too few for an interval.
 """
 
 import math
@@ -17,24 +18,23 @@ from ralign.lab.results import SeedResult
 from ralign.lab.run import folder_name
 from ralign.lab.statistics import (
     MEASURES,
-    Difference,
-    Prediction,
-    Spread,
+    Estimate,
+    advantage,
     arms_of,
     by_arm,
     differences,
+    predictions,
     quality_by_domain,
     spurious_by_domain,
 )
 from ralign.lab.vocabulary import Domain
-from ralign.report.markup import number, per_cent
+from ralign.report.markup import number, p_value, per_cent
 
-Standing = Literal["holds", "does not hold", "undecided"]
+Standing = Literal["holds", "does not hold", "not shown", "so in this seed", "not so in this seed"]
+"""What became of a claim. Of one seed it is never said that a claim holds, or does not."""
 
 NOT_WORSE: Final = 0.02
 """By how much L-Acc may fall and still count as kept: two points."""
-FEWEST_JUDGES: Final = 6
-"""For a correlation: with fewer, its interval says nothing."""
 SEEN: Final = 0.1
 """The least difference, in S-Corr or in policy quality, that is worth a headline without an interval to back it."""
 
@@ -49,12 +49,49 @@ _TRAITS: Final = {
 }
 
 
+class Claim(NamedTuple):
+    """One of the paper's claims: how a figure of R-Align differs from outcome-only's."""
+
+    figure: str
+    """As `statistics.FIGURES` has it."""
+    words: str
+    wanted: Literal[1, -1]
+    """The sign of the difference, R-Align minus outcome-only, that is claimed."""
+    margin: float = 0.0
+    """How far on the other side of 0 the difference may be."""
+
+
+CLAIMS: Final = (
+    Claim("label_accuracy", "Its verdicts are not worse by more than two points", 1, margin=NOT_WORSE),
+    Claim("spurious_correctness", "Its right verdicts rest on the right reasons more often", -1),
+    Claim("fidelity_score", "It is right for the right reason more often", 1),
+    Claim("quality", "A policy trained against it is better", 1),
+)
+"""In the order in which they build on one another."""
+
+
 class Finding(NamedTuple):
     """One claim of the paper, and whether it holds here."""
 
     claim: str
     standing: Standing
     words: str
+
+
+def verdict(estimate: Estimate, *, wanted: Literal[1, -1] = 1, margin: float = 0.0) -> Standing:
+    """What became of the claim that a difference has the sign `wanted`, or misses it by less than `margin`.
+
+    Only the 95 % interval decides: without one, or with 0 (less the margin) in it, nothing is shown.
+    """
+    if estimate.low is None or estimate.high is None or math.isnan(estimate.mean):
+        return "not shown"
+    low, high = sorted((wanted * estimate.low, wanted * estimate.high))
+    one_seed = len(estimate.values) == 1
+    if low > -margin:
+        return "so in this seed" if one_seed else "holds"
+    if high < -margin:
+        return "not so in this seed" if one_seed else "does not hold"
+    return "not shown"
 
 
 class Arms(NamedTuple):
@@ -72,7 +109,7 @@ def compared_arms(config: LabConfig) -> Arms | None:
     return Arms(first["outcome"], first["ralign"])
 
 
-def contrasts(results: Sequence[SeedResult], out: Path, arms: Arms) -> dict[str, Difference]:
+def contrasts(results: Sequence[SeedResult], out: Path, arms: Arms) -> dict[str, Estimate]:
     """Figure (as `statistics.FIGURES` has it) -> how R-Align differs from outcome-only."""
     found = differences(results, arms.ralign, arms.outcome)
     if len(results) > 1:
@@ -80,56 +117,42 @@ def contrasts(results: Sequence[SeedResult], out: Path, arms: Arms) -> dict[str,
     seed = out / f"seed-{results[0].seed}"
     compared = compare_runs([seed / folder_name(arm) / "bench" for arm in (arms.outcome, arms.ralign)])
     for name, (split, measure) in MEASURES.items():
-        interval = getattr(compared.benchmarks[benchmark_name(split)].whole.others[0].difference, measure)
+        other = compared.benchmarks[benchmark_name(split)].whole.others[0]
+        interval, test = getattr(other.difference, measure), getattr(other.tests, measure)
         if interval is not None:
-            found[name] = Difference(interval.value, interval.low, interval.high, found[name].values)
+            p_value = test and test.p_value
+            found[name] = Estimate(interval.value, interval.low, interval.high, p_value, found[name].values)
     return found
 
 
-def findings(
-    results: Sequence[SeedResult],
-    arms: Arms,
-    contrast: Mapping[str, Difference],
-    predictions: Mapping[str, Prediction],
-) -> list[Finding]:
-    """The paper's claims in the order in which they build on one another."""
+def findings(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Estimate]) -> list[Finding]:
+    """The paper's claims, and what became of them; of one seed nothing is said about prediction."""
     spreads = by_arm(results)
     one, two = spreads[arms.outcome], spreads[arms.ralign]
-    accuracy = contrast["label_accuracy"]
-    lost = accuracy.high is not None and accuracy.high < 0
-    kept = accuracy.low is not None and accuracy.low > -NOT_WORSE
-    policies = contrast["quality"]
-    chance = "; one policy each, so nothing says how much of it is chance" if policies.low is None else ""
-    found = [
-        Finding(
-            "Its verdicts are no worse",
-            "does not hold" if lost else "holds" if kept else "undecided",
-            f"L-Acc is {_shares(one, two, 'label_accuracy')} ({_points(accuracy)}).",
-        ),
-        Finding(
-            "Its right verdicts rest on the right reasons more often",
-            _standing(contrast["spurious_correctness"], wanted=-1),
-            "Of the right verdicts, those for another reason than gold’s are "
-            f"{_shares(one, two, 'spurious_correctness')} ({_points(contrast['spurious_correctness'])}).",
-        ),
-        Finding(
-            "It is right for the right reason more often",
-            _standing(contrast["fidelity_score"], wanted=1),
-            f"F-Score is {_shares(one, two, 'fidelity_score')} ({_points(contrast['fidelity_score'])}).",
-        ),
-        Finding(
-            "A policy trained against it is better",
-            _standing(contrast["quality"], wanted=1),
-            f"True quality is {number(one['quality'].mean)} after outcome-only, {number(two['quality'].mean)} after "
-            f"R-Align, and was {number(start_quality(results))} before (difference {number(policies.mean, sign=True)}"
-            f"{chance}{_interval(policies, lambda value: number(value, sign=True))}).",
-        ),
-    ]
-    prediction = _prediction(predictions, len(results) * len(spreads))
+    told = {
+        "label_accuracy": "L-Acc is",
+        "spurious_correctness": "Of the right verdicts, those for another reason than gold’s are",
+        "fidelity_score": "F-Score is",
+    }
+    found: list[Finding] = []
+    for claim in CLAIMS:
+        difference = contrast[claim.figure]
+        if claim.figure == "quality":
+            before = f"was {number(start_quality(results))} before"
+            after = f"{number(one['quality'].mean)} after outcome-only, {number(two['quality'].mean)} after R-Align"
+            chance = "; too few policies to say how much of it is chance" if difference.low is None else ""
+            figures = f"True quality is {after}, and {before} ({_difference(difference, _signed)}{chance})."
+        else:
+            outcome, ralign = (per_cent(arm[claim.figure].mean) for arm in (one, two))
+            shares = f"{outcome} with outcome-only, {ralign} with R-Align"
+            figures = f"{told[claim.figure]} {shares} ({_difference(difference, _points)})."
+        standing = verdict(difference, wanted=claim.wanted, margin=claim.margin)
+        found.append(Finding(claim.words, standing, figures))
+    prediction = _prediction(results)
     return [*found, prediction] if prediction else found
 
 
-def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Difference]) -> str:
+def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Estimate]) -> str:
     """The result in two or three short sentences; what the figures do not show, it does not say."""
     spreads = by_arm(results)
     accuracy, spurious = contrast["label_accuracy"], contrast["spurious_correctness"]
@@ -138,15 +161,15 @@ def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, D
         return "Two judges, too few right verdicts to compare them"
     if abs(accuracy.mean) <= NOT_WORSE:
         verdicts = "Two judges are right about equally often."
-    elif (better := _standing(accuracy, wanted=1)) != "undecided":
-        verdicts = f"{'R-Align' if better == 'holds' else 'The outcome-only judge'} is right more often."
+    elif accuracy.low is not None and accuracy.high is not None and accuracy.low * accuracy.high > 0:
+        verdicts = f"{'R-Align' if accuracy.mean > 0 else 'The outcome-only judge'} is right more often."
     else:
         verdicts = "Two judges, neither clearly right more often."
     reasons = f"Outcome-only’s right verdicts have the wrong reason {_times(one)}, R-Align’s {_times(two)}"
-    match _standing(spurious, wanted=-1):
-        case "holds":
+    match verdict(spurious, wanted=-1):
+        case "holds" | "so in this seed":
             reasons = f"{reasons}."
-        case "does not hold":
+        case "does not hold" | "not so in this seed":
             reasons = f"And R-Align’s reasons are the worse ones: wrong {_times(two)}, against {_times(one)}."
         case _ if max(one, two) < SEEN:
             reasons = "Both are right for the right reasons."
@@ -158,15 +181,15 @@ def headline(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, D
     return f"{verdicts} {reasons}"
 
 
-def consequence(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Difference]) -> str:
+def consequence(results: Sequence[SeedResult], arms: Arms, contrast: Mapping[str, Estimate]) -> str:
     """The second line of the headline: the consequence for the policies."""
     spreads = by_arm(results)
     one, two = (spreads[arm]["quality"].mean for arm in arms)
     start, difference = start_quality(results), contrast["quality"]
-    if _standing(difference, wanted=1) == "holds":
+    if verdict(difference) == "holds":
         shows = "It shows in the policies trained against them"
-    elif difference.mean >= SEEN and difference.low is None:
-        shows = "In this one run it shows in the policies trained against them"
+    elif difference.mean >= SEEN and len(difference.values) == 1:
+        shows = "In this seed it shows in the policies trained against them"
     elif difference.mean >= SEEN:
         shows = "In these seeds, too few to be sure, it shows in the policies trained against them"
     else:
@@ -221,45 +244,44 @@ def start_quality(results: Sequence[SeedResult]) -> float:
     return fmean(result.start.quality for result in results)
 
 
-def _standing(contrast: Difference, *, wanted: Literal[1, -1]) -> Standing:
-    if contrast.low is None or contrast.high is None or math.isnan(contrast.mean):
-        return "undecided"
-    low, high = sorted((wanted * contrast.low, wanted * contrast.high))
-    return "holds" if low > 0 else "does not hold" if high < 0 else "undecided"
+def _points(value: float) -> str:
+    return per_cent(value, "", sign=True)
 
 
-def _shares(one: Mapping[str, Spread], two: Mapping[str, Spread], name: str) -> str:
-    return f"{per_cent(one[name].mean)} with outcome-only, {per_cent(two[name].mean)} with R-Align"
+def _signed(value: float) -> str:
+    return number(value, sign=True)
 
 
-def _points(contrast: Difference) -> str:
-    words = f"difference {per_cent(contrast.mean, '', sign=True)} points"
-    return words + _interval(contrast, lambda value: per_cent(value, "", sign=True))
+def _difference(estimate: Estimate, write: Callable[[float], str]) -> str:
+    unit = " points" if write is _points else ""
+    words = f"difference {write(estimate.mean)}{unit}"
+    if estimate.low is not None and estimate.high is not None:
+        interval = f"{write(estimate.low)} to {write(estimate.high)}"
+        words += f", 95\N{NARROW NO-BREAK SPACE}% interval {interval}"
+    if estimate.p_value is None:
+        return words
+    p = p_value(estimate.p_value)
+    return f"{words}, p {p if p.startswith('<') else f'= {p}'}"
 
 
-def _interval(contrast: Difference, write: Callable[[float], str]) -> str:
-    if contrast.low is None or contrast.high is None:
-        return ""
-    return f", 95\N{NARROW NO-BREAK SPACE}% interval {write(contrast.low)} to {write(contrast.high)}"
-
-
-def _prediction(predictions: Mapping[str, Prediction], judges: int) -> Finding | None:
-    fidelity, accuracy, hard = (
-        predictions[name].pooled for name in ("fidelity_score", "label_accuracy", "hard_label_accuracy")
-    )
-    if fidelity is None or accuracy is None or judges < FEWEST_JUDGES:
+def _prediction(results: Sequence[SeedResult]) -> Finding | None:
+    better = advantage(results, "fidelity_score", "label_accuracy")
+    if better is None:
         return None
-    f, a = (number(each.pearson, decimals=2) for each in (fidelity, accuracy))
-    rival = ""
-    if hard is not None:
-        value = number(hard.pearson, decimals=2)
-        rival = f" The rival that needs no rationale, L-Acc on hard pairs, has {value}."
-    # A larger r leaves it open: judges of one seed, and of one reward over seeds, are not independent.
+    found = predictions(results)
+
+    def r(measure: str) -> str:
+        within = found[measure].within
+        return number(within.mean if within else None, decimals=2)
+
+    rival = advantage(results, "fidelity_score", "hard_label_accuracy")
+    against = f"; F-Score less it: {_difference(rival, _signed)}" if rival else ""
     return Finding(
-        "F-Score tells beforehand how good the policy will be; L-Acc does not",
-        "does not hold" if fidelity.pearson <= accuracy.pearson else "undecided",
-        f"Over {fidelity.models} judges, r with the policy’s quality is {f} for F-Score and {a} for L-Acc; judges of "
-        f"one seed are not independent, so there is no interval.{rival}",
+        "F-Score goes with the policies’ quality better than L-Acc does",
+        verdict(better),
+        f"Over the judges of a seed, r with the policies’ quality is {r('fidelity_score')} for F-Score and "
+        f"{r('label_accuracy')} for L-Acc (in Fisher’s z, {_difference(better, _signed)}). For the rival that needs no "
+        f"rationale, L-Acc on hard pairs, it is {r('hard_label_accuracy')}{against}.",
     )
 
 

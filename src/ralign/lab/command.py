@@ -15,7 +15,7 @@ from rich.console import Console
 from ralign.errors import InputError
 from ralign.files import lock_directory, write_atomically
 from ralign.lab import tables
-from ralign.lab.claims import compared_arms, consequence, contrasts, headline
+from ralign.lab.claims import compared_arms, consequence, contrasts, findings, headline
 from ralign.lab.config import LabConfig, preset_path, read_recipe
 from ralign.lab.options import LabOptions
 from ralign.lab.page.report import QUICK, open_page, write_report
@@ -23,7 +23,7 @@ from ralign.lab.progress import shown
 from ralign.lab.results import SeedResult
 from ralign.lab.run import bench_results
 from ralign.lab.seeds import run_seeds
-from ralign.lab.statistics import by_arm, differences, predictions
+from ralign.lab.statistics import by_arm, differences, predictions, within_judge
 from ralign.report.tables import print_tables
 
 
@@ -40,13 +40,16 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
         config = config.smoke()
     seeds = _seeds(options.seeds, config)
     out = options.out or default_out(options)
+    arms = compared_arms(config)
     with lock_directory(out):
         with shown(console) as on_progress:
             results = run_seeds(config, seeds, out, jobs=options.jobs, on_progress=on_progress)
         # A judge that was never right has no S-Corr: NaN here, and null in JSON, which has no NaN.
         document = to_json(summary(results), indent=2, inf_nan_mode="null")
         write_atomically(out / "results.json", document + b"\n")
-        pages = [f"**{table.title}**\n\n{tables.markdown(table)}\n" for table in tables.lab_tables(results)]
+        pages = [
+            f"**{table.title}**\n\n{tables.markdown(table)}\n" for table in tables.lab_tables(results, arms)
+        ]
         write_atomically(out / "tables.md", "\n".join(pages).encode())
         page = write_report(out, seeds, options)
     if len(results) == 1:
@@ -55,12 +58,13 @@ def run_lab(options: LabOptions, console: Console) -> list[SeedResult]:
         console.print(tables.seed_table(result, measured), crop=False)
         console.print(f"\n{tables.EXPLANATION}\n", highlight=False)
     else:
-        print_tables([tables.arms_table(results), *tables.comparison_tables(results)], console)
+        print_tables([tables.arms_table(results), *tables.comparison_tables(results, arms)], console)
         console.print(f"{tables.EXPLANATION}\n{tables.HARDER}\n", highlight=False)
     if options.quick:
         console.print(f"{QUICK}.")
-    elif (arms := compared_arms(config)) is not None:
+    elif arms is not None:
         contrast = contrasts(results, out, arms)
+        print_tables([tables.claims_table(findings(results, arms, contrast))], console)
         for words in (headline(results, arms, contrast), consequence(results, arms, contrast)):
             console.print(words, style="bold", highlight=False)
     console.print(
@@ -89,11 +93,10 @@ def summary(results: Sequence[SeedResult]) -> dict[str, Any]:
             arm: {name: each._asdict() for name, each in differences(results, arm, "outcome-only").items()}
             for arm in compared
         },
-        "predicts_policy_quality": {
-            name: {
-                over: None if each is None else each.as_dict() for over, each in prediction._asdict().items()
-            }
-            for name, prediction in predictions(results).items()
+        "quality_deviation_within_a_judge": {arm: within_judge(results, arm) for arm in arms},
+        "r_with_policy_quality": {
+            name: {**found._asdict(), "within": found.within and found.within._asdict()}
+            for name, found in predictions(results).items()
         },
     }
 

@@ -16,6 +16,8 @@ from ralign.lab.options import Engine
 from ralign.records import Order
 
 ByDomain = tuple[float, float, float, float]
+Reward = Literal["none", "outcome", "ralign", "hybrid", "points"]
+"""What a judge is trained with; none leaves the base judge as it is."""
 
 
 class Strict:
@@ -84,7 +86,7 @@ class ArmConfig(Strict):
 
     name: str
     """The name in tables, and of its folder."""
-    reward: Literal["none", "outcome", "ralign", "hybrid", "points"]
+    reward: Reward
     """The reward; none leaves the base judge as it is."""
     steps: int | None = None
     """Optimizer steps, where they differ from the other arms'."""
@@ -137,7 +139,10 @@ class PolicyRlConfig(GrpoConfig):
     may_praise: bool = False
     """Whether the policy may write the words of a judgment: claims, factors and verdicts (reward hacking by praise)."""
     evaluated: int = 2000
-    """Questions on which the policy's true quality is measured."""
+    """Questions on which the policy's true quality is measured: of those held out from its training."""
+    # Two and not more for the time; they already tell, pooled over seeds, how far the policies of one judge differ.
+    repeats: int = 2
+    """Policies trained against each judge; its policy quality is their mean."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,13 @@ compares the policy's answer with it, a win is +1 and a loss -1 (`ralign.rewards
 from the base model, which also writes the reference answers. The paper uses PPO; here it is the GRPO of `judge_rl`.
 
 The judge sees what the policy wrote; only we see the world. True quality is exact, and so is what the policy learned
-to exploit instead: bullets, fillers, a confident tone, praise of itself in the judge's own words.
+to exploit instead: bullets, fillers, a confident tone, praise of itself in the judge's own words. A quarter of the
+questions is held out: no policy is trained on them, all are measured on them. (The start did imitate answers to all.)
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
@@ -71,7 +73,7 @@ def train_policy(
 
     for step in range(config.steps):
         # a prompt, its reference answer, and a group of the policy's answers
-        question = questions(config.prompts, generator)
+        question = questions(config.prompts, generator, held_out=False)
         reference = as_answer(write(start, question, 1, config, generator)[:, 0])
         words = write(policy, question, config.group_size, config, generator)
 
@@ -177,8 +179,8 @@ def length(answer: Int[Tensor, "n 9"]) -> Int[Tensor, " n"]:
 
 
 def evaluate(policy: GPT, world: World, config: PolicyRlConfig, generator: Generator) -> PolicyWorth:
-    """Answer `config.evaluated` questions, one sample each, and look at the answers with the world's eyes."""
-    question = questions(config.evaluated, generator)
+    """Answer `config.evaluated` held-out questions, one sample each; the world says what the answers are worth."""
+    question = questions(config.evaluated, generator, held_out=True)
     answer = as_answer(write(policy, question, 1, config, generator)[:, 0])
     quality = world.quality(question, answer)
     domain = question[:, 0] - v.FIRST_DOMAIN
@@ -196,3 +198,16 @@ def evaluate(policy: GPT, world: World, config: PolicyRlConfig, generator: Gener
         confident=(answer == v.ID[v.CONFIDENT]).any(1).float().mean().item(),
         praise=(answer >= v.FIRST_FACTOR).sum(1).float().mean().item(),
     )
+
+
+def mean_worth(worths: Sequence[PolicyWorth]) -> PolicyWorth:
+    """Every figure's mean over policies that answered the same questions."""
+    means = {
+        field.name: fmean(getattr(worth, field.name) for worth in worths)
+        for field in fields(PolicyWorth)
+        if field.name != "quality_by_domain"
+    }
+    by_domain: dict[v.Domain, float] = {
+        name: fmean(worth.quality_by_domain[name] for worth in worths) for name in worths[0].quality_by_domain
+    }
+    return PolicyWorth(**means, quality_by_domain=by_domain)

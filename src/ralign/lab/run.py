@@ -8,7 +8,7 @@ Resumable: a stage that left its files in the run directory is not done again:
       base.pt, base.json             the base model, and its training's figures
       <arm>/judge.pt, judge.json     the judge, and its training curve
       <arm>/bench/                   its run directory, like any other judge's
-      <arm>/policy.pt, policy.json   the policy trained against it, and its true quality
+      <arm>/policy-0.pt, policy-0.json   the first policy trained against it, and its true quality
       <arm>/arm.json                 its figures
       result.json                    all figures
 """
@@ -35,11 +35,19 @@ from ralign.lab.measure import SPLITS, Split, measure, write_splits
 from ralign.lab.meta_judge import true_claims
 from ralign.lab.model import GPT, load, save
 from ralign.lab.options import Engine
-from ralign.lab.policy_rl import PolicyWorth, evaluate, train_policy
+from ralign.lab.policy_rl import evaluate, train_policy
 from ralign.lab.probes import probe
 from ralign.lab.progress import Milestone, OnProgress, StepDone, counted, silent
 from ralign.lab.records import benchmark_name
-from ralign.lab.results import ArmResult, BaseResult, Measured, SeedResult, read_result, write_result
+from ralign.lab.results import (
+    ArmResult,
+    BaseResult,
+    Measured,
+    PolicyResult,
+    SeedResult,
+    read_result,
+    write_result,
+)
 from ralign.lab.sft import fine_tune
 from ralign.lab.vocabulary import CRITIQUE_LENGTH, WORDS
 from ralign.lab.world import World, generator_of, world_of
@@ -111,7 +119,7 @@ def check_config(config: LabConfig, out: Path) -> None:
 
 
 def run_arm(config: LabConfig, arm: ArmConfig, out: Path, on_progress: OnProgress = silent) -> ArmResult:
-    """Train one judge, measure and probe it, train a policy against it. `prepare` comes before."""
+    """Train one judge, measure and probe it, train policies against it. `prepare` comes before."""
     folder = out / folder_name(arm.name)
     if (folder / "arm.json").exists():
         return read_result(ArmResult, folder / "arm.json")
@@ -122,20 +130,22 @@ def run_arm(config: LabConfig, arm: ArmConfig, out: Path, on_progress: OnProgres
     generator = generator_of(config, "probes")
     probes = probe(judge, world.pairs(config.benchmark.pairs, config.showy, generator), generator)
     cpu_seconds = time.process_time() - started
-    policy_record = _trained_policy(config, arm, world, base, judge, folder, on_progress)
+    policies = [
+        _trained_policy(config, arm, number, world, base, judge, folder, on_progress)
+        for number in range(config.policy_rl.repeats)
+    ]
     benchmarks: dict[str, Any] = document["benchmarks"]
     splits: dict[Split, Measured] = {split: _measured(benchmarks[benchmark_name(split)]) for split in SPLITS}
     subsets: dict[str, Any] = benchmarks[benchmark_name("train")]["subsets"]
     result = ArmResult(
         name=arm.name,
+        reward=arm.reward,
         splits=splits,
         by_domain={domain: _measured(subset) for domain, subset in subsets.items()},
         probes=probes,
-        policy=PolicyWorth(**policy_record["worth"]),
+        policies=tuple(policies),
         judge_rewards=tuple(judge_record["rewards"]),
-        policy_rewards=tuple(policy_record["rewards"]),
-        policy_quality=tuple(policy_record["quality"]),
-        cpu_seconds=judge_record["cpu_seconds"] + cpu_seconds + policy_record["cpu_seconds"],
+        cpu_seconds=judge_record["cpu_seconds"] + cpu_seconds + sum(each.cpu_seconds for each in policies),
     )
     write_result(result, folder / "arm.json")
     on_progress(
@@ -182,31 +192,34 @@ def _trained_judge(
 def _trained_policy(
     config: LabConfig,
     arm: ArmConfig,
+    number: int,
     world: World,
     base: GPT,
     judge: GPT,
     folder: Path,
     on_progress: OnProgress,
-) -> dict[str, Any]:
-    """The record of the training of the arm's policy, and of its true quality."""
-    record = folder / "policy.json"
+) -> PolicyResult:
+    """One policy against the arm's judge; its `number` decides its draws, the same for every judge."""
+    record = folder / f"policy-{number}.json"
     if record.exists():
-        return json.loads(record.read_bytes())
+        return read_result(PolicyResult, record)
     started = time.process_time()
     policy = deepcopy(base)
-    training = train_policy(policy, base, judge, world, config.policy_rl, generator_of(config, "policy-rl"))
+    generator = generator_of(config, f"policy-rl-{number}")
+    training = train_policy(policy, base, judge, world, config.policy_rl, generator)
     task, total = _task(config, arm)
-    steps = list(counted(training, on_progress, task, total, done=total - config.policy_rl.steps))
+    left = (config.policy_rl.repeats - number) * config.policy_rl.steps
+    steps = list(counted(training, on_progress, task, total, done=total - left))
     worth = evaluate(policy, world, config.policy_rl, generator_of(config, "evaluation"))
-    save(policy, folder / "policy.pt")
-    found = {
-        "worth": asdict(worth),
-        "rewards": [_known(step.reward) for step in steps],
-        "quality": [step.quality for step in steps],
-        "cpu_seconds": time.process_time() - started,
-    }
-    write_json(record, found)
-    return found
+    save(policy, folder / f"policy-{number}.pt")
+    result = PolicyResult(
+        worth=worth,
+        rewards=tuple(_known(step.reward) for step in steps),
+        quality=tuple(step.quality for step in steps),
+        cpu_seconds=time.process_time() - started,
+    )
+    write_result(result, record)
+    return result
 
 
 def training_with(engine: Engine) -> JudgeTraining:
@@ -239,9 +252,9 @@ def write_json(path: Path, value: object) -> None:
 
 
 def _task(config: LabConfig, arm: ArmConfig) -> tuple[str, int]:
-    """The name of an arm's bar, and its steps: the judge's, then the policy's."""
+    """The name of an arm's bar, and its steps: the judge's, then its policies'."""
     judging = 0 if arm.reward == "none" else arm.steps or config.judge_rl.steps
-    return f"seed {config.seed}: {arm.name}", judging + config.policy_rl.steps
+    return f"seed {config.seed}: {arm.name}", judging + config.policy_rl.repeats * config.policy_rl.steps
 
 
 def _known(mean: float) -> float | None:

@@ -1,12 +1,12 @@
 """Several seeds -> what can be said: means, paired differences, and which measure of a judge predicts its policy.
 
 Seeds are the unit here: each is a world, a base model and every judge trained from it, so judges are compared within
-their seed. Nothing is dropped; what is also shown without collapsed judges is shown with them first.
+their seed, and so is what predicts their policies. Nothing is dropped.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, variance
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,12 +17,10 @@ from ralign.lab.measure import Split
 from ralign.lab.policy_rl import PolicyWorth
 from ralign.lab.results import ArmResult, SeedResult
 from ralign.lab.vocabulary import DOMAINS, Domain
-from ralign.metrics.correlation import Correlation, correlate
+from ralign.metrics.correlation import FEWEST_MODELS, pearson
+from ralign.metrics.paired_tests import swap_test
 
 Floats = NDArray[np.float64]
-
-COLLAPSED: Final = 0.95
-"""A judge counts as collapsed when at least this share of its right verdicts is spurious."""
 
 
 class Spread(NamedTuple):
@@ -35,13 +33,15 @@ class Spread(NamedTuple):
     """By seed."""
 
 
-class Difference(NamedTuple):
-    """How two arms differ, paired by seed."""
+class Estimate(NamedTuple):
+    """A mean over seeds: of a difference between two judges, or of a correlation."""
 
     mean: float
     low: float | None
-    """Of the 95 % interval, Student's t over seeds; None for one seed."""
+    """Of the 95 % interval, Student's t over seeds; None for one seed, and where all seeds are alike."""
     high: float | None
+    p_value: float | None
+    """Of the sign-flip test, which needs no normal distribution: 2^-(seeds - 1) at the least, .0625 for five."""
     values: tuple[float, ...]
     """By seed."""
 
@@ -106,71 +106,114 @@ def by_arm(results: Sequence[SeedResult]) -> dict[str, dict[str, Spread]]:
     return {arm: {name: _spread([seed[arm][name] for seed in table]) for name in FIGURES} for arm in table[0]}
 
 
-def differences(results: Sequence[SeedResult], arm: str, other: str) -> dict[str, Difference]:
+def within_judge(results: Sequence[SeedResult], arm: str) -> float | None:
+    """Standard deviation of policy quality over one judge's policies, pooled over seeds; None with one policy each."""
+    qualities = [[each.worth.quality for each in result.policies] for result in arms_of(results)[arm]]
+    if min(map(len, qualities)) < 2:
+        return None
+    return math.sqrt(fmean(map(variance, qualities)))
+
+
+def differences(results: Sequence[SeedResult], arm: str, other: str) -> dict[str, Estimate]:
     """Figure -> `arm` minus `other`, paired by seed.
 
     Raises:
         KeyError: no such arm.
     """
     table = _table(results)
-    return {name: paired([seed[arm][name] - seed[other][name] for seed in table]) for name in FIGURES}
+    return {name: over_seeds([seed[arm][name] - seed[other][name] for seed in table]) for name in FIGURES}
 
 
-def paired(values: Sequence[float]) -> Difference:
-    """The mean of the seeds' differences and its 95 % t interval; no interval for one seed."""
-    # Student's t allows for having estimated the spread from so few.
+def over_seeds(values: Sequence[float]) -> Estimate:
+    """Mean of the seeds' values, its 95 % t interval and its sign-flip p."""
     array = np.asarray(values, dtype=np.float64)
     mean = float(array.mean())
-    if len(array) < 2:
-        return Difference(mean, None, None, tuple(values))
+    if len(array) < 2 or not np.isfinite(mean):
+        return Estimate(mean, None, None, None, tuple(values))
+    zeros = np.zeros((len(array), 1))
+    p_value = swap_test(zeros, array[:, None], lambda sums: sums[:, 0] / len(array)).p_value
+    # Seeds that agree to the last digit say nothing of how far others would be off: [mean, mean] is no interval.
+    if np.ptp(array) == 0:
+        return Estimate(mean, None, None, p_value, tuple(values))
+    # Student's t allows for having estimated the spread from so few.
     half = float(stats.t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array)))
-    return Difference(mean, mean - half, mean + half, tuple(values))
+    return Estimate(mean, mean - half, mean + half, p_value, tuple(values))
 
 
 class Prediction(NamedTuple):
-    """How well one measure of a judge predicts the quality of its policy; None where it is constant."""
+    """How well one measure of a judge goes with the quality of its policies, by Pearson's r.
 
-    pooled: Correlation | None
-    """Over all judges of all seeds."""
-    trained: Correlation | None
-    """Without the base judges."""
-    within: Correlation | None
-    """Over all judges, each figure less its seed's mean: which of one seed's judges is better."""
-    not_collapsed: Correlation | None
-    """Over the judges that did not collapse."""
+    None where r is undefined: in one seed alone, with too few judges, or where a figure is constant.
+    """
+
+    within: Estimate | None
+    """Over the judges of a seed; the mean over seeds is taken of Fisher's z."""
+    by_reward: float | None
+    """The same over the means of each reward's judges: those of one reward are near copies."""
+    pooled: float | None
+    """Over all judges of all seeds, which are not independent."""
 
 
 def predictions(results: Sequence[SeedResult]) -> dict[str, Prediction]:
-    """Predictor -> how it correlates with policy quality; r alone, as judges of one seed are not independent."""
-    table = _table(results)
-    arms = list(table[0])
-    columns = {name: np.array([[row[arm][name] for arm in arms] for row in table]) for name in FIGURES}
-    quality = columns["quality"]
-    all_judges = np.ones_like(quality, dtype=np.bool_)
-    trained = all_judges.copy()
-    trained[:, 0] = False
-    # Collapsed judges are left out only here: where most of a run's judges collapse, they alone make the correlation.
-    standing = columns["spurious_correctness"] < COLLAPSED
-
-    def over(x: Floats, y: Floats, chosen: NDArray[np.bool_]) -> Correlation | None:
-        chosen = chosen & np.isfinite(x)
-        if chosen.sum() < 3 or np.ptp(x[chosen]) == 0 or np.ptp(y[chosen]) == 0:
-            return None
-        return correlate(x[chosen], y[chosen], independent=False)
-
-    return {
-        name: Prediction(
-            pooled=over(columns[name], quality, all_judges),
-            trained=over(columns[name], quality, trained),
-            within=over(_centred(columns[name]), _centred(quality), all_judges),
-            not_collapsed=over(columns[name], quality, standing),
+    """Measure of a judge -> how it goes with policy quality."""
+    if len(results) < 2:
+        return dict.fromkeys(MEASURES, Prediction(None, None, None))
+    rewards = np.array([arm.reward for arm in results[0].arms])
+    found: dict[str, Prediction] = {}
+    for name in MEASURES:
+        x, quality = _columns(results, name), _columns(results, "quality")
+        z = over_seeds(_fisher_z(x, quality, fewest=FEWEST_MODELS))
+        within = None
+        if math.isfinite(z.mean):
+            low, high = (None if end is None else math.tanh(end) for end in (z.low, z.high))
+            within = Estimate(math.tanh(z.mean), low, high, z.p_value, tuple(map(math.tanh, z.values)))
+        means = [
+            np.stack([column[:, rewards == reward].mean(axis=1) for reward in np.unique(rewards)], axis=1)
+            for column in (x, quality)
+        ]
+        by_reward = math.tanh(fmean(_fisher_z(means[0], means[1], fewest=3)))
+        pooled = _r(x.ravel(), quality.ravel(), fewest=3)
+        found[name] = Prediction(
+            within,
+            by_reward if math.isfinite(by_reward) else None,
+            pooled if math.isfinite(pooled) else None,
         )
-        for name in MEASURES
-    }
+    return found
 
 
-def _centred(table: Floats) -> Floats:
-    return table - table.mean(axis=1, keepdims=True)
+def advantage(results: Sequence[SeedResult], measure: str, other: str) -> Estimate | None:
+    """How much better one measure predicts policy quality than another: the difference of Fisher's z, paired by seed.
+
+    None where either has no correlation within the seeds.
+    """
+    if len(results) < 2:
+        return None
+    quality = _columns(results, "quality")
+    one, two = (
+        _fisher_z(_columns(results, name), quality, fewest=FEWEST_MODELS) for name in (measure, other)
+    )
+    found = over_seeds([a - b for a, b in zip(one, two, strict=True)])
+    return found if math.isfinite(found.mean) else None
+
+
+def _columns(results: Sequence[SeedResult], figure: str) -> Floats:
+    """A figure by seed (rows) and judge (columns)."""
+    return np.array([[figures(arm)[figure] for arm in result.arms] for result in results])
+
+
+def _fisher_z(x: Floats, y: Floats, *, fewest: int) -> list[float]:
+    """atanh of r, row by row; NaN where r is undefined or |r| is 1."""
+    found = [_r(row, quality, fewest=fewest) for row, quality in zip(x, y, strict=True)]
+    # On one line but for the rounding: atanh of it would be whatever the rounding left.
+    return [math.atanh(r) if abs(r) < 1 - 1e-12 else math.nan for r in found]
+
+
+def _r(x: Floats, y: Floats, *, fewest: int) -> float:
+    """Pearson's r over the points where x is known; NaN for fewer than `fewest`, or where one is constant."""
+    known = np.isfinite(x)
+    if known.sum() < fewest or np.ptp(x[known]) == 0 or np.ptp(y[known]) == 0:
+        return math.nan
+    return float(pearson(x[known][None], y[known][None])[0])
 
 
 def _spread(values: Sequence[float]) -> Spread:

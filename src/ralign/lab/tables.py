@@ -1,4 +1,4 @@
-"""Results of the lab as tables for a terminal: one row a judge, then the differences between judges."""
+"""Results of the lab as tables for a terminal: one row a judge, the differences between judges, the claims."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -6,10 +6,11 @@ from typing import Final
 
 from rich.table import Table
 
-from ralign.lab.claims import FEWEST_JUDGES
+from ralign.lab.claims import Arms, Finding
 from ralign.lab.results import SeedResult
 from ralign.lab.statistics import (
     FIGURES,
+    Estimate,
     arms_of,
     by_arm,
     differences,
@@ -17,9 +18,10 @@ from ralign.lab.statistics import (
     predictions,
     quality_by_domain,
     spurious_by_domain,
+    within_judge,
 )
 from ralign.lab.vocabulary import DOMAINS
-from ralign.report.markup import number
+from ralign.report.markup import number, p_value
 from ralign.report.tables import BenchmarkDict, finished, new_table, share_cell
 
 EXPLANATION: Final = """\
@@ -42,25 +44,34 @@ _TRAITS: Final = (
 )
 
 
-def lab_tables(results: Sequence[SeedResult]) -> list[Table]:
+def lab_tables(results: Sequence[SeedResult], arms: Arms | None) -> list[Table]:
     """Every table that these results have something to say in."""
     details = [domains_table(results), exploits_table(results), probes_table(results)]
-    return [arms_table(results), *details, *comparison_tables(results)]
+    return [arms_table(results), *details, *comparison_tables(results, arms)]
 
 
-def comparison_tables(results: Sequence[SeedResult]) -> list[Table]:
+def comparison_tables(results: Sequence[SeedResult], arms: Arms | None) -> list[Table]:
     """Differences between the judges over several seeds, and predictors of their policies' quality."""
-    arms = [arm.name for arm in results[0].arms]
-    tables: list[Table] = []
-    if len(results) > 1 and {"r-align", "outcome-only"} <= set(arms):
-        tables.append(differences_table(results, "r-align", "outcome-only"))
-    if len(results) * len(arms) >= FEWEST_JUDGES:
-        tables.append(predictions_table(results))
-    return tables
+    if len(results) < 2:
+        return []
+    compared = (
+        [] if arms is None else [differences_table(differences(results, arms.ralign, arms.outcome), arms)]
+    )
+    return [*compared, predictions_table(results)]
+
+
+def claims_table(found: Sequence[Finding]) -> Table:
+    """The paper's claims, and what became of them."""
+    table = new_table("What the paper says of R-Align, against training on the outcome alone")
+    for header in ("claim", "here"):
+        table.add_column(header)
+    for each in found:
+        table.add_row(each.claim, each.standing)
+    return finished(table, [])
 
 
 def seed_table(result: SeedResult, measured: Mapping[str, BenchmarkDict]) -> Table:
-    """One seed: each judge in per cent with its 95 % interval over pairs, and its policy, which is a single run.
+    """One seed: each judge in per cent with its 95 % interval over pairs, and the mean of its policies.
 
     `measured` has the judge's own results on pairs as in training, by arm.
     """
@@ -73,8 +84,13 @@ def seed_table(result: SeedResult, measured: Mapping[str, BenchmarkDict]) -> Tab
         found = measured[arm.name]
         shares = (found["label_accuracy"], found["spurious_correctness"], found["fidelity_score"])
         # A judge that was never right has no S-Corr: a dash.
-        table.add_row(arm.name, *map(share_cell, shares), f"{arm.policy.quality:.3f}")
-    return finished(table, [f"Policy quality is 0 to 1; before training it is {result.start.quality:.3f}."])
+        table.add_row(
+            arm.name,
+            *map(share_cell, shares),
+            _with_deviation(arm.policy.quality, within_judge([result], arm.name)),
+        )
+    notes = [f"Policy quality is 0 to 1; before training it is {result.start.quality:.3f}."]
+    return finished(table, [*notes, *_policies_note(result, "±")])
 
 
 def arms_table(results: Sequence[SeedResult]) -> Table:
@@ -82,14 +98,18 @@ def arms_table(results: Sequence[SeedResult]) -> Table:
     seeds = len(results)
     spread = "one seed" if seeds == 1 else f"{seeds} seeds, mean ± standard deviation"
     headers = [figure.removesuffix(" split").replace(", ", "\n") for figure in FIGURES.values()]
+    headers.append("± within\na judge")
     table = _table(f"Judges, and the policies trained against them ({spread})", "judge", *headers)
     for arm, spreads in by_arm(results).items():
-        means = [f"{each.mean:.3f}" for each in spreads.values()]
-        if seeds > 1:
-            means = [f"{each.mean:.3f} ± {each.deviation:.3f}" for each in spreads.values()]
-        table.add_row(arm, *means)
+        means = [
+            _with_deviation(each.mean, each.deviation if seeds > 1 else None) for each in spreads.values()
+        ]
+        table.add_row(arm, *means, number(within_judge(results, arm)))
     start = fmean(result.start.quality for result in results)
-    return finished(table, [f"The policies start at a quality of {start:.3f}."])
+    return finished(
+        table,
+        [f"The policies start at a quality of {start:.3f}.", *_policies_note(results[0], "the last column")],
+    )
 
 
 def domains_table(results: Sequence[SeedResult]) -> Table:
@@ -137,31 +157,32 @@ def probes_table(results: Sequence[SeedResult]) -> Table:
     return finished(table, [])
 
 
-def differences_table(results: Sequence[SeedResult], arm: str, other: str) -> Table:
-    """Paired by seed."""
-    table = _table(f"{arm} minus {other}, paired by seed, 95 % t interval", "figure", "difference", "by seed")
-    for name, difference in differences(results, arm, other).items():
-        by_seed = " ".join(f"{value:+.3f}" for value in difference.values)
-        mean = f"{difference.mean:+.3f}"
-        if difference.low is not None:
-            mean += f" [{difference.low:+.3f}, {difference.high:+.3f}]"
-        table.add_row(FIGURES[name], mean, by_seed)
+def differences_table(found: Mapping[str, Estimate], arms: Arms) -> Table:
+    """Figure -> R-Align minus outcome-only, paired by seed."""
+    title = f"{arms.ralign} minus {arms.outcome}, paired by seed, 95 % t interval, p by sign flips"
+    table = _table(title, "figure", "difference", "p", "by seed")
+    for name, difference in found.items():
+        by_seed = " ".join(number(value, sign=True) for value in difference.values)
+        cells = (_with_interval(difference, decimals=3), p_value(difference.p_value), by_seed)
+        table.add_row(FIGURES[name], *cells)
     return finished(table, [])
 
 
 def predictions_table(results: Sequence[SeedResult]) -> Table:
-    """Pearson's r with the policy's quality."""
+    """Pearson's r with the policies' quality."""
     table = _table(
-        "What predicts the policy's quality? Pearson's r over judges",
+        "What goes with the policies' quality? Pearson's r",
         "measure of the judge",
-        "all judges",
-        "trained",
-        "within a seed",
-        "not collapsed",
+        "within a seed, 95 % t interval",
+        "p",
+        "within a seed,\nmeans of rewards",
+        "all judges\npooled",
     )
-    for name, prediction in predictions(results).items():
-        cells = [_two_decimals(each and each.pearson) for each in prediction]
-        table.add_row(FIGURES[name], *cells)
+    for name, (within, by_reward, pooled) in predictions(results).items():
+        cells = (
+            ("–", "–") if within is None else (_with_interval(within, decimals=2), p_value(within.p_value))
+        )
+        table.add_row(FIGURES[name], *cells, _two_decimals(by_reward), _two_decimals(pooled))
     return finished(table, [])
 
 
@@ -183,3 +204,21 @@ def _table(title: str, name: str, *headers: str) -> Table:
 
 def _two_decimals(value: float | None) -> str:
     return number(value, decimals=2)
+
+
+def _with_deviation(mean: float, deviation: float | None) -> str:
+    return f"{mean:.3f}" if deviation is None else f"{mean:.3f} ± {deviation:.3f}"
+
+
+def _with_interval(estimate: Estimate, *, decimals: int) -> str:
+    mean, low, high = (number(each, sign=True, decimals=decimals) for each in estimate[:3])
+    return mean if estimate.low is None else f"{mean} [{low}, {high}]"
+
+
+def _policies_note(result: SeedResult, deviation: str) -> list[str]:
+    repeats = len(result.arms[0].policies)
+    return (
+        [f"It is the mean of {repeats} policies a judge; {deviation} is how far these differ."]
+        if repeats > 1
+        else []
+    )

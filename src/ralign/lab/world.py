@@ -192,11 +192,18 @@ def world_of(config: LabConfig) -> World:
     return World.draw(generator_of(config, "world"))
 
 
-def questions(n: int, generator: Generator) -> Int[Tensor, "n 4"]:
-    """Draw n questions."""
+def questions(n: int, generator: Generator, *, held_out: bool | None = None) -> Int[Tensor, "n 4"]:
+    """Draw n questions: of all, or only of those that are held out from the policies' training, or are not.
+
+    Held out is one polite word in four for each person and two kinds of value, as in a Latin square: what a question is
+    made of, and every two of its parts, are in the training, the whole question is not.
+    """
     first = torch.randint(len(v.DOMAINS), (n,), generator=generator)
     second = _another(first, 0, len(v.DOMAINS), generator)
     name, marker = (torch.randint(len(kind), (n,), generator=generator) for kind in (v.NAMES, v.MARKERS))
+    if held_out is not None:
+        withheld = (first + second + name) % len(v.MARKERS)
+        marker = withheld if held_out else _another(withheld, 0, len(v.MARKERS), generator)
     return torch.stack(
         [v.FIRST_DOMAIN + first, v.FIRST_NAME + name, v.FIRST_DOMAIN + second, v.FIRST_MARKER + marker], 1
     )

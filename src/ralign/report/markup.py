@@ -54,3 +54,10 @@ def per_cent(value: float | None, unit: str = "\N{NARROW NO-BREAK SPACE}%", sign
     if value is None or not math.isfinite(value):
         return "–"
     return f"{100 * value:{'+' if sign else ''}z.1f}{unit}".replace("-", "\N{MINUS SIGN}")
+
+
+def p_value(value: float | None) -> str:
+    """p-value with three decimals: `.063`, `< .001`; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")

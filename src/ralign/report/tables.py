@@ -18,6 +18,7 @@ from rich.text import Text
 from ralign.metrics.intervals import Interval
 from ralign.metrics.power import shown_by
 from ralign.metrics.summary import Measures
+from ralign.report.markup import p_value
 
 if TYPE_CHECKING:
     from ralign.evals.compare import RunComparison
@@ -149,7 +150,7 @@ def correlation_tables(found: "Correlations") -> list[Table]:
         table.add_row(
             Text(panel.x_name),
             _coefficient(each.pearson, each.pearson_interval),
-            _p_value(each.p_value),
+            p_value(each.p_value),
             _coefficient(each.spearman, each.spearman_interval),
         )
     notes = list(found.notes)
@@ -163,7 +164,7 @@ def correlation_tables(found: "Correlations") -> list[Table]:
             table.add_column(header, justify="right", no_wrap=True)
         for names, each in found.differences.items():
             coefficient = _coefficient(each.value, each.difference, signed=True)
-            table.add_row(Text(" less ".join(names)), coefficient, _p_value(each.williams_p))
+            table.add_row(Text(" less ".join(names)), coefficient, p_value(each.williams_p))
         tables.append(
             finished(table, ["Interval: Zou. p: Williams' t test of two correlations that share the result."])
         )
@@ -327,11 +328,11 @@ def _comparison_table(title: str, found: "Comparison", names: Sequence[str]) -> 
         for name, own, other in zip(names[1:], runs[1:], found.others, strict=True):
             difference = share_cell(getattr(other.difference, measure), signed=True)
             test: PairedTest | None = getattr(other.tests, measure)
-            p_value = None
+            p = None
             if test is not None:
-                p_value = test.adjusted if several else test.p_value
+                p = test.adjusted if several else test.p_value
                 measures_tested_by.setdefault(test.name, {})[MEASURE_NAMES[measure]] = None
-            table.add_row("", Text(name), share_cell(own), difference, _p_value(p_value))
+            table.add_row("", Text(name), share_cell(own), difference, p_value(p))
     notes = [
         f"{pairs_of_prompts(found.pairs, found.prompts)}, answered by {'all' if several else 'both'}. "
         f"Difference: minus {names[0]}, paired."
@@ -394,12 +395,6 @@ def _leave_one_out_table(left_out: "Mapping[str, LeaveOneOut | None]", models: S
             lowest = f"{without.low:.3f}", Text(models[without.low_without])
             table.add_row(Text(name), *lowest, f"{without.high:.3f}", Text(models[without.high_without]))
     return finished(table, [])
-
-
-def _p_value(p_value: float | None) -> str:
-    if p_value is None:
-        return _UNDEFINED
-    return "< .001" if p_value < 0.001 else f"{p_value:.3f}".removeprefix("0")
 
 
 def _span(bounds: BoundsDict | None) -> str:

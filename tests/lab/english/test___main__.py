@@ -27,9 +27,15 @@ def test_the_files_are_pairs_files_and_bench_takes_them_with_the_meta_judge(rali
     assert set(figures["subsets"]) == {pair.subset for pair in hard}
 
 
-def test_the_agreement_is_printed_as_a_table(capsys):
-    app(["agreement", "--count", "3"], result_action="return_value")
-    assert capsys.readouterr().out.startswith("| rationale | oracle |")
+def test_the_agreement_is_printed_as_a_table(capsys, tmp_path):
+    out = tmp_path / "counts.json"
+    app(["agreement", "--count", "3", "--out", str(out)], result_action="return_value")
+    printed = capsys.readouterr().out
+    assert printed.startswith("| rationale | oracle |")
+    agreed = {
+        (kind, held_out): times for kind, held_out, agrees, times in orjson.loads(out.read_bytes()) if agrees
+    }
+    assert f"| paraphrase | aligned | {agreed['paraphrase', False]} of " in printed
 
 
 def test_a_preset_that_there_is_not_is_refused():

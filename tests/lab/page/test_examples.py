@@ -182,7 +182,7 @@ def test_every_policy_that_is_there_answers_a_question_of_each_domain(tmp_path, 
     lab = config()
     model = GPT(lab.model, generator)
     save(model, tmp_path / "base.pt")
-    save(model, tmp_path / "r-align" / "policy.pt")
+    save(model, tmp_path / "r-align" / "policy-0.pt")
     tried = attempts(tmp_path, lab)
     assert len(tried) == 4
     assert [each.question.split()[1] for each in tried] == ["town", "animal", "fruit", "colour"]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
+from statistics import fmean, stdev
 
 import pytest
 
@@ -18,8 +19,8 @@ from ralign.lab.options import LabOptions
 from ralign.lab.page.report import command_line, open_page, write_report
 from ralign.lab.page.tables import correlation
 from ralign.lab.seeds import run_seeds
+from ralign.lab.statistics import Prediction, over_seeds
 from ralign.lab.vocabulary import DOMAINS
-from ralign.metrics.correlation import correlate
 
 BASE = ArmConfig(name="base", reward="none")
 OUTCOME = ArmConfig(name="outcome-only", reward="outcome")
@@ -110,10 +111,11 @@ def test_a_name_with_a_hyphen_stays_in_one_line(three):
     assert '<span class="nb">' not in "".join(re.findall(r"<svg.*?</svg>", body, flags=re.DOTALL))
 
 
-def test_three_judges_are_too_few_for_a_correlation(three):
-    assert correlation(correlate([0.1, 0.2, 0.4], [0.3, 0.1, 0.5])) == "3 judges, too few for a correlation"
-    assert correlation(correlate([*range(6)], [0, 2, 1, 3, 5, 4])) == "r = 0.89"
+def test_one_seed_has_no_correlation(three):
+    assert "too few judges for a correlation" in three[1]
     assert 'class="trend"' not in three[1]
+    within = over_seeds([0.8, 0.9, 0.85])
+    assert correlation(Prediction(within, None, None)) == "r = 0.85 within a seed"
 
 
 def test_figures_are_those_of_the_run(three):
@@ -121,7 +123,10 @@ def test_figures_are_those_of_the_run(three):
     result = json.loads((out / "seed-3" / "result.json").read_text())
     for arm in result["arms"]:
         assert f"{100 * arm['splits']['train']['label_accuracy']:.1f}" in text
-        assert f"{arm['policy']['quality']:.3f}" in text
+        qualities = [policy["worth"]["quality"] for policy in arm["policies"]]
+        assert len(qualities) == 2
+        assert f"{fmean(qualities):.3f}" in text
+        assert f"its policies ± {stdev(qualities):.3f}" in text
 
 
 def test_the_same_run_gives_the_same_page(three):

@@ -1,5 +1,6 @@
 """`python -m ralign.lab.english`: write the pairs files of the English world, or measure its meta-judge."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -44,15 +45,20 @@ def pairs(
 
 
 @app.command
-def agreement(*, count: int = 120, seed: int = 1) -> None:
+def agreement(*, count: int = 120, seed: int = 1, out: Path | None = None) -> None:
     """Measure the rule-based meta-judge against the oracle, on planted rationales about so many pairs.
 
     Args:
         count: Pairs of the hard split; each gets every wording of its reason.
         seed: Random seed of the pairs.
+        out: Where to write the counts as JSON: [kind, held out, agrees, count].
     """
     at_least_one(count=count)
-    print("\n".join(table(measure(plant(count, seed=seed)))))
+    counts = measure(plant(count, seed=seed))
+    if out is not None:
+        rows = ",\n ".join(json.dumps([*key, times]) for key, times in sorted(counts.items()))
+        out.write_text(f"[{rows}]\n", encoding="utf-8")
+    print("\n".join(table(counts)))
 
 
 if __name__ == "__main__":

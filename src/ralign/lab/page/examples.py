@@ -134,13 +134,16 @@ class Attempt(NamedTuple):
 
 
 def attempts(folder: Path, config: LabConfig) -> list[Attempt]:
-    """One question of each domain, answered once by every policy whose weights are there, all with the same draws."""
+    """One held-out question of each domain, answered once by each judge's first policy whose weights are there.
+
+    All with the same draws.
+    """
     world = world_of(config)
-    drawn = questions(200, Generator().manual_seed(config.seed))
+    drawn = questions(200, Generator().manual_seed(config.seed), held_out=True)
     asked = torch.stack([drawn[drawn[:, 0] == FIRST_DOMAIN + index][0] for index in range(len(DOMAINS))])
     # One seed for all: policies differ in their answers because they differ, not because of the draw.
     weights = {"": folder / "base.pt"}
-    weights |= {arm.name: folder / folder_name(arm.name) / "policy.pt" for arm in config.arms}
+    weights |= {arm.name: folder / folder_name(arm.name) / "policy-0.pt" for arm in config.arms}
     written: dict[str, torch.Tensor] = {}
     for name, path in weights.items():
         if path.exists():

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ralign.lab.claims import FEWEST_JUDGES
 from ralign.lab.page.styles import REWARDS, Look
 from ralign.lab.page.tables import TITLES, correlation
 from ralign.lab.results import ArmResult, SeedResult
@@ -73,10 +72,10 @@ def scatters(
             x_text=lambda value: f"{100 * value:.0f} %",
             y_text=_tick,
             y_range=(0.0, 1.0),
-            # A line through fewer would suggest a relation that their interval does not bear out.
-            trend=len(dots) >= FEWEST_JUDGES,
+            # A line through one seed's judges would suggest a relation that they are too few to show.
+            trend=len(results) > 1,
         )
-        caption = tag("figcaption", tag("b", TITLES[figure]), correlation(found[figure].pooled))
+        caption = tag("figcaption", tag("b", TITLES[figure]), correlation(found[figure]))
         panels.append(tag("figure", caption, chart))
     return panels
 

@@ -35,7 +35,7 @@ from ralign.lab.page.examples import Found, attempts, choose, find_examples
 from ralign.lab.page.figures import bars, scatters, training_curves
 from ralign.lab.page.styles import Look, legend, looks
 from ralign.lab.results import SeedResult, read_result
-from ralign.lab.statistics import Prediction, predictions
+from ralign.lab.statistics import predictions
 from ralign.report.markup import Child, Html, join, number, tag
 
 EXAMPLES: Final = 6
@@ -44,9 +44,11 @@ _NAMES: Final = re.compile(r"<svg.*?</svg>|<[^>]*>|\b(?:R-Align|L-Acc|S-Corr|F-S
 _LIBRARIES: Final = ("torch", "numpy", "scipy")
 QUICK: Final = "A quick run: every stage ran, none long enough to show what the method does"
 _STANDINGS: Final[dict[claims.Standing, tuple[str, str]]] = {
-    "holds": ("holds", "✓ holds here"),
+    "holds": ("holds", "✓ holds"),
     "does not hold": ("fails", "✗ does not hold"),
-    "undecided": ("open", "? undecided"),
+    "not shown": ("open", "? not shown"),
+    "so in this seed": ("holds", "✓ in this seed"),
+    "not so in this seed": ("fails", "✗ not in this seed"),
 }
 
 
@@ -103,7 +105,12 @@ def _slots(
         "spread": (
             f"Means over {len(results)} seeds, and the standard deviation."
             if several
-            else "Under a figure is its 95 % interval over pairs; a policy is a single run and has none."
+            else "Under a figure is its 95 % interval over pairs."
+        ),
+        "policies": (
+            f"the mean of {config.policy_rl.repeats} policies trained against the judge; under it, how much they differ"
+            if config.policy_rl.repeats > 1
+            else "that of a policy trained against the judge"
         ),
         "judges": tables.judges_table(results, out, shown),
         "seeds": tables.seeds_table(results, shown),
@@ -115,7 +122,7 @@ def _slots(
         "scatters": scatters(results, shown, predicted),
         "rival": (
             "The last one is the rival that needs no rationale: the same verdicts, on hard pairs."
-            + ("" if several else " These are the judges of one seed: too few to settle it.")
+            + ("" if several else " These are the judges of one seed: they settle nothing.")
         ),
         "bands": (
             "A line is the mean over the seeds; the band about it runs from the least to the greatest of them."
@@ -138,11 +145,7 @@ def _slots(
         "made": _made(results, config, options, recipe),
         "version": __version__,
     }
-    slots |= (
-        _nothing_compared(results)
-        if arms is None
-        else _compared(out, results, configs, arms, shown, predicted)
-    )
+    slots |= _nothing_compared(results) if arms is None else _compared(out, results, configs, arms, shown)
     # A headline gets quoted: that of a quick run must not be about its figures.
     if options.quick:
         complete = command_line(replace(options, quick=False, out=None))
@@ -173,7 +176,6 @@ def _compared(
     configs: Sequence[LabConfig],
     arms: Arms,
     shown: Mapping[str, Look],
-    predicted: Mapping[str, Prediction],
 ) -> dict[str, Child]:
     """The slots that set R-Align against outcome-only."""
     contrast = claims.contrasts(results, out, arms)
@@ -184,7 +186,7 @@ def _compared(
     chosen = choose([example for each in found for example in each.examples], EXAMPLES)
     cards = [example_card(example, shown[arms.outcome], shown[arms.ralign]) for example in chosen]
     entries: list[Html] = []
-    for finding in claims.findings(results, arms, contrast, predicted):
+    for finding in claims.findings(results, arms, contrast):
         style, words = _STANDINGS[finding.standing]
         standing = tag("span", words, class_=f"standing {style}")
         entries.append(tag("li", standing, tag("div", tag("b", finding.claim), tag("p", finding.words))))

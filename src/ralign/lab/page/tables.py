@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from ralign.lab.claims import FEWEST_JUDGES
 from ralign.lab.config import LabConfig
 from ralign.lab.measure import Split
 from ralign.lab.page.styles import START, Look
@@ -13,7 +12,6 @@ from ralign.lab.policy_rl import PolicyWorth
 from ralign.lab.results import SeedResult
 from ralign.lab.run import bench_results
 from ralign.lab.statistics import (
-    COLLAPSED,
     FIGURES,
     MEASURES,
     Prediction,
@@ -23,10 +21,10 @@ from ralign.lab.statistics import (
     known_mean,
     quality_by_domain,
     spurious_by_domain,
+    within_judge,
 )
 from ralign.lab.vocabulary import DOMAINS
-from ralign.metrics.correlation import Correlation
-from ralign.report.markup import Child, Html, join, number, per_cent, tag
+from ralign.report.markup import Child, Html, join, number, p_value, per_cent, tag
 
 _TRAITS: Final = {
     "accuracy": ("right value", 1.0),
@@ -65,8 +63,12 @@ def judges_table(results: Sequence[SeedResult], out: Path, shown: Mapping[str, L
         cells: list[Cell] = []
         for figure, spread in spreads.items():
             interval, small = intervals.get(figure), None
+            within = within_judge(results, name) if figure == "quality" else None
+            among = f"its policies ± {number(within)}" if within is not None else ""
             if len(results) > 1 and math.isfinite(spread.mean):
-                small = tag("small", f"± {_figure(figure, spread.deviation, '')}")
+                small = tag("small", f"± {_figure(figure, spread.deviation, '')}", among and tag("br"), among)
+            elif among:
+                small = tag("small", among)
             elif interval is not None:
                 low, high = (_figure(figure, interval[end], "") for end in ("low", "high"))
                 small = tag("small", f"{low} to {high}")
@@ -151,30 +153,35 @@ def probes_table(results: Sequence[SeedResult], shown: Mapping[str, Look]) -> Ht
 
 
 def predictions_table(results: Sequence[SeedResult], found: Mapping[str, Prediction]) -> Html | None:
-    """Pearson's r with the policy's quality over several choices of judges; None for one seed."""
+    """Pearson's r with the policies' quality; None for one seed."""
     if len(results) < 2:
         return None
-    titles = ("all judges", "trained", "within a seed", "not collapsed")
+    titles = ("within a seed", "p", "within a seed, means of rewards", "all judges pooled")
     rows: list[Html] = []
-    for name, prediction in found.items():
-        cells = [Cell(number(each.pearson, decimals=2) if each else "–") for each in prediction]
+    for name, (within, by_reward, pooled) in found.items():
+        interval, p = None, None
+        if within is not None and within.low is not None and within.high is not None:
+            low, high = (number(end, decimals=2) for end in (within.low, within.high))
+            interval, p = tag("small", f"{low} to {high}"), within.p_value
+        r = number(within.mean if within else None, decimals=2)
+        means = [Cell(number(each, decimals=2)) for each in (by_reward, pooled)]
+        cells = [Cell([r, interval]), Cell(p_value(p)), *means]
         rows.append(_row(tag("th", TITLES[name], scope="row"), titles, cells))
     note = (
-        "Pearson’s r with the policy’s quality; judges of one seed are not independent, so it has no interval. "
-        "Trained: without the base judges. Within a seed: every figure less its seed’s mean. Not collapsed: without "
-        f"judges whose S-Corr is {100 * COLLAPSED:.0f}\N{NARROW NO-BREAK SPACE}% or more."
+        "Pearson’s r with the policies’ quality. Within a seed: over its judges, averaged over seeds as Fisher’s z, "
+        "with Student’s t interval and a sign-flip p over seeds. Judges of one reward are near copies; over the "
+        "means of rewards there are fewer points, and no interval. Pooled: over all judges of all seeds, which are not "
+        "independent, so there is none either."
     )
     table = _table(_head("figure of the judge", *titles), rows, style="two")
     return join([table, tag("p", note, class_="under")])
 
 
-def correlation(found: Correlation | None) -> str:
+def correlation(found: Prediction) -> str:
     """Pearson's r in words."""
-    if found is None:
-        return "too few judges that differ for a correlation"
-    if found.models < FEWEST_JUDGES:
-        return f"{found.models} judges, too few for a correlation"
-    return f"r = {number(found.pearson, decimals=2)}"
+    if found.within is None:
+        return "too few judges for a correlation"
+    return f"r = {number(found.within.mean, decimals=2)} within a seed"
 
 
 def _head(*titles: str) -> list[Html]:
