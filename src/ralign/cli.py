@@ -26,6 +26,7 @@ from ralign.data.gold.config import GoldConfig
 from ralign.downstream.config import DownstreamConfig
 from ralign.errors import InputError, RalignError
 from ralign.evals.bench.config import BenchConfig
+from ralign.evals.calibrate.config import CalibrateConfig
 from ralign.evals.probe.config import ProbeConfig
 from ralign.evals.rubric.config import RubricConfig
 from ralign.evals.winrate.config import WinrateConfig
@@ -64,7 +65,7 @@ app = App(
 
 _INTERRUPTED = {
     **dict.fromkeys(
-        ("answers", "bench", "gold", "probe", "rubric", "winrate"),
+        ("answers", "bench", "calibrate", "gold", "probe", "rubric", "winrate"),
         "what was answered is recorded, and the same command goes on",
     ),
     **dict.fromkeys(("policy", "train"), "the same command goes on from the last complete checkpoint"),
@@ -151,6 +152,24 @@ def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     return _ask_models(run_bench, config, _local_model, show, config.run_directory)
+
+
+@app.command
+def calibrate(config: Annotated[CalibrateConfig | None, Parameter(name="*")] = None) -> int:
+    """Measure a meta-judge against people's labels, or against another: confusion, kappa, F1, by judge and subset."""
+    from ralign.evals.calibrate.command import run_calibrate
+    from ralign.report.calibration_tables import calibration_tables
+    from ralign.report.tables import print_tables
+
+    def show(results: "Results", config: CalibrateConfig, console: "Console") -> None:
+        if config.json:
+            print(json.dumps(results.document, indent=2))
+        else:
+            print_tables(calibration_tables(results.document), console)
+
+    # No flag is required by itself, so the parser takes none at all: the config refuses that.
+    config = config or CalibrateConfig()
+    return _ask_models(run_calibrate, config, _local_model, show, config.out, stderr=config.json)
 
 
 @app.command
@@ -350,18 +369,23 @@ def _ask_models(
     config: Config,
     load: Load,
     show: "Callable[[Results, Config, Console], None]",
-    out: Path,
+    out: Path | None,
+    *,
+    stderr: bool = False,
 ) -> int:
-    """Run a command that asks models and records their answers in `out`; its exit code."""
+    """Run a command that asks models and records their answers in `out`; its exit code.
+
+    `stderr`: progress goes there, as standard output is for JSON.
+    """
     from ralign.runs.execute import show_end
 
-    console = _console()
+    console = _console(stderr=stderr)
     results = asyncio.run(run(config, load, console))
     # None after a dry run, which has printed its forecast.
     if results is None:
         return 0
     show(results, config, console)
-    return show_end(results, out, console)
+    return 0 if out is None else show_end(results, out, console)
 
 
 def _needs(extra: str, *modules: str) -> None:
@@ -372,10 +396,10 @@ def _needs(extra: str, *modules: str) -> None:
         raise InputError(f"this needs {' and '.join(missing)}: pip install 'ralign[{extra}]'")
 
 
-def _console() -> "Console":
+def _console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
-    return Console()
+    return Console(stderr=stderr)
 
 
 def _local_model(name: str) -> "ChatModel":

@@ -30,10 +30,10 @@ def test_six_judgments_by_hand() -> None:
     """Reference + + + - - -, decided + + - + - -: 2, 1, 1, 2. Chance is 1/2, so kappa is (2/3 - 1/2) / (1/2)."""
     found = measure([True, True, True, False, False, False], [True, True, False, True, False, False])
     counts = (
-        found.both_aligned,
-        found.only_decided_aligned,
-        found.only_reference_aligned,
-        found.both_misaligned,
+        found.true_positives,
+        found.false_positives,
+        found.false_negatives,
+        found.true_negatives,
     )
     assert counts == (2, 1, 1, 2)
     for name in ("agreement", "f1", "precision", "sensitivity", "specificity"):
@@ -54,7 +54,7 @@ def test_what_was_not_decided_is_counted_apart() -> None:
     """An unreadable answer is not Incorrect."""
     found = measure([True, True, False], [True, None, None])
     assert found.undecided == 2
-    assert found.only_reference_aligned == 0
+    assert found.false_negatives == 0
     assert value(found, "agreement") == 1.0
 
 
@@ -129,10 +129,10 @@ def test_the_real_meta_judge_agrees_with_people_as_recorded() -> None:
     ]
     found = measure([row["human_aligned"] for row in rows], decided)
     counts = (
-        found.both_aligned,
-        found.both_misaligned,
-        found.only_decided_aligned,
-        found.only_reference_aligned,
+        found.true_positives,
+        found.true_negatives,
+        found.false_positives,
+        found.false_negatives,
     )
     assert counts == (317, 357, 129, 48)
     assert value(found, "agreement") == pytest.approx(0.792, abs=5e-4)
@@ -142,5 +142,5 @@ def test_the_real_meta_judge_agrees_with_people_as_recorded() -> None:
 
 def test_it_is_ready_for_json() -> None:
     found = json.loads(json.dumps(measure([True, False], [True, False]).as_dict()))
-    assert found["both_aligned"] == 1
+    assert found["true_positives"] == 1
     assert found["kappa"]["value"] == 1.0

@@ -37,14 +37,14 @@ class AgreementMeasures(NamedTuple):
 class Agreement:
     """How often each combination came up, and what follows from that."""
 
-    both_aligned: int
-    """True positives."""
-    only_decided_aligned: int
-    """False positives."""
-    only_reference_aligned: int
-    """False negatives."""
-    both_misaligned: int
-    """True negatives."""
+    true_positives: int
+    """Both say aligned."""
+    false_positives: int
+    """Only the meta-judge does."""
+    false_negatives: int
+    """Only the reference does."""
+    true_negatives: int
+    """Neither does."""
     undecided: int
     """Judgments that the reference decides and the meta-judge does not: counted here and nowhere else."""
     measures: AgreementMeasures
@@ -98,10 +98,10 @@ def measure_agreement(
     # As many judgments as those of one prompt are worth, so that kappa's standard error is over prompts too.
     worth = agreement.effective_size / agreement.judgments if agreement.judgments else 0.0
     return Agreement(
-        both_aligned=int(table[0, 0]),
-        only_decided_aligned=int(table[0, 1]),
-        only_reference_aligned=int(table[1, 0]),
-        both_misaligned=int(table[1, 1]),
+        true_positives=int(table[0, 0]),
+        false_positives=int(table[0, 1]),
+        false_negatives=int(table[1, 0]),
+        true_negatives=int(table[1, 1]),
         undecided=undecided,
         measures=AgreementMeasures(
             agreement=agreement.interval(),

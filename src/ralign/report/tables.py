@@ -397,6 +397,13 @@ def _leave_one_out_table(left_out: "Mapping[str, LeaveOneOut | None]", models: S
     return finished(table, [])
 
 
+def coefficient_cell(coefficient: Interval | None) -> Text:
+    """A coefficient in [-1, 1], such as kappa, with its interval."""
+    return (
+        Text(_UNDEFINED, style="dim") if coefficient is None else _coefficient(coefficient.value, coefficient)
+    )
+
+
 def _span(bounds: BoundsDict | None) -> str:
     return _UNDEFINED if bounds is None else f"{100 * bounds['low']:.1f} to {100 * bounds['high']:.1f}"
 

@@ -13,8 +13,9 @@ from transformers import AutoModelForCausalLM
 
 from ralign.cli import app
 from ralign.errors import InputError
-from ralign.evals.bench.agreement import agreement_of_runs
-from ralign.metrics.agreement import Agreement
+from ralign.evals.calibrate.decisions import run_decisions
+from ralign.evals.calibrate.labelled import labelled_by_run
+from ralign.evals.calibrate.measure import calibration
 from ralign.models.testing.server import ChatServer
 from ralign.training.train_log import read_steps
 
@@ -63,11 +64,12 @@ def judged(folder: Path) -> list[object]:
     ]  # fmt: skip
 
 
-def agreement(folder: Path, bench: list[str], out: Path) -> Agreement:
+def agreement(folder: Path, bench: list[str], out: Path) -> dict[str, Any]:
     """Of a local meta-judge with the strong one, on the pairs that were held out; `bench` is the command."""
     # The start is hardly ever read.
     ralign(*bench, "--meta-temperature", 0, "--meta-max-tokens", 24, "--keep-going", "--out", out)
-    return agreement_of_runs(folder / "strong", out)
+    strong = labelled_by_run(folder / "strong")
+    return calibration(strong, [run_decisions(strong.judgments, out, "local")])["meta_judges"][0]
 
 
 def test_a_small_model_learns_to_decide_as_the_strong_meta_judge_does(
@@ -93,13 +95,11 @@ def test_a_small_model_learns_to_decide_as_the_strong_meta_judge_does(
         folder, [word.replace(model, str(folder / "start")) for word in bench], tmp_path / "before"
     )
     after = agreement(folder, bench, tmp_path / "after")
-    assert before.measures.kappa is None  # random weights decide nothing
-    assert before.undecided > 50
-    assert after.undecided == 0
-    assert after.measures.kappa is not None
-    assert after.measures.kappa.value > 0.8
-    assert after.measures.f1 is not None
-    assert after.measures.f1.value > 0.85
+    assert before["kappa"] is None  # random weights decide nothing
+    assert before["undecided"] > 50
+    assert after["undecided"] == 0
+    assert after["kappa"]["value"] > 0.8
+    assert after["f1"]["value"] > 0.85
     card = (folder / "sft" / "model" / "README.md").read_text()
     assert "# A meta-judge trained with ralign" in card
     assert AutoModelForCausalLM.from_pretrained(folder / "sft" / "model").config.model_type == "qwen3"
