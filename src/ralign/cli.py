@@ -143,12 +143,14 @@ def lab(options: Annotated[LabOptions, Parameter(name="*")] = LabOptions()) -> N
 @app.command
 def bench(config: Annotated[BenchConfig, Parameter(name="*")]) -> int:
     """Measure a judge: L-Acc, S-Corr and F-Score with intervals, into a run directory."""
-    from ralign.evals.bench.command import recorded_lines, run_bench
+    from ralign.evals.bench.command import label_lines, recorded_lines, run_bench
+    from ralign.report.corrected_tables import corrected_tables
     from ralign.report.tables import print_tables, results_tables
 
     def show(results: "Results", config: BenchConfig, console: "Console") -> None:
-        print_tables(results_tables(results.document["benchmarks"]), console)
-        for line in recorded_lines(results.document):
+        benchmarks = results.document["benchmarks"]
+        print_tables([*results_tables(benchmarks), *corrected_tables(benchmarks)], console)
+        for line in (*label_lines(results.document), *recorded_lines(results.document)):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     return _ask_models(run_bench, config, _local_model, show, config.run_directory)
@@ -251,6 +253,7 @@ def compare(
         as_json: Print everything as JSON.
     """
     from ralign.evals.compare import compare_runs
+    from ralign.report.corrected_tables import corrected_comparison_tables
     from ralign.report.tables import comparison_tables, print_tables
 
     comparison = compare_runs(runs)
@@ -259,6 +262,7 @@ def compare(
         return
     console = _console()
     print_tables(comparison_tables(comparison), console)
+    print_tables(corrected_comparison_tables(comparison.benchmarks), console)
     for note in comparison.notes:
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
 

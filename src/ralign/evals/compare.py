@@ -5,20 +5,24 @@ every measure, their intervals and tests. Orders and draws may differ, as a pair
 and so is a run that is unfinished. A pair that not all of them have is left out and counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 
 from ralign.errors import InputError
+from ralign.evals.bench.labels import LABELS, Corrected, LabelledVerdict, correct, read_labels
 from ralign.evals.bench.plan import SCORES
 from ralign.evals.bench.scores import outcomes_of
+from ralign.evals.label_rows import JudgmentKey
 from ralign.files import read_scores
 from ralign.metrics.comparison import Comparison, compare
-from ralign.metrics.outcomes import Outcomes
+from ralign.metrics.double_sampling import corrected_difference
+from ralign.metrics.intervals import difference
+from ralign.metrics.outcomes import ALIGNED, MISALIGNED, UNANSWERED, Outcomes
 from ralign.records import FAILURE_REASONS, Order, Score
 from ralign.runs.gc_pause import gc_pause
 
@@ -31,6 +35,8 @@ class ComparedBenchmark(NamedTuple):
 
     whole: Comparison
     subsets: dict[str, Comparison]
+    corrected: dict[str, Any] | None
+    """S-Corr and F-Score of each run by its own labels, ready for JSON; None where no run has any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,7 @@ class RunComparison:
                 name: {
                     **each.whole.as_dict(self.names),
                     "subsets": {subset: of.as_dict(self.names) for subset, of in each.subsets.items()},
+                    **({"corrected": each.corrected} if each.corrected else {}),
                 }
                 for name, each in self.benchmarks.items()
             },
@@ -71,6 +78,8 @@ class _Run(NamedTuple):
     outcomes: Outcomes
     has_meta_judge: bool
     failures: dict[str, int]
+    labels: Mapping[JudgmentKey, bool]
+    """People's labels of its verdicts, as `ralign bench --labels` left them."""
     owed: str
     """What is missing of an unfinished run; empty where it is complete."""
 
@@ -111,12 +120,57 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
             name: ComparedBenchmark(
                 compared([key for keys in subsets.values() for key in keys]),
                 {subset: compared(keys) for subset, keys in subsets.items() if subset is not None},
+                _corrected(names, runs, [key for keys in subsets.values() for key in keys]),
             )
             for name, subsets in groups.items()
         },
         failures=tuple(run.failures for run in runs),
         notes=tuple(_notes(names, runs, len(common))),
     )
+
+
+def _corrected(names: Sequence[str], runs: Sequence[_Run], keys: Sequence[Key]) -> dict[str, Any] | None:
+    """The corrected measures of each run on the pairs that all answered, and their differences to the first."""
+    if not any(run.labels for run in runs):
+        return None
+    rows = [np.array([run.rows[key] for key in keys], dtype=np.intp) for run in runs]
+    outcomes = [run.outcomes.of_pairs(of) for run, of in zip(runs, rows, strict=True)]
+    in_all = np.all([(each.verdict != UNANSWERED).any(axis=(1, 2)) for each in outcomes], axis=0)
+    kept = {key: at for at, key in enumerate(keys) if in_all[at]}
+    found: list[Corrected] = []
+    for run, each in zip(runs, outcomes, strict=True):
+        labelled: list[LabelledVerdict] = []
+        for key, people in run.labels.items():
+            pair = key.benchmark, key.pair_id
+            if pair in kept and key.order in run.orders and key.draw < run.draws:
+                decision = int(each.aligned[kept[pair], run.orders.index(key.order), key.draw])
+                if decision in (ALIGNED, MISALIGNED):
+                    labelled.append(
+                        LabelledVerdict(key, int(each.prompt[kept[pair]]), people, decision == ALIGNED)
+                    )
+        found.append(correct(each.of_pairs(in_all), run.orders, labelled))
+    first, *others = found
+    differences = [{}, *(_corrected_difference(first, other) for other in others)]
+    return {
+        "runs": [
+            {"run": name, **each.as_dict(), **({"difference": its} if its else {})}
+            for name, each, its in zip(names, found, differences, strict=True)
+        ]
+    }
+
+
+def _corrected_difference(first: Corrected, second: Corrected) -> dict[str, dict[str, float] | None]:
+    spurious = fidelity = None
+    if first.sample is not None and second.sample is not None:
+        spurious = corrected_difference(first.sample, second.sample)
+    if first.fidelity_score is not None and second.fidelity_score is not None:
+        # Labels are each run's own, so nothing is taken off for what the errors have in common.
+        alone = np.zeros(1)
+        fidelity = difference(first.fidelity_score, second.fidelity_score, alone, alone)
+    return {
+        "spurious_correctness": None if spurious is None else spurious._asdict(),
+        "fidelity_score": None if fidelity is None else fidelity._asdict(),
+    }
 
 
 def distinguishing_names(paths: Sequence[Path]) -> list[str]:
@@ -166,6 +220,7 @@ def _read(path: Path) -> _Run:
         outcomes=outcomes_of(list(pairs.values()), tuple(orders), draws),
         has_meta_judge=has_meta_judge,
         failures=failures,
+        labels=read_labels(path / LABELS),
         owed=_owed(path, unanswered),
     )
 

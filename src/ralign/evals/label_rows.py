@@ -5,8 +5,11 @@ says whether the rationale is aligned holds true or false, `yes` or `no`, or wor
 """
 
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
+
+import orjson
 
 from ralign.files import RowLocation, find_pairs_files, read_rows, read_table
 from ralign.files.pair_rows import Row, identifier, optional_choice, optional_string, whole_number
@@ -34,6 +37,11 @@ class JudgmentKey(NamedTuple):
     pair_id: str
     order: Order
     draw: int
+
+
+def hashed(key: JudgmentKey) -> bytes:
+    """A hash to draw judgments by: which are drawn depends on their names alone."""
+    return blake2b(orjson.dumps([*key]), digest_size=16).digest()
 
 
 def read_label_rows(sources: Sequence[str]) -> Iterator[tuple[RowLocation, Row]]:

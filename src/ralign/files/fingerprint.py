@@ -131,7 +131,8 @@ def _without_none(value: Mapping[str, object]) -> dict[str, object]:
         elif isinstance(item, Path):
             cleaned[name] = str(item)
         elif isinstance(item, tuple):
-            cleaned[name] = list(cast("tuple[object, ...]", item))
+            items = cast("tuple[object, ...]", item)
+            cleaned[name] = [str(each) if isinstance(each, Path) else each for each in items]
         else:
             cleaned[name] = item
     return cleaned

@@ -8,7 +8,10 @@ from rich.console import Console
 
 from ralign.errors import BadRow
 from ralign.evals.bench.config import BenchConfig
-from ralign.evals.bench.plan import BenchPlan
+from ralign.evals.bench.elsewhere import ElsewhereLabels, meta_judge_identity
+from ralign.evals.bench.label_sheet import write_sheet
+from ralign.evals.bench.labels import PeoplesLabels
+from ralign.evals.bench.plan import JUDGMENTS, SCORES, BenchPlan
 from ralign.files import PairSource, digest_of_file, find_pairs_files, list_bad_rows
 from ralign.judging import JudgeCalls, Prompt, RecordedJudge
 from ralign.metajudging import META_PROMPT, MetaJudgeCalls, RecordedMetaJudge
@@ -62,6 +65,14 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
         )
     elif config.meta_judgments is not None:
         meta_judge = RecordedMetaJudge(config.meta_judgments, skip_bad_rows=meta_skipped)
+    judge_name = config.judge.judge or (config.judgments.stem if config.judgments is not None else "")
+    elsewhere: ElsewhereLabels | None = None
+    if config.labels_from_elsewhere is not None:
+        asked = fingerprint(
+            config.meta_judge, {"meta_judge": prompts["meta_judge"]} if "meta_judge" in prompts else {}
+        )
+        identity = meta_judge_identity(asked, config.meta_votes)
+        elsewhere = ElsewhereLabels.read(config.labels_from_elsewhere, identity, judge_name)
     pairs = PairSource(find_pairs_files(config.pairs), limit=config.limit, skip_bad_rows=config.skip_bad_rows)
     plan = BenchPlan(
         pairs,
@@ -73,6 +84,8 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
         meta_votes=config.meta_votes,
         expected_tokens=config.calls.expected_completion_tokens,
         written_in=config.judge.written_in,
+        people=PeoplesLabels(config.labels) if config.labels else None,
+        elsewhere=elsewhere,
     )
     for line in list_bad_rows([*pairs.skipped, *(skipped or ()), *(meta_skipped or ())]):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
@@ -86,6 +99,12 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
         local_model=local_model,
         console=console,
     )
+    if config.label_sheet is not None and results is not None and results.complete:
+        run = config.run_directory
+        line = write_sheet(
+            run, pairs, config.label_sheet, scores=run / SCORES, judgments=run / JUDGMENTS, judge=judge_name
+        )
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if config.calls.dry_run:
         for line in _power_lines(plan, config.detect):
             console.print(line, highlight=False, soft_wrap=True)
@@ -108,6 +127,27 @@ def _power_lines(plan: BenchPlan, detect: float | None) -> Iterator[str]:
         "Shown: 8 times in 10 at p < .05, two-sided, both runs on the same prompts. Assumed, as nothing is known yet: "
         "half the verdicts right, and results that do not correlate. S-Corr takes more: it is of right verdicts alone."
     )
+
+
+def label_lines(document: Mapping[str, Any]) -> Iterator[str]:
+    """How many of people's labels a run could use, and how far annotators agree."""
+    labels = document.get("labels")
+    if labels is None:
+        return
+    unused = ", ".join(
+        f"{labels[why]:,} {why.replace('_', ' ')}"
+        for why in ("undecided", "no_such_verdict", "other_rationale", "same_prompt")
+        if labels[why]
+    )
+    yield f"Labels: {labels['used']:,} of {labels['rows']:,} used{f' (not: {unused})' if unused else ''}."
+    for each in labels["annotators"]:
+        kappa = each["kappa"]
+        said = (
+            "undefined"
+            if kappa is None
+            else f"{kappa['value']:.3f} [{kappa['low']:.3f}, {kappa['high']:.3f}]"
+        )
+        yield f"Kappa of {each['first']} and {each['second']}, on {each['labelled_by_both']:,}: {said}."
 
 
 def recorded_lines(document: Mapping[str, Any]) -> Iterator[str]:

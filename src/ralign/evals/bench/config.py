@@ -15,6 +15,7 @@ from ralign.runs.options import (
     MetaJudgeFlags,
     MetaJudgeOptions,
     at_least_one,
+    flag,
 )
 
 
@@ -52,6 +53,15 @@ class BenchConfig:
     """Leave out rows that cannot be used, and list them, instead of stopping at the first."""
     detect: float | None = None
     """With --dry-run: how many prompts a difference of so many percentage points between two runs takes."""
+    label_sheet: int | None = None
+    """Draw so many of each benchmark's right verdicts for people to label, half called misaligned and half aligned, and
+    write them into the run directory (label_sheet.jsonl and .csv), without the meta-judge's decision."""
+    labels: tuple[Path, ...] = ()
+    """A label sheet of this run that people filled in: S-Corr and F-Score are corrected by it. Repeat for several
+    annotators, of whom the majority counts."""
+    labels_from_elsewhere: Path | None = None
+    """The directory of a `ralign calibrate` whose labels are of other rationales: what S-Corr would be, did sensitivity
+    and specificity carry over. A sensitivity analysis, and no correction."""
     calls: CallFlags = CallOptions()
 
     OPERATIONAL: ClassVar = frozenset(
@@ -67,6 +77,9 @@ class BenchConfig:
             "orders",
             "draws",
             "meta_votes",
+            "label_sheet",
+            "labels",
+            "labels_from_elsewhere",
         }
     )
 
@@ -82,7 +95,13 @@ class BenchConfig:
             raise InputError("give either --judge MODEL or --judgments FILE")
         if self.meta_judge.meta_judge is not None and self.meta_judgments is not None:
             raise InputError("give either --meta-judge MODEL or --meta-judgments FILE, not both")
-        at_least_one(draws=self.draws, limit=self.limit)
+        at_least_one(draws=self.draws, limit=self.limit, label_sheet=self.label_sheet)
+        if self.meta_judge.meta_judge is None and self.meta_judgments is None:
+            for name in ("label_sheet", "labels", "labels_from_elsewhere"):
+                if getattr(self, name):
+                    raise InputError(
+                        f"{flag(name)} is about a meta-judge's decisions: give --meta-judge MODEL"
+                    )
         if self.detect is not None and not (self.calls.dry_run and 0 < self.detect <= 100):
             raise InputError(
                 f"--detect is {self.detect:g}, expected percentage points (above 0, at most 100) beside --dry-run"

@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ralign.errors import InputError
+from ralign.evals.bench.elsewhere import ElsewhereLabels
+from ralign.evals.bench.labels import LABELS, MetaJudged, PeoplesLabels, correct, write_labels
 from ralign.evals.bench.scores import PairsIndex, index_pairs, scores_of
+from ralign.evals.label_rows import JudgmentKey
 from ralign.files import write_scores
 from ralign.judging import BOXED, Judge, RecordedJudge, VerdictFormat, suggested_flag
 from ralign.metajudging import MetaJudge, RecordedMetaJudge
@@ -44,6 +47,7 @@ META_JUDGMENTS = "meta_judgments.jsonl"
 SCORES = "scores.jsonl"
 
 _VERDICTS = {"A": VERDICT_A, "B": VERDICT_B, "tie": TIE, None: NO_VERDICT}
+_ALIGNED = {ALIGNED: True, MISALIGNED: False}
 _DECISIONS = {True: ALIGNED, False: MISALIGNED, None: META_FAILED}
 
 
@@ -70,6 +74,8 @@ class BenchPlan:
         meta_votes: meta-judgments a judgment; the majority counts.
         expected_tokens: of a rationale that is not there yet, for a forecast.
         written_in: the format that the judge's verdicts are read in.
+        people: labels of this run's verdicts, to correct S-Corr and F-Score by.
+        elsewhere: labels of others, for a sensitivity analysis.
 
     Raises:
         InputError: a bad row, no pairs, or no gold rationale to compare with.
@@ -87,10 +93,14 @@ class BenchPlan:
         meta_votes: int = 1,
         expected_tokens: int = 0,
         written_in: VerdictFormat = BOXED,
+        people: PeoplesLabels | None = None,
+        elsewhere: ElsewhereLabels | None = None,
     ) -> None:
         self.index: PairsIndex = index_pairs(pairs)
         self._pairs = pairs
         self._out = out
+        self._people = people
+        self._elsewhere = elsewhere
         self._orders = tuple(orders)
         self._draws = draws
         self._votes = 0 if meta_judge is None else meta_votes
@@ -184,9 +194,16 @@ class BenchPlan:
                 "official": official_measures(outcomes, self._orders),
             }
 
+        labelled, labels = self._people.used(self._meta_judged) if self._people is not None else ([], {})
+        write_labels(self._out / LABELS, labelled)
         benchmarks: dict[str, Any] = {}
         for name, rows, subsets in self.index.groups():
             benchmarks[name] = measure(rows)
+            if self._people is not None:
+                own = [each for each in labelled if each.key.benchmark == name]
+                benchmarks[name]["corrected"] = correct(self._outcomes(rows), self._orders, own).as_dict()
+            if self._elsewhere is not None:
+                benchmarks[name]["elsewhere"] = self._elsewhere.measure(self._outcomes(rows), self._orders)
             benchmarks[name]["subsets"] = {subset: measure(of) for subset, of in subsets.items()}
         owed = {
             "judgments": int((self._verdict == UNANSWERED).sum()),
@@ -197,11 +214,25 @@ class BenchPlan:
         return {
             "owed": owed,
             **({"recorded": recorded} if recorded else {}),
+            **({"labels": {**labels, "annotators": self._people.annotators()}} if self._people else {}),
             "orders": list(self._orders),
             "draws": self._draws,
             "meta_votes": self._votes,
             "benchmarks": benchmarks,
         }
+
+    def _meta_judged(self, key: JudgmentKey) -> MetaJudged | None:
+        """A right verdict that the meta-judge decided; None of any other."""
+        row = self.index.rows.get((key.benchmark, key.pair_id), -1)
+        if row < 0 or key.order not in self._orders or key.draw >= self._draws:
+            return None
+        at = self._orders.index(key.order), key.draw
+        judgment = self.judgments.get((row * len(self._orders) + at[0]) * self._draws + at[1])
+        outcomes = self._outcomes(np.array([row], dtype=np.intp))
+        decision = int(outcomes.aligned[0][at])
+        if judgment is None or outcomes.verdict[0][at] != outcomes.label[0] or decision not in _ALIGNED:
+            return None
+        return MetaJudged(int(outcomes.prompt[0]), _ALIGNED[decision], judgment.rationale)
 
     def _slot(self, record: Judgment | MetaJudgment) -> int | None:
         try:

@@ -3,8 +3,9 @@
 from rich.console import Console
 
 from ralign import __version__
+from ralign.evals.bench.elsewhere import meta_judge_identity
 from ralign.evals.calibrate.config import CalibrateConfig
-from ralign.evals.calibrate.decisions import meta_judge_identity, recorded_decisions, run_decisions
+from ralign.evals.calibrate.decisions import recorded_decisions, run_decisions
 from ralign.evals.calibrate.labelled import labelled_by_run, read_labelled
 from ralign.evals.calibrate.plan import CalibratePlan
 from ralign.evals.compare import distinguishing_names

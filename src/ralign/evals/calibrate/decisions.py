@@ -9,6 +9,7 @@ from typing import Any, cast
 import orjson
 
 from ralign.errors import InputError
+from ralign.evals.bench.elsewhere import meta_judge_identity
 from ralign.evals.bench.plan import META_JUDGMENTS
 from ralign.evals.calibrate.labelled import Decisions, LabelledJudgment, read_rationales
 from ralign.evals.label_rows import JudgmentKey, read_decision, same_rationale
@@ -132,16 +133,6 @@ def run_identity(path: Path) -> tuple[dict[str, str], tuple[str, ...]]:
         raise InputError(f"{path}: is not what `ralign bench` wrote ({error})") from None
     judge = str(recorded.get("judge") or "")
     return meta_judge_identity(recorded, votes), (judge,) if judge else ()
-
-
-def meta_judge_identity(fingerprint: Mapping[str, object], votes: str | int) -> dict[str, str]:
-    """The fields of a run's fingerprint that make two meta-judges the same one; empty where no model was asked."""
-    if not fingerprint.get("meta_judge"):
-        return {}
-    known = {name: value for name, value in fingerprint.items() if name.startswith("meta_")}
-    return {name: "" if value is None else str(value) for name, value in known.items()} | {
-        "meta_votes": str(votes)
-    }
 
 
 def _decision(value: object) -> bool | None:
