@@ -149,28 +149,24 @@ def _corrected(names: Sequence[str], runs: Sequence[_Run], keys: Sequence[Key]) 
                         LabelledVerdict(key, int(each.prompt[kept[pair]]), people, decision == ALIGNED)
                     )
         found.append(correct(each.of_pairs(in_all), run.orders, labelled))
-    first, *others = found
-    differences = [{}, *(_corrected_difference(first, other) for other in others)]
-    return {
-        "runs": [
-            {"run": name, **each.as_dict(), **({"difference": its} if its else {})}
-            for name, each, its in zip(names, found, differences, strict=True)
-        ]
-    }
-
-
-def _corrected_difference(first: Corrected, second: Corrected) -> dict[str, dict[str, float] | None]:
-    spurious = fidelity = None
-    if first.sample is not None and second.sample is not None:
-        spurious = corrected_difference(first.sample, second.sample)
-    if first.fidelity_score is not None and second.fidelity_score is not None:
-        # Labels are each run's own, so nothing is taken off for what the errors have in common.
-        alone = np.zeros(1)
-        fidelity = difference(first.fidelity_score, second.fidelity_score, alone, alone)
-    return {
-        "spurious_correctness": None if spurious is None else spurious._asdict(),
-        "fidelity_score": None if fidelity is None else fidelity._asdict(),
-    }
+    first = found[0]
+    measured: list[dict[str, Any]] = []
+    for name, each in zip(names, found, strict=True):
+        measured.append({"run": name, **each.as_dict()})
+        if each is first:
+            continue
+        spurious = fidelity = None
+        if first.sample is not None and each.sample is not None:
+            spurious = corrected_difference(first.sample, each.sample)
+        if first.fidelity_score is not None and each.fidelity_score is not None:
+            # Labels are each run's own, so nothing is taken off for what the errors have in common.
+            alone = np.zeros(1)
+            fidelity = difference(first.fidelity_score, each.fidelity_score, alone, alone)
+        measured[-1]["difference"] = {
+            "spurious_correctness": spurious and spurious._asdict(),
+            "fidelity_score": fidelity and fidelity._asdict(),
+        }
+    return {"runs": measured}
 
 
 def distinguishing_names(paths: Sequence[Path]) -> list[str]:

@@ -123,7 +123,8 @@ def from_elsewhere(misaligned: float, verdicts: float, labels: Labels) -> Interv
         labels: of other verdicts.
 
     Raises:
-        ValueError: fewer labels than 10 of a class, or a meta-judge that may tell nothing apart.
+        ValueError: fewer labels than 10 of a class, a meta-judge that may tell nothing apart, or labels that no S-Corr
+            fits.
     """
     a, b, c, d = labels
     if min(a + b, c + d) < FEWEST_ELSEWHERE:
@@ -148,14 +149,14 @@ def from_elsewhere(misaligned: float, verdicts: float, labels: Labels) -> Interv
     shift = 2 * Z**2 * (centre * found_error - (1 - centre) * kept_error)
     spread = share * (1 - share) / size + centre**2 * found_error + (1 - centre) ** 2 * kept_error
     half = Z * math.sqrt(spread) / (found + kept - 1)
-    value, low, high = (
-        min(max(each, 0.0), 1.0)
-        for each in (
-            (misaligned / verdicts + specificity - 1) / youden,
-            centre + shift - half,
-            centre + shift + half,
+    low, high = max(0.0, centre + shift - half), min(1.0, centre + shift + half)
+    # Cut to [0, 1] it would be a point without a width: no S-Corr at all goes with this raw figure.
+    if low >= high:
+        raise ValueError(
+            f"no S-Corr would give {misaligned / verdicts:.3f} raw with sensitivity {sensitivity:.2f} and specificity "
+            f"{specificity:.2f}: they do not carry over"
         )
-    )
+    value = min(max((misaligned / verdicts + specificity - 1) / youden, 0.0), 1.0)
     return Interval(value, min(low, value), max(high, value))
 
 

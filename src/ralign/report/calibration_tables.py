@@ -89,8 +89,8 @@ def _worth(who: str, worth: Mapping[str, Any] | None) -> list[str]:
     if worth is None:
         return []
     return [
-        f"{who}, {worth['votes']} together, are worth {worth['effective_votes']:.1f} that err apart: their errors",
-        f"correlate at {worth['error_correlation']:.2f} (n / (1 + (n - 1) rho), Kish 1965).",
+        f"{who}, {worth['votes']} together, are worth {worth['effective_votes']:.1f} that err apart: their errors "
+        f"correlate at {worth['error_correlation']:.2f} (n / (1 + (n - 1) rho), Kish 1965)."
     ]
 
 

@@ -28,7 +28,18 @@ def corrected_tables(benchmarks: Mapping[str, Mapping[str, Any]]) -> list[Table]
             for measure in _MEASURES:
                 cells = share_cell(benchmarks[name][measure]), share_cell(found[measure])
                 table.add_row(Text(name if measure == _MEASURES[0] else ""), MEASURE_NAMES[measure], *cells)
-            notes += _notes(name, found)
+            if found["refused"]:
+                notes.append(f"{name}: refused, {found['refused']}.")
+                continue
+            recall = [
+                f"{100 * found['recall'][kind]['value']:.1f} %" if found["recall"][kind] else "–"
+                for kind in ("misaligned", "aligned")
+            ]
+            labels = sum(found["confusion"].values())
+            notes.append(
+                f"{name}: {labels:,} labels; the meta-judge finds {recall[0]} of what people call misaligned and "
+                f"{recall[1]} of what they call aligned."
+            )
         tables.append(finished(table, notes))
     elsewhere = {name: each["elsewhere"] for name, each in benchmarks.items() if "elsewhere" in each}
     if elsewhere:
@@ -72,14 +83,3 @@ def _table(title: str, second: str, *headers: str) -> Table:
     for header in headers:
         table.add_column(header, justify="right", no_wrap=True)
     return table
-
-
-def _notes(name: str, found: Mapping[str, Any]) -> Sequence[str]:
-    if found["refused"]:
-        return [f"{name}: refused, {found['refused']}."]
-    recall = {kind: f"{100 * each['value']:.1f}" if each else "–" for kind, each in found["recall"].items()}
-    confusion = found["confusion"]
-    return [
-        f"{name}: {sum(confusion.values()):,} labels. Of what people call misaligned the meta-judge finds",
-        f"  {recall['misaligned']} %, of what they call aligned {recall['aligned']} %.",
-    ]

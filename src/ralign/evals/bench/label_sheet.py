@@ -24,22 +24,6 @@ from ralign.metajudging import SWAPPED_NOTE
 from ralign.records import Judgment, PreferencePair, Score
 
 SHEET = "label_sheet"
-_COLUMNS = (
-    "pair_id",
-    "benchmark",
-    "subset",
-    "order",
-    "draw",
-    "judge",
-    "conversations",
-    "response_A",
-    "response_B",
-    "gt_label",
-    "gold_rationale",
-    "note",
-    "rationale",
-    "aligned",
-)
 
 
 def draw_sheet(scores: Iterable[Score], size: int) -> list[Score]:
@@ -88,10 +72,24 @@ def write_sheet(
             rationales[at] = judgment.rationale
     names = {(each.benchmark, each.pair_id) for each in drawn}
     of_names = {(pair.benchmark, pair.id): pair for pair in pairs if (pair.benchmark, pair.id) in names}
-    rows = [
-        _row(of_names[score.benchmark, score.pair_id], score, rationales[at], judge)
-        for at, score in enumerate(drawn)
-    ]
+    rows: list[dict[str, Any]] = []
+    for at, score in enumerate(drawn):
+        pair = of_names[score.benchmark, score.pair_id]
+        rows.append(
+            {
+                **_key(score)._asdict(),
+                "subset": pair.subset,
+                "judge": judge,
+                "conversations": [{"role": turn.role, "content": turn.content} for turn in pair.conversation],
+                "response_A": pair.response_a,
+                "response_B": pair.response_b,
+                "gt_label": pair.label,
+                "gold_rationale": pair.gold_rationale,
+                "note": SWAPPED_NOTE if score.order == "ba" else "",
+                "rationale": rationales[at],
+                "aligned": None,
+            }
+        )
     files = {
         run / f"{SHEET}.jsonl": b"".join(orjson.dumps(row) + b"\n" for row in rows),
         run / f"{SHEET}.csv": _csv(rows),
@@ -110,31 +108,10 @@ def write_sheet(
     )
 
 
-def _row(pair: PreferencePair, score: Score, rationale: str, judge: str) -> dict[str, Any]:
-    row = {
-        "pair_id": pair.id,
-        "benchmark": pair.benchmark,
-        "subset": pair.subset,
-        "order": score.order,
-        "draw": score.draw,
-        "judge": judge,
-        "conversations": [{"role": turn.role, "content": turn.content} for turn in pair.conversation],
-        "response_A": pair.response_a,
-        "response_B": pair.response_b,
-        "gt_label": pair.label,
-        "gold_rationale": pair.gold_rationale,
-        "note": SWAPPED_NOTE if score.order == "ba" else "",
-        "rationale": rationale,
-        "aligned": None,
-    }
-    assert tuple(row) == _COLUMNS
-    return row
-
-
 def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    writer.writerow(rows[0])
     for row in rows:
         # A person reads turns, not JSON.
         turns = "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in row["conversations"])

@@ -62,6 +62,8 @@ class LabelledJudgment:
         gold = self.row.get("gt_judgment") or self.row.get("gold_rationale")
         row = {**self.row, "id": self.key.pair_id, "gt_judgment": gold, "source": None}
         pair = pair_from_row(row, self.location, benchmark=self.key.benchmark)
+        if pair.label not in ("A", "B"):
+            raise expected(self.row, "gt_label", "'A' or 'B'", self.location)
         if pair.gold_rationale is None:
             raise expected(self.row, "gold_rationale", "the gold rationale", self.location)
         benchmark, name, order, draw = self.key
@@ -134,11 +136,14 @@ def read_labelled(sources: Sequence[str], columns: LabelColumns, *, against: str
                 raise location.bad(f"{column}: {error}") from None
             label = (None,)
         if any(each is not None for each in label):
+            # The pair's id where the row does not show the question.
+            question = next((row[name] for name in _QUESTION_COLUMNS if row.get(name)), key.pair_id)
+            prompt = blake2b(orjson.dumps([key.benchmark, question]), digest_size=8).hexdigest()
             points = _points(row, columns.points_column, len(cells), location)
             judgments.append(
                 LabelledJudgment(
                     key=key,
-                    prompt=_prompt(row, key),
+                    prompt=prompt,
                     groups={name: str(row[name]) for name in columns.by if row.get(name) is not None},
                     label=label,
                     points=points if isinstance(value, list) else None,
@@ -196,12 +201,6 @@ def read_rationales(path: Path) -> dict[JudgmentKey, str]:
         key = JudgmentKey(judgment.benchmark, judgment.pair_id, judgment.order, judgment.draw)
         found[key] = found[key._replace(benchmark="")] = judgment.rationale
     return found
-
-
-def _prompt(row: Row, key: JudgmentKey) -> str:
-    """A digest of the question; the pair's id where the row does not show it."""
-    shown = next((row[name] for name in _QUESTION_COLUMNS if row.get(name)), key.pair_id)
-    return blake2b(orjson.dumps([key.benchmark, shown]), digest_size=8).hexdigest()
 
 
 def _points(row: Row, column: str, count: int, location: RowLocation) -> tuple[str, ...]:
