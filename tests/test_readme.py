@@ -1,4 +1,4 @@
-"""Every command that the README shows is run as it stands, in a folder with a copy of what it names.
+"""Every command that the README and docs/meta_judge.md show is run as it stands, beside a copy of what it names.
 
 They run in this process: that a process of its own does the same is `tests/test_cli.py`'s.
 
@@ -21,8 +21,8 @@ from tests.program import Ralign
 from ralign.models.testing.answers import ChatRequest, answer_by_digest
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PAGES = "".join((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/meta_judge.md"))
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGES, re.MULTILINE | re.DOTALL)
 LINES = [
     line.partition("  #")[0].strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines()
 ]
@@ -65,7 +65,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_readme_shows_commands() -> None:
-    assert {shlex.split(command)[1] for command in COMMANDS} >= {"bench", "compare", "gold", "serve"}
+    assert {shlex.split(command)[1] for command in COMMANDS} >= {
+        "bench",
+        "calibrate",
+        "compare",
+        "gold",
+        "serve",
+    }
 
 
 def test_what_runs_elsewhere_does() -> None:

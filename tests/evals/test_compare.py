@@ -145,3 +145,57 @@ async def test_runs_that_cannot_be_compared_are_refused(write, tmp_path: Path) -
     (second / "results.json").write_text("[]")
     with pytest.raises(InputError, match="is not what `ralign bench` wrote"):
         compare_runs([first, second])
+
+
+def label(out: Path, misaligned: set[str]) -> None:
+    """Labels of every right verdict of a run, as `ralign bench --labels` leaves them."""
+    scores = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
+    rows = [
+        {
+            "pair_id": row["pair_id"],
+            "benchmark": row["benchmark"],
+            "aligned": row["pair_id"] not in misaligned,
+        }
+        for row in scores
+        if row["aligned"] is not None
+    ]
+    (out / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+async def test_corrected_measures_differ_by_each_runs_own_labels(write, tmp_path: Path) -> None:
+    """Raw, S-Corr is 1/8 and 2/8; people call 3 of 8 misaligned in the first, 2 of 8 in the second."""
+    first = await run(write, tmp_path / "first", "AAAAAAAA")
+    second = await run(write, tmp_path / "second", "AAAAAAAA", meta={"lock-0": False, "lock-1": False})
+    label(first, {"lock-0", "lock-6", "lock-7"})
+    label(second, {"lock-0", "lock-7"})
+    found = compare_runs([first, second]).benchmarks["harbour"].corrected
+    one, two = found["runs"]
+    assert one["spurious_correctness"]["value"] == pytest.approx(3 / 8)
+    # .25 x 1/2 + .75 x 1/6.
+    assert two["spurious_correctness"]["value"] == pytest.approx(0.25)
+    assert two["difference"]["spurious_correctness"]["value"] == pytest.approx(-1 / 8)
+    assert two["difference"]["fidelity_score"]["value"] == pytest.approx(1 / 8)
+    for difference in two["difference"].values():
+        assert difference["low"] < difference["value"] < difference["high"]
+    assert compare_runs([first, second]).benchmarks["harbour"].corrected == found
+
+
+async def test_a_run_without_labels_has_no_corrected_difference(write, tmp_path: Path) -> None:
+    first = await run(write, tmp_path / "first", "AAAAAAAA")
+    second = await run(write, tmp_path / "second", "AAAAAAAA")
+    assert compare_runs([first, second]).benchmarks["harbour"].corrected is None
+    label(first, {"lock-0"})
+    one, two = compare_runs([first, second]).benchmarks["harbour"].corrected["runs"]
+    assert one["spurious_correctness"] is not None
+    assert two["refused"] is not None
+    assert two["difference"] == {"spurious_correctness": None, "fidelity_score": None}
+
+
+async def test_corrected_measures_are_of_the_pairs_that_all_runs_answered(write, tmp_path: Path) -> None:
+    """lock-7 was never answered in the second: people's label of it in the first does not count."""
+    first = await run(write, tmp_path / "first", "AAAAAAAA")
+    second = await run(write, tmp_path / "second", "AAAAAAAc")
+    label(first, {"lock-0", "lock-7"})
+    one, _ = compare_runs([first, second]).benchmarks["harbour"].corrected["runs"]
+    assert sum(one["confusion"].values()) == 7
+    assert one["spurious_correctness"]["value"] == pytest.approx(1 / 7)

@@ -35,7 +35,7 @@ class ComparedBenchmark(NamedTuple):
 
     whole: Comparison
     subsets: dict[str, Comparison]
-    corrected: dict[str, Any] | None
+    corrected: dict[str, Any] | None = None
     """S-Corr and F-Score of each run by its own labels, ready for JSON; None where no run has any."""
 
 
