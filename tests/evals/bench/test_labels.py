@@ -16,6 +16,7 @@ from ralign.evals.bench.labels import LABELS, PeoplesLabels, read_labels
 from ralign.files import write_pairs
 from ralign.runs.execute import Results
 
+MR_GSM8K = Path(__file__).parents[4] / "shared/data/mr_gsm8k/rationale_alignment.jsonl"
 NAMES = [f"buoy-{number}" for number in range(40)]
 
 
@@ -143,6 +144,34 @@ async def test_the_run_keeps_the_labels_in_use_and_no_others(folder: Path) -> No
     assert {key.pair_id for key, aligned in kept.items() if not aligned} == set(NAMES[:8])
     assert "corrected" not in (await bench(folder)).document["benchmarks"]["harbour"]
     assert not (folder / "run" / LABELS).exists()
+
+
+@pytest.mark.skipif(not MR_GSM8K.exists(), reason="the shared data is not there")
+async def test_two_hundred_labels_hold_what_people_say_of_the_real_set(tmp_path: Path) -> None:
+    """MR-GSM8K as a run: people call 57.1 % misaligned, the real meta-judge 47.6 with an interval below that."""
+    rows = [json.loads(line) for line in MR_GSM8K.read_text(encoding="utf-8").splitlines()]
+    pairs = [
+        {
+            "id": row["id"], "conversations": [{"role": "user", "content": row["question"]}], "response_A": "right",
+            "response_B": "wrong", "gt_label": "A", "gt_judgment": row["gold_rationale"],
+        }
+        for row in rows
+    ]  # fmt: skip
+    write_rows(tmp_path / "pairs.jsonl", pairs)
+    judged = [{"pair_id": row["id"], "verdict": "A", "rationale": row["rationale"]} for row in rows]
+    write_rows(tmp_path / "judged.jsonl", judged)
+    write_rows(
+        tmp_path / "meta.jsonl", [{"pair_id": row["id"], "text": row["meta_decision"]} for row in rows]
+    )
+    await bench(tmp_path, "--label-sheet", 200)
+    people = filled(tmp_path, "people.jsonl", {row["id"] for row in rows if not row["human_aligned"]})
+    document = (await bench(tmp_path, "--labels", people)).document
+    (found,) = document["benchmarks"].values()
+    raw, corrected = found["spurious_correctness"], found["corrected"]["spurious_correctness"]
+    assert raw["value"] == pytest.approx(0.476, abs=5e-4)
+    assert raw["high"] < 0.571
+    assert corrected["low"] < 0.571 < corrected["high"]
+    assert document["labels"]["used"] == 200
 
 
 def test_files_without_a_label_or_with_one_twice_are_refused(tmp_path: Path) -> None:
