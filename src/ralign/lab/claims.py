@@ -79,7 +79,7 @@ class Finding(NamedTuple):
 
 
 def verdict(estimate: Estimate, *, wanted: Literal[1, -1] = 1, margin: float = 0.0) -> Standing:
-    """What became of the claim that a difference has the sign `wanted`, or misses it by less than `margin`.
+    """Verdict on the claim that a difference has the sign `wanted`, or misses it by less than `margin`.
 
     Only the 95 % interval decides: without one, or with 0 (less the margin) in it, nothing is shown.
     """

@@ -207,7 +207,7 @@ class BatchEndpoint:
             url = url.update_query(after=page.batches[-1].id)
 
     async def _tried(self, attempt: Callable[[float], Awaitable[T | EndpointError]]) -> T:
-        """What an attempt brings, made until the loop's clock shows its argument, and again as a call's tries are."""
+        """Outcome of an attempt, made until the loop's clock shows its argument, and again as a call's tries are."""
         retry = self._endpoint.retry
         clock = asyncio.get_running_loop().time
         started = clock()
@@ -248,7 +248,7 @@ class _Page(NamedTuple):
 
 
 def _read(body: bytes, read: Callable[[Any], T]) -> T | EndpointError:
-    """What `read` finds in an answer, which may be no JSON, or JSON of another shape."""
+    """Value that `read` finds in an answer, which may be no JSON, or JSON of another shape."""
     try:
         return read(orjson.loads(body))
     except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError, ValueError):

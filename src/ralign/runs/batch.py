@@ -159,7 +159,7 @@ class _RequestFile:
 
 
 class _Ended(NamedTuple):
-    """What a batch brought."""
+    """Outcome of a batch."""
 
     name: str
     lines: dict[str, tuple[Path, int]]
@@ -168,7 +168,7 @@ class _Ended(NamedTuple):
     """The error of every other call."""
 
     def outcome(self, custom_id: str, model: EndpointModel) -> Reply | EndpointError:
-        """What came back for a call of this model."""
+        """Outcome of a call of this model."""
         if custom_id not in self.lines:
             return model.endpoint.presentable(self.unanswered)
         path, offset = self.lines[custom_id]

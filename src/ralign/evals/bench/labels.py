@@ -45,7 +45,7 @@ class LabelledVerdict(NamedTuple):
 
 
 class MetaJudged(NamedTuple):
-    """What a run has of one right verdict that its meta-judge decided."""
+    """Record of one right verdict that the run's meta-judge decided."""
 
     prompt: int
     aligned: bool

@@ -20,7 +20,7 @@ from ralign.records import GoldPoint, MetaJudgment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetaJudgeDecisions:
-    """What one meta-judge says of every labelled judgment."""
+    """Decisions of one meta-judge on every labelled judgment."""
 
     name: str
     identity: Mapping[str, str]
@@ -145,6 +145,6 @@ def _decision(value: object) -> bool | None:
 
 
 def _stated(points: Sequence[str], said: Iterable[GoldPoint]) -> Decisions:
-    """What a meta-judge says of each gold point, matched by its text: a list in other words decides nothing."""
+    """Decision on each gold point, matched by its text: a list in other words decides nothing."""
     by_text = {" ".join(point.text.casefold().split()): point.stated for point in said}
     return tuple(by_text.get(" ".join(text.casefold().split())) if text else None for text in points)

@@ -54,7 +54,7 @@ class LabelledJudgment:
 
     @property
     def material(self) -> tuple[PreferencePair, Judgment]:
-        """What a meta-judge is asked about.
+        """Material that a meta-judge is asked about.
 
         Raises:
             BadRow: the row does not hold it.
