@@ -76,7 +76,7 @@ class ElsewhereLabels:
         return cls(path=str(path), labels=labels, note=note)
 
     def measure(self, outcomes: Outcomes, orders: Sequence[Order]) -> dict[str, Any]:
-        """Corrected S-Corr, were the labels of this run; ready for JSON."""
+        """S-Corr under error rates measured elsewhere; ready for JSON."""
         spurious = shares(outcomes, orders).spurious_correctness
         found, refused = None, None
         try:
