@@ -100,7 +100,7 @@ def test_the_intervals_cover_over_seven_normal_models() -> None:
     """As in section 9's kind of simulation: 95 % of Fisher's intervals and Zou's hold what they are of."""
     rng = np.random.default_rng(2)
     of = np.array([[1, 0.6, 0.8], [0.6, 1, 0.4], [0.8, 0.4, 1]])  # x1, x2, y
-    runs, single, both = 1_500, 0, 0
+    runs, single, both = 500, 0, 0
     for x1, x2, y in np.swapaxes(rng.multivariate_normal(np.zeros(3), of, size=(runs, 7)), 1, 2):
         interval, difference = correlate(x1, y).pearson_interval, compare_correlations(x1, x2, y).difference
         assert interval is not None

@@ -9,6 +9,7 @@ result has an interval of its own (`compare_correlations`).
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import permutations
 from typing import NamedTuple
 
@@ -192,13 +193,19 @@ def _permutation_p(xs: Floats, ys: Floats) -> float:
     models = len(xs)
     exact = models <= _ALL_PERMUTATIONS_UP_TO
     if exact:
-        orders = np.array(list(permutations(range(models))))
+        orders = _every_order(models)
     else:
         rng = np.random.default_rng(0)
         orders = rng.permuted(np.tile(np.arange(models), (_PERMUTATIONS, 1)), axis=1)
     observed = abs(float(pearson(xs[None], ys[None])[0]))
     extreme = int((np.abs(pearson(xs[orders], np.tile(ys, (len(orders), 1)))) >= observed - 1e-12).sum())
     return extreme / len(orders) if exact else (extreme + 1) / (len(orders) + 1)
+
+
+@cache
+def _every_order(models: int) -> NDArray[np.intp]:
+    # Kept: a table of many measures over the same models takes it once a measure.
+    return np.array(list(permutations(range(models))), dtype=np.intp)
 
 
 def _leave_one_out(figure: Callable[[NDArray[np.intp]], float], models: int) -> LeaveOneOut | None:
