@@ -11,11 +11,14 @@ OPENRLHF := build/openrlhf-0.11.2
 
 env: .venv/.made
 
+# pip would compile every module of every package; the tests import a small part of them, and compile that.
+PIP_INSTALL := -m pip install --quiet --no-compile
+
 # Made again only when what it is made from changes.
 .venv/.made: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt torch
+	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 # Two workers: CI has two cores. Stealing, because a few tests take longer than a hundred others.
@@ -31,7 +34,7 @@ test-openrlhf: env $(OPENRLHF)/openrlhf/utils/agent.py
 	RALIGN_OPENRLHF=$(OPENRLHF)/openrlhf $(BIN)/python -m pytest tests/serving/test_openrlhf.py
 
 $(OPENRLHF)/openrlhf/utils/agent.py: | .venv/.made
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OPENRLHF) --only-binary :all: \
+	$(BIN)/python $(PIP_INSTALL) --no-deps --upgrade --target $(OPENRLHF) --only-binary :all: \
 		--python-version 3.11 --implementation cp --platform manylinux1_x86_64 openrlhf==0.11.2
 
 lint: env
@@ -47,7 +50,7 @@ CPU_TORCH := torch==2.13.0+cpu
 
 cluster-env:
 	@if $(CLUSTER)/python -c 'import torch' 2> /dev/null \
-	    || { $(PYTHON) -m venv .venv-cluster && $(CLUSTER)/python -m pip install --quiet '$(CPU_TORCH)'; }; then \
+	    || { $(PYTHON) -m venv .venv-cluster && $(CLUSTER)/python $(PIP_INSTALL) '$(CPU_TORCH)'; }; then \
 	    $(MAKE) --no-print-directory .venv-cluster/.made; \
 	else \
 	    echo "test-cluster will be skipped: pip finds no $(CPU_TORCH)"; \
@@ -61,7 +64,7 @@ test-cluster: cluster-env
 	fi
 
 .venv-cluster/.made: pyproject.toml constraints-verl.txt
-	$(CLUSTER)/python -m pip install --quiet --constraint constraints-verl.txt --editable '.[serve,verl]' \
+	$(CLUSTER)/python $(PIP_INSTALL) --constraint constraints-verl.txt --editable '.[serve,verl]' \
 	    hypothesis pytest pytest-asyncio TransferQueue
 	touch $@
 
