@@ -210,6 +210,9 @@ async def run(
                         await _settle(plan, items, in_flight, budget, progress, keep_going)
             else:
                 await batches.settle()
+            if not keep_going:
+                for role in plan.roles:
+                    role.check.end(record for _, record in role.log.records())
             through = True
         finally:
             # Also when the run was interrupted: what is done can be used, and the page says what is missing.
@@ -315,11 +318,13 @@ def show_end(results: Results, out: Path, console: Console) -> int:
         return 0
     if (limit := results.document.get("max_cost")) is not None:
         console.print(
-            f"Stopped at --max-cost {limit:g}: {results.document['money']:,.2f} spent; a higher one goes on.",
+            f"Stopped at --max-cost {limit:g}: {results.document['money']:,.2f} spent, "
+            f"{sum(results.document['owed'].values()):,} calls are owed; a higher one goes on.",
             style="yellow",
             highlight=False,
             soft_wrap=True,
         )
+        return 1
     if waiting := results.document.get("in_batches"):
         console.print(
             f"{sum(waiting.values()):,} calls are out in batches ({out}/batches.jsonl); the same command goes on "
