@@ -229,11 +229,7 @@ async def run(
                 "usage": {
                     role.name: asdict(role.log.usage) for role in plan.roles if role.log.usage != Usage()
                 },
-                "adapted_parameters": {
-                    name: dict(model.adapted)
-                    for name, model in (models or {}).items()
-                    if isinstance(model, EndpointModel) and model.adapted
-                },
+                "adapted_parameters": _adapted_parameters(models or {}),
             }
             if budget.exhausted or (batches is not None and batches.held_back):
                 document["max_cost"] = budget.limit
@@ -241,6 +237,15 @@ async def run(
                 document["money"] = round(money(plan.roles, prices), 6)
             write_atomically(out / "results.json", orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     return Results(document, complete=document["complete"])
+
+
+def _adapted_parameters(models: Mapping[str, object]) -> dict[str, dict[str, str | None]]:
+    """By role, the request's parameters that its model does not take, and what was sent in their place."""
+    return {
+        name: dict(model.adapted)
+        for name, model in models.items()
+        if isinstance(model, EndpointModel) and model.adapted
+    }
 
 
 def _holds_answer(log: Path) -> bool:
