@@ -103,6 +103,9 @@ def test_every_field_of_the_config_is_in_the_help_with_its_words(ralign: Ralign)
     assert "--meta-votes" in text
     assert "Odd, so that there is one." in text
     assert "--skip-bad-rows" in text
+    # In Markdown, what stands between angle brackets would be markup, and vanish.
+    assert "(?P<verdict>...)" in text
+    assert "<scratchpad> </scratchpad>" in text
 
 
 @pytest.mark.skipif(not LLMBAR.exists(), reason="the public data in ../shared is not there")

@@ -95,6 +95,11 @@ def test_a_bad_row_is_named_at_once(tmp_path: Path):
         recorded(tmp_path, "{")
 
 
+def test_a_file_without_a_row_is_no_measurement_of_nothing(tmp_path: Path):
+    with pytest.raises(InputError, match=r"judgments.jsonl: no row that can be used, expected Judgment rows"):
+        recorded(tmp_path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(InputError, match=r"none\.jsonl: no such file"):
         RecordedJudge(tmp_path / "none.jsonl")

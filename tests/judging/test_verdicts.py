@@ -49,6 +49,10 @@ def test_every_case_gives_what_is_expected() -> None:
         ("boxed", "\\boxed{𝐁}", "B"),
         ("boxed", "\\boxed{Ⓐ}", "A"),
         ("boxed", "｛\\boxed｛A｝", "A"),
+        # On lines of their own, and in bold.
+        ("rm-r1", "<answer>\n[[B]]\n</answer>", "B"),
+        ("prometheus", "[RESULT]\n\nA", "A"),
+        ("llmbar", "Output **(b)** is better.", "B"),
         # Characters that nobody sees.
         ("boxed", "\\boxed{\u200bA\u200b}", "A"),
         ("boxed", "\\bo\u200bxed{B}", "B"),

@@ -16,7 +16,14 @@ from ralign.metrics.official import official_measures
 from ralign.metrics.outcomes import TIE, Outcomes
 from ralign.metrics.summary import summarise
 from ralign.records import FAILURE_REASONS
-from ralign.report.tables import comparison_tables, correlation_tables, print_tables, results_tables
+from ralign.report.tables import (
+    comparison_tables,
+    correlation_tables,
+    finished,
+    new_table,
+    print_tables,
+    results_tables,
+)
 
 BOTH = ("ab", "ba")
 
@@ -167,6 +174,15 @@ def test_failures_have_a_table_by_kind_and_ties_a_column_and_the_benchmarks_own_
             ("autoj_consistency", "value"),
         )
     ]
+
+
+def test_titles_and_notes_are_not_folded_to_the_width_of_a_narrow_table() -> None:
+    table = new_table("As the benchmarks themselves count")
+    table.add_column("%")
+    lines = printed([finished(table, ["A note of some length. " * 4])]).rstrip().splitlines()
+    assert lines[0].rstrip() == "As the benchmarks themselves count"
+    assert lines[-2].rstrip() == "A note of some length. A note of some length. A note of some length. A"
+    assert lines[-1].rstrip() == "note of some length."
 
 
 def test_a_comparison_says_which_run_could_not_be_read() -> None:

@@ -35,6 +35,14 @@ def test_twenty_answers_that_cannot_be_read_end_it_with_the_reasons_an_excerpt_a
     )
 
 
+def test_a_run_too_short_for_that_is_stopped_at_its_end_where_nothing_at_all_was_read() -> None:
+    check = seen(*[UNREAD] * 3)
+    check.end([UNREAD, UNREAD, READ])
+    check.end([])
+    with pytest.raises(UnreadableAnswers, match=r"3 of the last 3 meta-judge .* --verdict arena-hard would"):
+        check.end([UNREAD] * 3)
+
+
 def test_one_in_twenty_is_nearly_none_and_two_are_enough() -> None:
     with pytest.raises(UnreadableAnswers, match="19 of the last 20"):
         seen(READ, *[UNREAD] * 19)

@@ -43,7 +43,7 @@ class RecordedAnswers(Generic[Record]):
         skip_bad_rows: None raises the first row that cannot be used. A list takes them all, and reading goes on.
 
     Raises:
-        InputError: the file is missing or cannot be read.
+        InputError: the file is missing, cannot be read, or has no row that can be used.
         BadRow: a row cannot be used, where `skip_bad_rows` is None.
     """
 
@@ -88,6 +88,10 @@ class RecordedAnswers(Generic[Record]):
             self._repeated += about in self._offsets
             self._offsets[about] = self._copy.tell()
             self._copy.write(encode(record) + b"\n")
+        if not self._offsets:
+            raise InputError(
+                f"{path}: no row that can be used, expected {kind.__name__} rows (docs/formats.md)"
+            )
         self._bad_rows = skip_bad_rows or []
 
     def find(self, benchmark: str, *about: object) -> Record:
@@ -114,7 +118,7 @@ class RecordedAnswers(Generic[Record]):
             votes: that are measured.
 
         Raises:
-            InputError: the file has rows, and none is about a pair of the run.
+            InputError: none of the file's rows is about a pair of the run.
         """
         without_benchmark: dict[str, int] = {}
         for (_, name), row in rows.items():
@@ -133,7 +137,7 @@ class RecordedAnswers(Generic[Record]):
             else:
                 why = "used"
             counts[why] += 1
-        if self._offsets and counts["unknown_pair"] == len(self._offsets):
+        if counts["unknown_pair"] == len(self._offsets):
             benchmark, name, *_ = next(iter(self._offsets))
             ours = next(iter(rows))
             raise InputError(

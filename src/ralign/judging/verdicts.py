@@ -131,7 +131,7 @@ FORMATS: Mapping[str, VerdictFormat] = {
         VerdictFormat(
             name="rm-r1",
             shown="<answer>",
-            pattern=re.compile(r"<answer>\s*+(?P<verdict>[^<>\n]{1,60})(?:</answer>|\s*+\Z)", re.IGNORECASE),
+            pattern=re.compile(r"<answer>\s*+(?P<verdict>[^<>\n]{1,60})\s*+(?:</answer>|\Z)", re.IGNORECASE),
             letters=_LETTERS | _TIES,
             # "Output your final verdict at last": the reasoning before it may quote the form.
             last_counts=True,
@@ -170,7 +170,7 @@ FORMATS: Mapping[str, VerdictFormat] = {
             name="prometheus",
             shown="[RESULT]",
             pattern=re.compile(
-                r"\\?[\[［]\s?result\s?\\?[\]］]:?[ \t]*+\n?(?P<verdict>[^\n]{1,60})", re.IGNORECASE
+                r"\\?[\[［]\s?result\s?\\?[\]］]:?\s*+(?P<verdict>[^\n]{1,60})", re.IGNORECASE
             ),
             letters=_LETTERS | _TIES,
             written=("[RESULT] A", "[RESULT] B"),
@@ -183,7 +183,7 @@ FORMATS: Mapping[str, VerdictFormat] = {
             shown="Output (a)",
             # "Output (b) is better"; or nothing else at all, as LLMBar's prompt without a rationale asks for it.
             pattern=re.compile(
-                r"(?P<alone>\A\W*+)?\boutput[ \t]*[(（](?P<verdict>[ab])[)）][*_\"'`”]{0,3}"
+                r"(?P<alone>\A\W*+)?\boutput[ \t]*[*_]{0,3}[(（](?P<verdict>[ab])[)）][*_\"'`”]{0,3}"
                 r"(?(alone)(?:\W*+\Z|\s+is\s+(?:the\s+)?better\b)|\s+is\s+(?:the\s+)?better\b)",
                 re.IGNORECASE,
             ),

@@ -6,6 +6,7 @@ keeps the width it needs, and `print_tables` prints it whole where the terminal 
 none.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
@@ -98,6 +99,7 @@ _WIDEST_RUN = 16
 # Beside two coefficients with their intervals, or two models' names: so that these tables keep to 80 columns.
 _WIDEST_MEASURE = 20
 _WIDEST_MODEL = 19
+_NARROWEST_NOTES = 72
 _UNDEFINED = "–"
 
 
@@ -259,8 +261,7 @@ def _reasons_table(counts: Sequence[tuple[Text, Mapping[str, int]]]) -> Table | 
     for name, reasons in found:
         table.add_row(name, *(_count(reasons[reason]) for reason in shown))
     return finished(
-        table,
-        ["No reply and wrong field (the answer beside empty content) are asked again; the rest is not."],
+        table, ["Wrong field: the answer is beside empty content."] if "wrong_field" in shown else []
     )
 
 
@@ -427,7 +428,8 @@ def _count(number: int | None) -> str:
 def new_table(title: str) -> Table:
     """Empty table in the style of all of ours."""
     return Table(
-        title=Text(title),
+        # Whole where the table is narrower: a title folded to the width of two columns is no title.
+        title=Text(title, no_wrap=True, overflow="ignore"),
         title_justify="left",
         title_style="bold",
         caption_justify="left",
@@ -448,5 +450,7 @@ def finished(table: Table, notes: Sequence[str]) -> Table:
     unbounded = Console(width=1_000)
     table.width = Measurement.get(unbounded, unbounded.options, table).maximum
     if notes:
-        table.caption = Text("\n".join(notes))
+        width = max(table.width, _NARROWEST_NOTES)
+        lines = [textwrap.fill(line, width) for note in notes for line in note.splitlines()]
+        table.caption = Text("\n".join(lines), no_wrap=True, overflow="ignore")
     return table

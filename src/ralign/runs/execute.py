@@ -210,6 +210,9 @@ async def run(
                         await _settle(plan, items, in_flight, budget, progress, keep_going)
             else:
                 await batches.settle()
+            if not keep_going:
+                for role in plan.roles:
+                    role.check.end(record for _, record in role.log.records())
             through = True
         finally:
             # Also when the run was interrupted: what is done can be used, and the page says what is missing.
@@ -226,11 +229,7 @@ async def run(
                 "usage": {
                     role.name: asdict(role.log.usage) for role in plan.roles if role.log.usage != Usage()
                 },
-                "adapted_parameters": {
-                    name: dict(model.adapted)
-                    for name, model in (models or {}).items()
-                    if isinstance(model, EndpointModel) and model.adapted
-                },
+                "adapted_parameters": _adapted_parameters(models or {}),
             }
             if budget.exhausted or (batches is not None and batches.held_back):
                 document["max_cost"] = budget.limit
@@ -238,6 +237,15 @@ async def run(
                 document["money"] = round(money(plan.roles, prices), 6)
             write_atomically(out / "results.json", orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     return Results(document, complete=document["complete"])
+
+
+def _adapted_parameters(models: Mapping[str, object]) -> dict[str, dict[str, str | None]]:
+    """By role, the request's parameters that its model does not take, and what was sent in their place."""
+    return {
+        name: dict(model.adapted)
+        for name, model in models.items()
+        if isinstance(model, EndpointModel) and model.adapted
+    }
 
 
 def _holds_answer(log: Path) -> bool:
@@ -315,11 +323,13 @@ def show_end(results: Results, out: Path, console: Console) -> int:
         return 0
     if (limit := results.document.get("max_cost")) is not None:
         console.print(
-            f"Stopped at --max-cost {limit:g}: {results.document['money']:,.2f} spent; a higher one goes on.",
+            f"Stopped at --max-cost {limit:g}: {results.document['money']:,.2f} spent, "
+            f"{sum(results.document['owed'].values()):,} calls are owed; a higher one goes on.",
             style="yellow",
             highlight=False,
             soft_wrap=True,
         )
+        return 1
     if waiting := results.document.get("in_batches"):
         console.print(
             f"{sum(waiting.values()):,} calls are out in batches ({out}/batches.jsonl); the same command goes on "

@@ -105,7 +105,7 @@ class JudgeModelOptions:
     (api-key=AZURE_API_KEY); repeat."""
     judge_thought_tags: tuple[str, ...] = ()
     """Tags around the judge's thinking beside those that are known, opening and closing one with a space between:
-    '<scratchpad> </scratchpad>'; repeat."""
+    `'<scratchpad> </scratchpad>'`; repeat."""
 
     OPERATIONAL: ClassVar = frozenset({"judge_url", "judge_key_variable", "judge_header"})
 
@@ -147,7 +147,7 @@ class JudgePromptOptions:
     """A file with your own judge prompt. Default: ours."""
     verdict: str = "boxed"
     """How the judge writes its verdict: boxed, rm-r1, arena-hard, mt-bench, prometheus, llmbar or json, which our
-    prompt then asks for; or a regular expression with a group (?P<verdict>...), for a prompt of your own."""
+    prompt then asks for; or a regular expression with a group `(?P<verdict>...)`, for a prompt of your own."""
 
     # The file may be moved: its text is in the fingerprint, by its digest.
     OPERATIONAL: ClassVar = frozenset({"judge_prompt"})
@@ -212,7 +212,7 @@ class MetaJudgeOptions:
     (api-key=AZURE_API_KEY); repeat."""
     meta_judge_thought_tags: tuple[str, ...] = ()
     """Tags around the meta-judge's thinking beside those that are known, opening and closing one with a space between:
-    '<scratchpad> </scratchpad>'; repeat."""
+    `'<scratchpad> </scratchpad>'`; repeat."""
 
     OPERATIONAL: ClassVar = frozenset(
         {"meta_judge_url", "meta_prompt", "meta_judge_key_variable", "meta_judge_header"}

@@ -1,12 +1,13 @@
 """The check that answers can be read: nothing read is nothing measured, and it is said before all is paid for.
 
 A run stops where, of the first 20 answers of a role in a session, or at every 20th later of the last 100, nearly none
-could be read. A judge that writes `[[A>B]]` where `\\boxed{A}` was asked for would otherwise be measured to the end, as
-one that is never right.
+could be read; and at its end, where none of all that is recorded could. A judge that writes `[[A>B]]` where
+`\\boxed{A}` was asked for would otherwise be measured to the end, as one that is never right.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
 
 from ralign.errors import UnreadableAnswers
 from ralign.records import Answered
@@ -47,12 +48,29 @@ class UnreadableCheck:
         if self._seen % EVERY:
             return
         unread = [each for each in self._last if each is not None]
-        if len(unread) < NEARLY_ALL * len(self._last):
-            return
+        if len(unread) >= NEARLY_ALL * len(self._last):
+            self._stop(unread)
+
+    def end(self, recorded: Iterable[Answered]) -> None:
+        """Look at all that is recorded, once nothing is owed: a short run has no 20 answers.
+
+        Raises:
+            UnreadableAnswers: there are answers, and none of them could be read.
+        """
+        unread = deque[Answered](maxlen=WINDOW)
+        for record in recorded:
+            if record.failure is None:
+                return
+            unread.append(record)
+        if unread:
+            self._stop(list(unread))
+
+    def _stop(self, unread: Sequence[Answered]) -> NoReturn:
         reasons = Counter(each.detail or str(each.reason).replace("_", " ") for each in unread)
         listed = ", ".join(f"{why} ({count:,})" for why, count in reasons.most_common(_SHOWN_REASONS))
         texts = [each.text for each in unread if each.text.strip()]
-        message = f"{len(unread):,} of the last {len(self._last):,} {self._role} answers could not be read: {listed}"
+        of = max(len(unread), len(self._last))
+        message = f"{len(unread):,} of the last {of:,} {self._role} answers could not be read: {listed}"
         if texts:
             end = " ".join(texts[-1].split())
             message += f"; one ends in {('…' if len(end) > _EXCERPT else '') + end[-_EXCERPT:]!r}"

@@ -33,7 +33,7 @@ class ServeConfig:
     length_window: int = 256
     """Answers between two updates of a dynamic length penalty: set it to the batch size of the training."""
     policy_thinks: bool = False
-    """The policy's chat template opens the thought, so that an answer without </think> has never ended it."""
+    """The policy's chat template opens the thought, so that an answer without `</think>` has never ended it."""
     seed: int = 0
     """Random seed of every call and of the drawn sides."""
     concurrency: int = 64

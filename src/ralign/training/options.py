@@ -36,7 +36,7 @@ class TrainingOptions:
     """The chat template's enable_thinking (Qwen3). Default: the template's own."""
     thought_tags: tuple[str, ...] = ()
     """rl: tags around the trained model's thinking beside those that are known, opening and closing one with a space
-    between: '<scratchpad> </scratchpad>'; repeat."""
+    between: `'<scratchpad> </scratchpad>'`; repeat."""
     limit: int | None = None
     """So many rows of the data, drawn by a hash of their ids (pairs: from each benchmark in proportion)."""
     seed: int = 0

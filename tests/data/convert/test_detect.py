@@ -51,10 +51,12 @@ def test_every_schema_is_known_by_a_row(schema: Format, row: dict[str, Any], tmp
 
 def test_columns_of_nobodys_are_put_into_flags(tmp_path: Path) -> None:
     row = {"query": "Boil?", "answer A": "Yes.", "answer B": "No.", "better": "A"}
+    words = detected(write(tmp_path / "words.jsonl", [row]))
     assert (
         "ralign convert answers --prompt-column query --answer-a-column 'answer A' --answer-b-column 'answer B' "
-        "--label-column better " in detected(write(tmp_path / "words.jsonl", [row]))
+        "--label-column better " in words
     )
+    assert words.splitlines()[1:] == ["  user: 'Boil?'", "  A: 'Yes.'", "  B: 'No.'", "  label: A"]
     numbers = detected(write(tmp_path / "numbers.jsonl", [row | {"better": 0}]))
     assert "--label-a ... --label-b ..." in numbers
     assert "better is 0: say what its values mean" in numbers

@@ -33,7 +33,7 @@ class ModelOptions:
     (api-key=AZURE_API_KEY); repeat."""
     model_thought_tags: tuple[str, ...] = ()
     """Tags around the model's thinking beside those that are known, opening and closing one with a space between:
-    '<scratchpad> </scratchpad>'; repeat."""
+    `'<scratchpad> </scratchpad>'`; repeat."""
 
     OPERATIONAL: ClassVar = frozenset({"model_url", "model_key_variable", "model_header"})
 

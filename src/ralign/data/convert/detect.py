@@ -11,6 +11,7 @@ from ralign.data.convert.chosen_rejected import ChosenRejected
 from ralign.data.convert.config import ConvertConfig
 from ralign.data.convert.labels import as_number, label_columns
 from ralign.data.convert.schemas import Schema, schemas
+from ralign.data.convert.two_answers import TwoAnswers
 from ralign.files.pair_rows import Row, shown
 
 INTERCHANGE: Final = frozenset({"id", "conversations", "response_A", "response_B", "gt_label"})
@@ -35,7 +36,7 @@ class Guess(NamedTuple):
     arguments: str
     """The schema, and flags with it."""
     schema: Schema | None = None
-    """The data set's, where it is one that has a name; None: two columns that look like answers."""
+    """What would read the file; None where a person has to say something first."""
     unsure: str | None = None
     """What a person has to say first; None where nothing is left to say."""
 
@@ -74,7 +75,8 @@ def guess(row: Row, config: ConvertConfig) -> Guess | None:
             f"{arguments} --label-a ... --label-b ...",
             unsure=f"{label} is {shown(row[label])}: say what its values mean",
         )
-    return Guess(arguments)
+    read = TwoAnswers(prompt=prompt, answer_a=sides[0], answer_b=sides[1], label=label).read
+    return Guess(arguments, Schema("", read, kept=True))
 
 
 def _two_sides(row: Row) -> tuple[str, str] | None:

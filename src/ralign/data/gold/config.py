@@ -35,7 +35,7 @@ class WriterOptions:
     (api-key=AZURE_API_KEY); repeat."""
     writer_thought_tags: tuple[str, ...] = ()
     """Tags around the writer's thinking beside those that are known, opening and closing one with a space between:
-    '<scratchpad> </scratchpad>'; repeat."""
+    `'<scratchpad> </scratchpad>'`; repeat."""
 
     OPERATIONAL: ClassVar = frozenset({"writer_url", "writer_prompt", "writer_key_variable", "writer_header"})
 
