@@ -21,12 +21,7 @@ from tests.program import Ralign
 from ralign.models.testing.answers import ChatRequest, answer_by_digest
 
 ROOT = Path(__file__).parents[1]
-PAGES = "".join((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/meta_judge.md"))
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGES, re.MULTILINE | re.DOTALL)
-LINES = [
-    line.partition("  #")[0].strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines()
-]
-COMMANDS = [line for line in LINES if line.startswith("ralign ")]
+PAGES = ("README.md", "docs/meta_judge.md")
 ELSEWHERE = {"serve": "tests/serving/test_command.py"}
 DRY = {"train", "policy"}
 SHOWN_ADDRESS = "http://localhost:8000/v1"
@@ -54,24 +49,17 @@ def address() -> Iterator[str]:
             process.terminate()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The user's working folder: commands that use what earlier ones wrote find it there."""
-    place = tmp_path_factory.mktemp("project")
-    for name in ("examples", "recipes"):
-        if (ROOT / name).exists():
-            shutil.copytree(ROOT / name, place / name)
-    return place
+def commands_of(page: str) -> list[str]:
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    lines = (line for block in blocks for line in block.replace("\\\n", " ").splitlines())
+    return [line.partition("  #")[0].strip() for line in lines if line.startswith("ralign ")]
 
 
-def test_the_readme_shows_commands() -> None:
-    assert {shlex.split(command)[1] for command in COMMANDS} >= {
-        "bench",
-        "calibrate",
-        "compare",
-        "gold",
-        "serve",
-    }
+def test_the_pages_show_commands() -> None:
+    shown = {shlex.split(command)[1] for page in PAGES for command in commands_of(page)}
+    assert shown >= {"bench", "calibrate", "compare", "gold", "serve"}
 
 
 def test_what_runs_elsewhere_does() -> None:
@@ -79,12 +67,18 @@ def test_what_runs_elsewhere_does() -> None:
         assert command in (ROOT / test).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_readme_runs(ralign: Ralign, command: str, address: str, folder: Path) -> None:
-    words = shlex.split(command.replace(SHOWN_ADDRESS, address))[1:]
-    if words[0] in ELSEWHERE:
-        words = [words[0], "--help"]
-    if words[0] in DRY:
-        words.append("--dry-run")
-    done = ralign(*words, cwd=folder)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+# One test a page and not a command: commands use what earlier ones of their page wrote, and workers share tests out.
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_run_one_after_another(
+    ralign: Ralign, page: str, address: str, tmp_path: Path
+) -> None:
+    for name in ("examples", "recipes"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for command in commands_of(page):
+        words = shlex.split(command.replace(SHOWN_ADDRESS, address))[1:]
+        if words[0] in ELSEWHERE:
+            words = [words[0], "--help"]
+        if words[0] in DRY:
+            words.append("--dry-run")
+        done = ralign(*words, cwd=tmp_path)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"

@@ -138,7 +138,8 @@ def compared(
         names=tuple(names[: len(runs)]),
         benchmarks={"helpsteer3": ComparedBenchmark(of(slice(None)), parts)},  # type: ignore[arg-type]
         failures=tuple(
-            {**dict.fromkeys(FAILURE_REASONS, 0), "cut_off": failed} for failed in range(len(runs))
+            {"tie": 2 * failed, **dict.fromkeys(FAILURE_REASONS, 0), "cut_off": failed}
+            for failed in range(len(runs))
         ),
         notes=(),
     )
@@ -185,10 +186,14 @@ def test_titles_and_notes_are_not_folded_to_the_width_of_a_narrow_table() -> Non
     assert lines[-1].rstrip() == "note of some length."
 
 
-def test_a_comparison_says_which_run_could_not_be_read() -> None:
+def test_a_comparison_says_how_often_a_run_called_neither_better_and_why() -> None:
     text = compared(outcomes_of(50, seed=1), outcomes_of(50, seed=2))
-    table = text[text.index("Without a") :]
-    assert next(line for line in table.splitlines() if line.startswith("r-align")).split() == ["r-align", "1"]
+    table = text[text.index("Neither answer called better") :]
+    assert next(line for line in table.splitlines() if line.startswith("r-align")).split() == [
+        "r-align",
+        "2",
+        "1",
+    ]
 
 
 def test_a_comparison_has_signed_differences_each_with_the_test_beside_it() -> None:

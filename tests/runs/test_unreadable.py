@@ -30,8 +30,8 @@ def test_twenty_answers_that_cannot_be_read_end_it_with_the_reasons_an_excerpt_a
         check.see(UNREAD)
     assert str(stopped.value) == (
         "20 of the last 20 meta-judge answers could not be read: no \\boxed verdict (19), cut off (1); one ends in "
-        "'So [[A>B]]'; --verdict arena-hard would have read them. Nothing read is nothing measured: the run stops "
-        "here; --keep-going goes on"
+        "'So [[A>B]]'; --verdict arena-hard would have read them, in another --out where the judge is to be asked for "
+        "it. Nothing read is nothing measured: the run stops here; --keep-going goes on"
     )
 
 

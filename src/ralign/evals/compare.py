@@ -47,7 +47,8 @@ class RunComparison:
     """The shortest parts of their paths that tell them apart."""
     benchmarks: dict[str, ComparedBenchmark]
     failures: tuple[dict[str, int], ...]
-    """Judgments of each run without a verdict, by why, over all its pairs."""
+    """Judgments of each run that call neither answer better, over all its pairs: ties, and those without a verdict by
+    why. None of them is right."""
     notes: tuple[str, ...]
     """What a reader of the figures must know: unfinished runs, other orders or draws, pairs that are left out."""
 
@@ -196,7 +197,7 @@ def _read(path: Path) -> _Run:
     orders: dict[Order, None] = {}
     draws = unanswered = 0
     has_meta_judge = False
-    failures: dict[str, int] = dict.fromkeys(FAILURE_REASONS, 0)
+    failures: dict[str, int] = dict.fromkeys(("tie", *FAILURE_REASONS), 0)
     for score in read_scores(scores):
         pairs.setdefault((score.benchmark, score.pair_id), []).append(score)
         orders.setdefault(score.order)
@@ -204,6 +205,8 @@ def _read(path: Path) -> _Run:
         unanswered += not score.answered
         if score.failure_reason is not None:
             failures[score.failure_reason] += 1
+        # Of a pair whose label is a tie it is the right verdict, and of one without a label it is neither.
+        failures["tie"] += score.verdict == "tie" and score.label in ("A", "B")
         has_meta_judge = has_meta_judge or score.meta_failed or score.aligned is not None
     if not pairs:
         raise InputError(f"{scores}: is empty")

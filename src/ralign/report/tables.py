@@ -135,7 +135,7 @@ def comparison_tables(found: "RunComparison") -> list[Table]:
         if subsets:
             tables.append(_subsets_table(name, subsets, found.names))
     named = [(Text(name), reasons) for name, reasons in zip(found.names, found.failures, strict=True)]
-    if (reasons := _reasons_table(named)) is not None:
+    if (reasons := _reasons_table(named, "Neither answer called better")) is not None:
         tables.append(reasons)
     return tables
 
@@ -248,12 +248,14 @@ def _failures_table(rows: Sequence[tuple[Text, ResultDict]]) -> Table | None:
     )
 
 
-def _reasons_table(counts: Sequence[tuple[Text, Mapping[str, int]]]) -> Table | None:
+def _reasons_table(
+    counts: Sequence[tuple[Text, Mapping[str, int]]], title: str = "Without a verdict"
+) -> Table | None:
     """Judgments and meta-judgments without a result, by why; None where all have one."""
     found = [(name, reasons) for name, reasons in counts if any(reasons.values())]
     if not found:
         return None
-    table = new_table("Without a verdict")
+    table = new_table(title)
     _name_column(table, "judgments")
     shown = [reason for reason in found[0][1] if any(reasons[reason] for _, reasons in found)]
     for reason in shown:

@@ -77,7 +77,9 @@ class UnreadableCheck:
         if 2 * sum(each.reason == "cut_off" for each in unread) > len(unread):
             message += "; a higher limit of tokens would have let them end"
         elif self._suggest is not None and texts and (flag := self._suggest(texts)) is not None:
-            message += f"; {flag} would have read them"
+            message += (
+                f"; {flag} would have read them, in another --out where the judge is to be asked for it"
+            )
         raise UnreadableAnswers(
             f"{message}. Nothing read is nothing measured: the run stops here; --keep-going goes on"
         )

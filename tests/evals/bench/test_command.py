@@ -10,7 +10,7 @@ from rich.console import Console
 from tests.evals.bench.fakes import make_pair
 from tests.flags import config_of
 
-from ralign.errors import ConfigMismatch, InputError
+from ralign.errors import ConfigMismatch, InputError, UnreadableAnswers
 from ralign.evals.bench.command import recorded_lines, run_bench
 from ralign.files import write_pairs
 from ralign.runs.execute import Results
@@ -61,6 +61,15 @@ async def test_verdicts_in_the_letters_shown_are_suspected_and_read_where_that_i
     assert len(list(recorded_lines(results.document))) == 1
     *_, warning = recorded_lines((await bench(folder, "--orders", "ba")).document)
     assert warning.startswith("Warning: in harbour the labels are missed more often than by chance")
+
+
+async def test_texts_that_could_not_be_read_are_read_by_the_corrected_command(folder: Path) -> None:
+    rows = [{"pair_id": name, "text": "The hour decides: [[A>B]]"} for name in NAMES]
+    (folder / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(UnreadableAnswers, match="--verdict arena-hard would have read them"):
+        await bench(folder)
+    results = await bench(folder, "--verdict", "arena-hard")
+    assert results.document["benchmarks"]["harbour"]["label_accuracy"]["value"] == 1
 
 
 async def test_a_live_run_is_never_taken_for_a_recorded_one(folder: Path) -> None:

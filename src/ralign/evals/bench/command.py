@@ -95,7 +95,7 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
         config,
         config.run_directory,
         calls=config.calls,
-        fingerprint=fingerprint(config, prompts, pairs_digest=plan.index.digest, **digests),
+        fingerprint=_identity(config, prompts, pairs_digest=plan.index.digest, **digests),
         local_model=local_model,
         console=console,
     )
@@ -109,6 +109,14 @@ async def run_bench(config: BenchConfig, local_model: LoadLocalModel, console: C
         for line in _power_lines(plan, config.detect):
             console.print(line, highlight=False, soft_wrap=True)
     return results
+
+
+def _identity(config: BenchConfig, prompts: Mapping[str, Prompt], **digests: str) -> dict[str, Any]:
+    found = fingerprint(config, prompts, **digests)
+    if config.judgments is not None and config.meta_judge.meta_judge is None:
+        # Nothing was paid for: the texts are read anew, in whichever format is named today.
+        del found["verdict"]
+    return found
 
 
 def _power_lines(plan: BenchPlan, detect: float | None) -> Iterator[str]:
