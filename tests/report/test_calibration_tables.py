@@ -43,9 +43,9 @@ def printed(document: dict[str, Any]) -> str:
 def test_the_ranking_and_the_confusion_are_there() -> None:
     text = printed(document())
     assert "gpt 80.0 [75.0, 85.0] 80.0 [75.0, 85.0] 0.587 [0.537, 0.637]" in text
-    assert "gpt 317 129 48 1,357 80.0" in text
+    assert "gpt 317 129 48 1,357 Aligned is the positive class." in text
+    assert "sensitivity specificity" in text
     assert "1,851 labelled judgments of 550 prompts." in text
-    assert "Aligned is the positive class." in text
     assert "Between" not in text
 
 

@@ -24,7 +24,12 @@ _WIDEST = 20
 def calibration_tables(document: Mapping[str, Any]) -> list[Table]:
     """The ranking, the confusion, every column of groups, and how far meta-judges and votes agree."""
     ranked: Sequence[Mapping[str, Any]] = document["meta_judges"]
-    tables = [_ranking_table(document, ranked), _confusion_table(ranked)]
+    by_truth = _table(
+        "Of those that are aligned, of those that are not", "% found", "sensitivity", "specificity"
+    )
+    for each in ranked:
+        by_truth.add_row(Text(each["name"]), share_cell(each["sensitivity"]), share_cell(each["specificity"]))
+    tables = [_ranking_table(document, ranked), _confusion_table(ranked), finished(by_truth, [])]
     for column in ranked[0]["by"]:
         table = _table(f"By {column}", "meta-judge", column, "judged", "F1, %", "kappa")
         for each in ranked:
@@ -73,12 +78,9 @@ def _confusion_table(ranked: Sequence[Mapping[str, Any]]) -> Table:
         for name, header in (("undecided", "un-\ndecided"), ("not_asked", "not\nasked"))
         if any(each[name] for each in ranked)
     }
-    table = _table("Where they agree", "", *columns.values(), "sensitivity, %", "specificity, %")
+    table = _table("Where they agree", "judgments", *columns.values())
     for each in ranked:
-        counts = [f"{each[name]:,}" for name in columns]
-        table.add_row(
-            Text(each["name"]), *counts, share_cell(each["sensitivity"]), share_cell(each["specificity"])
-        )
+        table.add_row(Text(each["name"]), *(f"{each[name]:,}" for name in columns))
     notes = (
         ["Aligned is the positive class. Undecided counts in no measure."] if "undecided" in columns else []
     )
