@@ -76,17 +76,20 @@ def serve(*flags: str) -> Iterator[str]:
 
 
 def test_help_answers_at_once_and_names_the_commands() -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-m", "ralign", "--help"], capture_output=True, text=True, env=ENVIRONMENT
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds: list[float] = []
+    # Twice: the first time in a fresh environment, modules are compiled.
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(
+            [sys.executable, "-m", "ralign", "--help"], capture_output=True, text=True, env=ENVIRONMENT
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert done.returncode == 0
     for command in ("lab", "bench", "compare", "correlate"):
         assert command in done.stdout
-    # Of the processor, as the machine may be busy: 0.35 s. The bound tells a stage loaded by mistake (torch takes 2 s).
-    assert seconds < 1.2
+    # Of the processor, as the machine may be busy: 0.7 s. The bound tells a stage loaded by mistake (torch takes 2 s).
+    assert min(seconds) < 1.2
 
 
 def test_importing_ralign_and_its_command_line_brings_in_no_stage() -> None:

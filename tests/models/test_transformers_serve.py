@@ -101,7 +101,7 @@ def test_a_judge_served_by_transformers_is_measured(
             for number in range(3)
         ),
     )
-    flags = ("--judge", model, "--judge-url", url, "--judge-max-tokens", "8")
+    flags = ("--judge", model, "--judge-url", url, "--judge-max-tokens", "8", "--keep-going")
     done = ralign("bench", pairs, *flags, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "run/results.json").read_text())
@@ -131,7 +131,7 @@ def test_answers_and_win_rate_go_through_it(ralign: Ralign, url: str, model: Pat
     )
     done = ralign(
         "winrate", ours, theirs, "--judge", model, "--judge-url", url, "--judge-max-tokens", "8",
-        "--out", tmp_path / "winrate",
+        "--keep-going", "--out", tmp_path / "winrate",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len(records(tmp_path / "winrate/judgments.jsonl")) == 2
