@@ -183,8 +183,22 @@ def test_people_are_covered_where_the_real_meta_judge_is_not(
     labels: int, repeats: int, narrower: float
 ) -> None:
     covered, width, raw_covers = splits(labels, repeats)
-    # Up to .985: labels are drawn from 550 prompts without putting any back, which the interval takes no account of
-    # (.983 over 5,000 splits with 200 labels, .960 with 50).
-    assert 0.93 <= covered <= 0.985
+    assert covered >= 0.93
     assert width <= narrower
     assert not raw_covers
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MR_GSM8K.exists(), reason="the shared data is not there")
+@pytest.mark.parametrize(
+    "labels",
+    [
+        50,
+        # Declared, and not reached: .983 over 5,000 splits (.960 with 50). The labels are drawn from 550 prompts
+        # without putting any back, which the interval takes no account of.
+        pytest.param(200, marks=pytest.mark.xfail(reason="wider than declared", strict=True)),
+    ],
+)
+def test_the_corrected_interval_is_no_wider_than_it_must_be(labels: int) -> None:
+    covered, _, _ = splits(labels, 1000)
+    assert covered <= 0.98
